@@ -1,0 +1,48 @@
+/* file.h - files: read-only maps, whole reads, and writes that appear under their name only when complete. */
+#ifndef BASE_FILE_H
+#define BASE_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "base/buffer.h"
+#include "base/error.h"
+
+/* A read-only view of a whole file, or of bytes in memory (`owned` false: nothing is unmapped). */
+struct file_map {
+    const unsigned char *bytes;
+    size_t size;
+    bool owned;
+    uint64_t device, inode;           /* identity of the file, 0 for memory */
+    int64_t modified_nanoseconds;
+};
+
+primer_status file_map_open(struct file_map *map, const char *path, primer_error *error);
+void file_map_memory(struct file_map *map, const void *bytes, size_t size); /* borrows */
+void file_map_close(struct file_map *map);
+
+/* Reads a whole file (or "-": standard input) of at most `limit` bytes. */
+primer_status file_read(const char *path, size_t limit, struct buffer *out, primer_error *error);
+
+/* A writer that makes PATH.partial-PID, and renames it to PATH in file_writer_commit (after fsync).
+ * file_writer_abandon removes the partial file; harmless after commit. A full disk is an error
+ * of the write or commit that met it. */
+struct file_writer {
+    int descriptor;
+    char *path, *partial;
+    unsigned char *pending;  /* write buffer */
+    size_t pending_length;
+    uint64_t written;        /* bytes accepted so far */
+};
+primer_status file_writer_open(struct file_writer *writer, const char *path, primer_error *error);
+primer_status file_writer_write(struct file_writer *writer, const void *bytes, size_t length, primer_error *error);
+/* Writes zeros up to the next multiple of `alignment`. */
+primer_status file_writer_align(struct file_writer *writer, size_t alignment, primer_error *error);
+primer_status file_writer_commit(struct file_writer *writer, primer_error *error);
+void file_writer_abandon(struct file_writer *writer);
+
+bool file_exists(const char *path);
+/* "dir/name.gguf" -> "name.gguf"; borrowed. */
+const char *file_base_name(const char *path);
+
+#endif
