@@ -9,6 +9,9 @@
 /* Decodes one character at bytes[0..length). Returns its length (1-4) and the code point, or 0 where the
  * bytes are not a well-formed sequence (Unicode 15, table 3-7) or length is 0. */
 size_t utf8_decode(const char *bytes, size_t length, uint32_t *code_point);
+/* Where utf8_decode gave 0: how many bytes (1-3) stand for one U+FFFD, the maximal subpart of an ill-formed
+ * sequence; 0 where length is 0. */
+size_t utf8_invalid_length(const char *bytes, size_t length);
 /* Writes 1-4 bytes (no NUL) and returns how many; surrogates and values above U+10FFFF give U+FFFD. */
 size_t utf8_encode(uint32_t code_point, char out[4]);
 /* How many of the bytes can be shown now: all but an unfinished, so far well-formed character at the end. */

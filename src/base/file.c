@@ -1,0 +1,387 @@
+/* file.c - maps, whole reads, and writes that appear under their name only when complete.
+ *
+ *   file_writer    write -> pending (1 MiB) -> PATH.partial-PID-N -> fsync -> rename to PATH -> fsync folder
+ *
+ * Invariants: PATH is either what it was or the complete new file, whatever fails in between. A writer whose
+ * write has failed takes nothing more and can't be committed. A writer holds resources exactly while `path`
+ * is not NULL, so abandoning a zeroed, failed or committed one does nothing.
+ */
+#include "base/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/memory.h"
+
+enum {
+    PENDING_CAPACITY = 1 << 20, /* bytes */
+    READ_STEP = 1 << 16,        /* bytes */
+    NAME_ATTEMPTS = 64
+};
+
+/* "PATH: cannot VERB: reason", with the reason of `number` (an errno value). */
+static primer_status refusal(primer_error *error, const char *path, const char *verb, int number)
+{
+    char shown[512];
+    error_printable(path, strlen(path), shown, sizeof shown);
+    const primer_status status = number == ENOMEM ? PRIMER_ENOMEM : PRIMER_EIO;
+    return error_set(error, status, "%s: cannot %s: %s", shown, verb, strerror(number));
+}
+
+static primer_status complaint(primer_error *error, primer_status status, const char *path,
+                               const char *what)
+{
+    char shown[512];
+    error_printable(path, strlen(path), shown, sizeof shown);
+    return error_set(error, status, "%s: %s", shown, what);
+}
+
+static int open_again(const char *path, int flags)
+{
+    int descriptor;
+    do {
+        descriptor = open(path, flags | O_CLOEXEC);
+    } while (descriptor < 0 && errno == EINTR);
+    return descriptor;
+}
+
+/* ---- maps ---- */
+
+static primer_status map_descriptor(struct file_map *map, int descriptor, const char *path,
+                                    primer_error *error)
+{
+    struct stat facts;
+    if (fstat(descriptor, &facts) != 0)
+        return refusal(error, path, "look at it", errno);
+    if (S_ISDIR(facts.st_mode))
+        return complaint(error, PRIMER_EINVAL, path, "is a folder, a file was expected");
+    if (!S_ISREG(facts.st_mode))
+        return complaint(error, PRIMER_EINVAL, path, "is not a regular file, it can't be mapped");
+    if (facts.st_size < 0 || (uint64_t)facts.st_size > PTRDIFF_MAX)
+        return complaint(error, PRIMER_ELIMIT, path, "is too large to be mapped");
+    struct file_map made = {
+        .bytes = (const unsigned char *)"",
+        .size = (size_t)facts.st_size,
+        .device = (uint64_t)facts.st_dev,
+        .inode = (uint64_t)facts.st_ino,
+        .modified_nanoseconds =
+            (int64_t)facts.st_mtim.tv_sec * 1000000000 + (int64_t)facts.st_mtim.tv_nsec,
+    };
+    if (made.size > 0) {
+        void *const bytes = mmap(NULL, made.size, PROT_READ, MAP_PRIVATE, descriptor, 0);
+        if (bytes == MAP_FAILED)
+            return refusal(error, path, "map it", errno);
+        made.bytes = bytes;
+        made.owned = true;
+    }
+    *map = made;
+    return PRIMER_OK;
+}
+
+primer_status file_map_open(struct file_map *map, const char *path, primer_error *error)
+{
+    const int descriptor = open_again(path, O_RDONLY | O_NONBLOCK); /* a FIFO must not block */
+    if (descriptor < 0)
+        return refusal(error, path, "open it", errno);
+    const primer_status status = map_descriptor(map, descriptor, path, error);
+    close(descriptor);
+    return status;
+}
+
+void file_map_memory(struct file_map *map, const void *bytes, size_t size)
+{
+    *map = (struct file_map){.bytes = bytes, .size = size};
+}
+
+void file_map_close(struct file_map *map)
+{
+    if (map->owned)
+        munmap((void *)(uintptr_t)map->bytes, map->size);
+    *map = (struct file_map){0};
+}
+
+/* ---- whole reads ---- */
+
+static primer_status over_limit(const char *path, size_t limit, primer_error *error)
+{
+    char shown[512];
+    error_printable(path, strlen(path), shown, sizeof shown);
+    return error_set(error, PRIMER_ELIMIT, "%s: larger than the limit of %zu bytes", shown, limit);
+}
+
+/* Reads to the end; `out` may hold a part when it fails. */
+static primer_status read_all(int descriptor, const char *path, size_t limit, struct buffer *out,
+                              primer_error *error)
+{
+    const size_t before = out->length;
+    struct stat facts;
+    if (fstat(descriptor, &facts) != 0)
+        return refusal(error, path, "look at it", errno);
+    if (S_ISDIR(facts.st_mode))
+        return complaint(error, PRIMER_EINVAL, path, "is a folder, a file was expected");
+    if (S_ISREG(facts.st_mode) && facts.st_size > 0) {
+        if ((uint64_t)facts.st_size > limit && lseek(descriptor, 0, SEEK_CUR) == 0)
+            return over_limit(path, limit, error);
+        if ((uint64_t)facts.st_size <= limit)
+            FORWARD(buffer_reserve(out, (size_t)facts.st_size + 1, error));
+    }
+    for (;;) {
+        size_t room = out->capacity > out->length ? out->capacity - out->length - 1 : 0;
+        if (room == 0) {
+            FORWARD(buffer_reserve(out, READ_STEP, error));
+            room = out->capacity - out->length - 1;
+        }
+        const ssize_t got = read(descriptor, out->bytes + out->length, room);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return refusal(error, path, "read it", errno);
+        if (got == 0)
+            return PRIMER_OK;
+        if ((size_t)got > limit - (out->length - before))
+            return over_limit(path, limit, error);
+        out->length += (size_t)got;
+        out->bytes[out->length] = '\0';
+    }
+}
+
+primer_status file_read(const char *path, size_t limit, struct buffer *out, primer_error *error)
+{
+    const bool standard = strcmp(path, "-") == 0;
+    const char *const name = standard ? "standard input" : path;
+    const int descriptor = standard ? STDIN_FILENO : open_again(path, O_RDONLY);
+    if (descriptor < 0)
+        return refusal(error, name, "open it", errno);
+    const size_t before = out->length;
+    primer_status status = buffer_reserve(out, 0, error); /* NUL-terminated even where empty */
+    if (status == PRIMER_OK)
+        status = read_all(descriptor, name, limit, out, error);
+    if (status != PRIMER_OK && out->bytes != NULL) {
+        out->length = before;
+        out->bytes[before] = '\0';
+    }
+    if (!standard)
+        close(descriptor);
+    return status;
+}
+
+/* ---- the writer ---- */
+
+/* Forgets everything; the partial file goes too where it is still there. */
+static void writer_release(struct file_writer *writer)
+{
+    if (writer->descriptor >= 0)
+        close(writer->descriptor);
+    if (writer->partial != NULL)
+        unlink(writer->partial);
+    memory_free(writer->partial);
+    memory_free(writer->pending);
+    memory_free(writer->path);
+    *writer = (struct file_writer){.descriptor = -1};
+}
+
+/* A target that isn't a regular file (a folder, /dev/null) must not be replaced. */
+static primer_status check_target(const char *path, primer_error *error)
+{
+    struct stat facts;
+    if (path[0] == '\0')
+        return error_set(error, PRIMER_EINVAL, "the name of the file to write is empty");
+    if (stat(path, &facts) != 0)
+        return PRIMER_OK;
+    if (S_ISDIR(facts.st_mode))
+        return complaint(error, PRIMER_EINVAL, path, "is a folder, it can't be written as a file");
+    if (!S_ISREG(facts.st_mode))
+        return complaint(error, PRIMER_EINVAL, path, "is not a regular file, it is not replaced");
+    return PRIMER_OK;
+}
+
+/* Opens a file of a name that nothing else uses. Leftovers of an earlier process of the same number are
+ * passed over. */
+static primer_status open_partial(struct file_writer *writer, primer_error *error)
+{
+    static atomic_uint counter;
+    const size_t capacity = strlen(writer->path) + 48;
+    writer->partial = memory_allocate(capacity, 1);
+    if (writer->partial == NULL)
+        return memory_failure(error, "a file name", capacity);
+    for (int i = 0; i < NAME_ATTEMPTS; i++) {
+        snprintf(writer->partial, capacity, "%s.partial-%ld-%u", writer->path, (long)getpid(),
+                 atomic_fetch_add(&counter, 1));
+        writer->descriptor = open(writer->partial, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        if (writer->descriptor >= 0)
+            return PRIMER_OK;
+        if (errno != EEXIST && errno != EINTR)
+            break;
+    }
+    const int number = errno;
+    memory_free(writer->partial); /* not ours to remove */
+    writer->partial = NULL;
+    return refusal(error, writer->path, "create it", number);
+}
+
+primer_status file_writer_open(struct file_writer *writer, const char *path, primer_error *error)
+{
+    primer_status status;
+    *writer = (struct file_writer){.descriptor = -1};
+    TRY(check_target(path, error));
+    writer->path = memory_copy_text(path);
+    if (writer->path == NULL) {
+        status = memory_failure(error, "a file name", strlen(path) + 1);
+        goto cleanup;
+    }
+    writer->pending = memory_allocate_aligned(PENDING_CAPACITY, 1);
+    if (writer->pending == NULL) {
+        status = memory_failure(error, "a write buffer", PENDING_CAPACITY);
+        goto cleanup;
+    }
+    TRY(open_partial(writer, error));
+cleanup:
+    if (status != PRIMER_OK)
+        writer_release(writer);
+    return status;
+}
+
+/* Hands bytes to the system, all of them. */
+static primer_status write_out(struct file_writer *writer, const unsigned char *bytes, size_t length,
+                               primer_error *error)
+{
+    while (length > 0) {
+        const ssize_t taken = write(writer->descriptor, bytes, length);
+        if (taken < 0 && errno == EINTR)
+            continue;
+        if (taken <= 0) {
+            writer->failed = true;
+            return refusal(error, writer->path, "write it", taken < 0 ? errno : EIO);
+        }
+        bytes += taken;
+        length -= (size_t)taken;
+    }
+    return PRIMER_OK;
+}
+
+static primer_status flush(struct file_writer *writer, primer_error *error)
+{
+    FORWARD(write_out(writer, writer->pending, writer->pending_length, error));
+    writer->pending_length = 0;
+    return PRIMER_OK;
+}
+
+static primer_status check_usable(const struct file_writer *writer, primer_error *error)
+{
+    if (writer->path == NULL)
+        return error_set(error, PRIMER_EINVAL, "a file that is not open for writing was written");
+    if (writer->failed)
+        return complaint(error, PRIMER_EIO, writer->path, "an earlier write has failed");
+    return PRIMER_OK;
+}
+
+primer_status file_writer_write(struct file_writer *writer, const void *bytes, size_t length,
+                                primer_error *error)
+{
+    FORWARD(check_usable(writer, error));
+    if (length > PENDING_CAPACITY - writer->pending_length)
+        FORWARD(flush(writer, error));
+    if (length > PENDING_CAPACITY) {
+        FORWARD(write_out(writer, bytes, length, error));
+    } else if (length > 0) {
+        memcpy(writer->pending + writer->pending_length, bytes, length);
+        writer->pending_length += length;
+    }
+    writer->written += length;
+    return PRIMER_OK;
+}
+
+primer_status file_writer_align(struct file_writer *writer, size_t alignment, primer_error *error)
+{
+    static const unsigned char zeros[4096];
+    FORWARD(check_usable(writer, error));
+    if (alignment == 0)
+        return complaint(error, PRIMER_EINVAL, writer->path, "an alignment of 0 makes no sense");
+    const size_t beyond = (size_t)(writer->written % alignment);
+    size_t missing = beyond == 0 ? 0 : alignment - beyond;
+    while (missing > 0) {
+        const size_t step = missing < sizeof zeros ? missing : sizeof zeros;
+        FORWARD(file_writer_write(writer, zeros, step, error));
+        missing -= step;
+    }
+    return PRIMER_OK;
+}
+
+/* Some file systems can't flush a folder and say EINVAL or ENOTSUP: that is no failure. */
+static primer_status flush_descriptor(int descriptor, const char *path, primer_error *error)
+{
+    int result;
+    do {
+        result = fsync(descriptor);
+    } while (result != 0 && errno == EINTR);
+    if (result == 0 || errno == EINVAL || errno == ENOTSUP)
+        return PRIMER_OK;
+    return refusal(error, path, "flush it", errno);
+}
+
+/* Makes the new name itself survive a crash. A folder that may not be read is left to the system. */
+static primer_status flush_folder(const char *path, primer_error *error)
+{
+    const size_t length = (size_t)(file_base_name(path) - path);
+    char *const folder = length == 0 ? memory_copy_text(".") : memory_copy_bytes(path, length);
+    if (folder == NULL)
+        return memory_failure(error, "a folder's name", length + 1);
+    primer_status status = PRIMER_OK;
+    const int descriptor = open_again(folder, O_RDONLY | O_DIRECTORY);
+    if (descriptor >= 0) {
+        status = flush_descriptor(descriptor, folder, error);
+        close(descriptor);
+    }
+    memory_free(folder);
+    return status;
+}
+
+primer_status file_writer_commit(struct file_writer *writer, primer_error *error)
+{
+    primer_status status;
+    TRY(check_usable(writer, error));
+    TRY(flush(writer, error));
+    TRY(flush_descriptor(writer->descriptor, writer->path, error));
+    const int closed = close(writer->descriptor);
+    writer->descriptor = -1;
+    if (closed != 0 && errno != EINTR) {
+        status = refusal(error, writer->path, "close it", errno);
+        goto cleanup;
+    }
+    if (rename(writer->partial, writer->path) != 0) {
+        status = refusal(error, writer->path, "give the finished file its name", errno);
+        goto cleanup;
+    }
+    memory_free(writer->partial); /* nothing of that name is left to be removed */
+    writer->partial = NULL;
+    TRY(flush_folder(writer->path, error));
+cleanup:
+    writer_release(writer);
+    return status;
+}
+
+void file_writer_abandon(struct file_writer *writer)
+{
+    if (writer->path != NULL)
+        writer_release(writer);
+}
+
+/* ---- names ---- */
+
+bool file_exists(const char *path)
+{
+    struct stat facts;
+    return stat(path, &facts) == 0;
+}
+
+const char *file_base_name(const char *path)
+{
+    const char *const slash = strrchr(path, '/');
+    return slash == NULL ? path : slash + 1;
+}

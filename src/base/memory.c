@@ -1,0 +1,144 @@
+/* memory.c - the only door to the allocator.
+ *
+ * Below it are calloc, aligned_alloc, realloc and mmap; free() takes the blocks of the first three, so
+ * memory_free needs no header in front of a block. Two process-wide counters stand in the door:
+ *
+ *   made       allocations that succeeded
+ *   countdown  SIZE_MAX: none fails; otherwise how many more succeed before one fails (once)
+ *
+ * Invariant: a request of more than PTRDIFF_MAX bytes is refused before it reaches the system, so that
+ * differences of pointers into a block are always representable.
+ */
+#include "base/memory.h"
+
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+static atomic_size_t made;
+static atomic_size_t countdown = SIZE_MAX;
+
+/* True where the next allocation must fail; counts down otherwise. */
+static bool must_fail(void)
+{
+    size_t left = atomic_load(&countdown);
+    while (left != SIZE_MAX) {
+        const size_t next = left == 0 ? SIZE_MAX : left - 1;
+        if (atomic_compare_exchange_weak(&countdown, &left, next))
+            return left == 0;
+    }
+    return false;
+}
+
+/* The bytes of a request, at least 1; false where it can't be had. */
+static bool request_bytes(size_t count, size_t size, size_t *bytes)
+{
+    size_t product;
+    if (must_fail() || !memory_product(count, size, &product) || product > PTRDIFF_MAX)
+        return false;
+    *bytes = product == 0 ? 1 : product;
+    return true;
+}
+
+static void *counted(void *block)
+{
+    if (block != NULL)
+        atomic_fetch_add(&made, 1);
+    return block;
+}
+
+bool memory_product(size_t a, size_t b, size_t *product)
+{
+    size_t result;
+    if (__builtin_mul_overflow(a, b, &result))
+        return false;
+    *product = result;
+    return true;
+}
+
+bool memory_sum(size_t a, size_t b, size_t *sum)
+{
+    size_t result;
+    if (__builtin_add_overflow(a, b, &result))
+        return false;
+    *sum = result;
+    return true;
+}
+
+void *memory_allocate(size_t count, size_t size)
+{
+    size_t bytes;
+    return request_bytes(count, size, &bytes) ? counted(calloc(1, bytes)) : NULL;
+}
+
+void *memory_allocate_aligned(size_t count, size_t size)
+{
+    size_t bytes;
+    if (!request_bytes(count, size, &bytes) || bytes > PTRDIFF_MAX - (MEMORY_ALIGNMENT - 1))
+        return NULL;
+    const size_t mask = MEMORY_ALIGNMENT - 1;
+    return counted(aligned_alloc(MEMORY_ALIGNMENT, (bytes + mask) & ~mask));
+}
+
+void *memory_resize(void *block, size_t count, size_t size)
+{
+    size_t bytes;
+    return request_bytes(count, size, &bytes) ? counted(realloc(block, bytes)) : NULL;
+}
+
+char *memory_copy_bytes(const void *bytes, size_t length)
+{
+    size_t with_end;
+    if (!memory_sum(length, 1, &with_end))
+        return NULL;
+    char *const copy = memory_allocate(with_end, 1);
+    if (copy != NULL && length != 0)
+        memcpy(copy, bytes, length);
+    return copy;
+}
+
+char *memory_copy_text(const char *text)
+{
+    return memory_copy_bytes(text, strlen(text));
+}
+
+void memory_free(void *block)
+{
+    free(block);
+}
+
+primer_status memory_failure(primer_error *error, const char *what, size_t bytes)
+{
+    return error_set(error, PRIMER_ENOMEM, "no memory for %s (%zu bytes)", what, bytes);
+}
+
+void memory_fail_at(size_t n)
+{
+    atomic_store(&countdown, n);
+}
+
+size_t memory_allocation_count(void)
+{
+    return atomic_load(&made);
+}
+
+primer_status memory_reserve(size_t bytes, void **block, primer_error *error)
+{
+    size_t length;
+    if (!request_bytes(bytes, 1, &length))
+        return memory_failure(error, "a reserved range", bytes);
+    void *const range = mmap(NULL, length, PROT_READ | PROT_WRITE,
+                             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (range == MAP_FAILED)
+        return memory_failure(error, "a reserved range", bytes);
+    *block = counted(range);
+    return PRIMER_OK;
+}
+
+void memory_release(void *block, size_t bytes)
+{
+    if (block != NULL)
+        munmap(block, bytes == 0 ? 1 : bytes);
+}
