@@ -3,11 +3,10 @@
  *   base                     used                 capacity
  *   | piece | pad | piece ...|   free             |
  *
- * Invariants: used <= capacity; every piece starts at a multiple of MEMORY_ALIGNMENT from base, which is
- * itself aligned. A failed take leaves the arena as it was.
+ * Invariants: used <= capacity; every piece starts at a multiple of MEMORY_ALIGNMENT from base,
+ * which is itself aligned. A failed take leaves the arena as it was.
  */
 #include "base/memory.h"
-
 
 primer_status arena_create(struct arena *arena, size_t capacity, primer_error *error)
 {

@@ -3,8 +3,9 @@
  *   bytes                    length                capacity
  *   | text                   | NUL | free          |
  *
- * Invariants: length < capacity once anything was reserved, and bytes[length] is NUL. Capacity doubles,
- * so appending n bytes one at a time copies O(n). A failed call leaves the contents as they were.
+ * Invariants: length < capacity once anything was reserved, and bytes[length] is NUL. Capacity
+ * doubles, so appending n bytes one at a time copies O(n). A failed call leaves the contents as
+ * they were.
  */
 #include "base/buffer.h"
 
@@ -36,7 +37,8 @@ primer_status buffer_reserve(struct buffer *buffer, size_t more, primer_error *e
     return PRIMER_OK;
 }
 
-primer_status buffer_append(struct buffer *buffer, const void *bytes, size_t length, primer_error *error)
+primer_status buffer_append(struct buffer *buffer, const void *bytes, size_t length,
+                            primer_error *error)
 {
     FORWARD(buffer_reserve(buffer, length, error));
     if (length != 0)
@@ -67,7 +69,8 @@ primer_status buffer_format(struct buffer *buffer, primer_error *error, const ch
     return PRIMER_OK;
 }
 
-/* Writes the escape of one character and returns its length (at most 6), or 0 where it needs none. */
+/* Writes the escape of one character and returns its length (at most 6), or 0 where it needs
+ * none. */
 static size_t json_escape(unsigned char character, char out[8])
 {
     static const char short_forms[] = "\"\"\\\\\bb\ff\nn\rr\tt"; /* character, letter */

@@ -1,7 +1,8 @@
 /* cpu.c - instruction levels, and the machine's limits as the system states them.
  *
- * x86-64 (Intel, Software Developer's Manual, volume 1, chapters 14.3 and 15.2): a vector level needs the CPUID bits of
- * all its features, OSXSAVE, and in XCR0 the register states that the system saves and restores:
+ * x86-64 (Intel, Software Developer's Manual, volume 1, chapters 14.3 and 15.2): a vector level
+ * needs the CPUID bits of all its features, OSXSAVE, and in XCR0 the register states that the
+ * system saves and restores:
  *
  *   XCR0 bit   1 SSE   2 AVX   | 5 opmask   6 upper halves of zmm0-15   7 zmm16-31
  *              AVX2: 1 2       | AVX-512: all of them
@@ -51,8 +52,8 @@ static unsigned saved_states(void)
 static void detect_levels(void)
 {
     const unsigned avx_states = 0x06, avx512_states = 0xE6;
-    const unsigned vnni_vl = 1u << 31 | 1u << 16;             /* leaf 7, EBX: VL F */
-    const unsigned avx512 = vnni_vl | 1u << 30 | 1u << 17;    /*         and BW DQ */
+    const unsigned vnni_vl = 1u << 31 | 1u << 16;                 /* leaf 7, EBX: VL F */
+    const unsigned avx512 = vnni_vl | 1u << 30 | 1u << 17;        /*         and BW DQ */
     const unsigned avx512_vnni = 1u << 11, avx512_vbmi = 1u << 1; /*      ECX */
     unsigned a, b, c, d, basic, structured_b, structured_c, most;
     const unsigned states = saved_states();
@@ -93,9 +94,7 @@ static void detect_levels(void)
     has[CPU_NEON_DOT] = has[CPU_NEON] && (features & HWCAP_ASIMDDP) != 0;
 }
 #else
-static void detect_levels(void)
-{
-}
+static void detect_levels(void) {}
 #endif
 
 static void detect_name(char name[MODEL_NAME_CAPACITY])

@@ -9,8 +9,8 @@
  *                                     |       |                          |             |
  *                                     root    mount point                type          controllers
  *
- * The folder is the mount point plus the path without the root. From there every ancestor up to the mount
- * point is asked, since each may limit what lies below it; the smallest answer counts.
+ * The folder is the mount point plus the path without the root. From there every ancestor up to the
+ * mount point is asked, since each may limit what lies below it; the smallest answer counts.
  */
 #include "base/cpu_limits.h"
 
@@ -35,8 +35,8 @@ struct lines {
     char bytes[LINE_CAPACITY];
 };
 
-__attribute__((format(printf, 2, 3))) static bool lines_open(struct lines *lines, const char *format,
-                                                             ...)
+__attribute__((format(printf, 2, 3))) static bool lines_open(struct lines *lines,
+                                                             const char *format, ...)
 {
     char path[PATH_CAPACITY];
     va_list arguments;
@@ -84,7 +84,7 @@ static char *lines_next(struct lines *lines)
             too_long = false;
             continue;
         }
-        if (lines->end - lines->start == sizeof lines->bytes - 1) { /* its end will be passed over */
+        if (lines->end - lines->start == sizeof lines->bytes - 1) { /* pass its end over too */
             too_long = true;
             lines->start = lines->end;
         }
@@ -123,7 +123,8 @@ static bool keyed_number(struct lines *lines, const char *key, uint64_t *value)
 static bool keyed_number_of(const char *folder, const char *file, const char *key, uint64_t *value)
 {
     struct lines lines;
-    const bool found = lines_open(&lines, "%s/%s", folder, file) && keyed_number(&lines, key, value);
+    const bool found =
+        lines_open(&lines, "%s/%s", folder, file) && keyed_number(&lines, key, value);
     lines_close(&lines);
     return found;
 }
@@ -158,7 +159,8 @@ static bool listed(const char *list, const char *name)
     }
 }
 
-/* The process's path in the hierarchy of `controller` (version 1), or in version 2's where it is NULL. */
+/* The process's path in the hierarchy of `controller` (version 1), or in version 2's where it is
+ * NULL. */
 static bool cgroup_path(const char *root, const char *controller, char path[PATH_CAPACITY])
 {
     struct lines lines;
@@ -172,7 +174,7 @@ static bool cgroup_path(const char *root, const char *controller, char path[PATH
             continue;
         *at = '\0';
         found = controller == NULL ? list[1] == '\0' : listed(list + 1, controller);
-        if (found) /* a path that leaves the hierarchy, as namespaces may show, is taken for its top */
+        if (found) /* one that leaves the hierarchy, as namespaces may show, stands for its top */
             snprintf(path, PATH_CAPACITY, "%s", strstr(at + 1, "/..") != NULL ? "/" : at + 1);
     }
     lines_close(&lines);
@@ -326,7 +328,8 @@ size_t cpu_limits_cores(const char *root, const cpu_set_t mask[CPU_LIMITS_SETS],
     return count;
 }
 
-size_t cpu_limits_threads(const char *root, const cpu_set_t mask[CPU_LIMITS_SETS], bool with_siblings)
+size_t cpu_limits_threads(const char *root, const cpu_set_t mask[CPU_LIMITS_SETS],
+                          bool with_siblings)
 {
     const size_t cores = cpu_limits_cores(root, mask, with_siblings);
     const uint64_t allowed = cpu_limits_quota(root) / 1000;
@@ -401,8 +404,8 @@ void cpu_limits_model_name(const char *root, char *name, size_t capacity)
     if (lines_open(&lines, "%s/proc/cpuinfo", root)) {
         for (char *line; name[0] == '\0' && (line = lines_next(&lines)) != NULL;) {
             const char *const colon = strchr(line, ':');
-            if (colon != NULL && (strncmp(line, "model name", 10) == 0 ||
-                                  strncmp(line, "Hardware", 8) == 0))
+            if (colon != NULL &&
+                (strncmp(line, "model name", 10) == 0 || strncmp(line, "Hardware", 8) == 0))
                 snprintf(name, capacity, "%s", colon + 1 + strspn(colon + 1, " \t"));
         }
     }

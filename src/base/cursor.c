@@ -3,9 +3,9 @@
  *   start          position          size
  *   |  consumed    |  remaining      |
  *
- * Invariant: position <= size. Every read goes through `take`, which is the only place that compares a
- * length with what is left; values are put together byte by byte, so neither alignment nor the byte order
- * of the machine matters.
+ * Invariant: position <= size. Every read goes through `take`, which is the only place that
+ * compares a length with what is left; values are put together byte by byte, so neither alignment
+ * nor the byte order of the machine matters.
  */
 #include "base/cursor.h"
 
@@ -17,8 +17,8 @@ static const unsigned char *take(struct cursor *cursor, const char *what, uint64
 {
     const size_t left = cursor_remaining(cursor);
     if (length > left) {
-        error_set(error, PRIMER_EFORMAT, "%s: %llu bytes expected at offset %zu, %zu are left", what,
-                  (unsigned long long)length, cursor->position, left);
+        error_set(error, PRIMER_EFORMAT, "%s: %llu bytes expected at offset %zu, %zu are left",
+                  what, (unsigned long long)length, cursor->position, left);
         return NULL;
     }
     const unsigned char *const bytes = cursor->start + cursor->position;
@@ -39,7 +39,8 @@ static primer_status read_integer(struct cursor *cursor, const char *what, unsig
     return PRIMER_OK;
 }
 
-primer_status cursor_u8(struct cursor *cursor, const char *what, uint8_t *value, primer_error *error)
+primer_status cursor_u8(struct cursor *cursor, const char *what, uint8_t *value,
+                        primer_error *error)
 {
     uint64_t wide;
     FORWARD(read_integer(cursor, what, 1, &wide, error));
@@ -47,7 +48,8 @@ primer_status cursor_u8(struct cursor *cursor, const char *what, uint8_t *value,
     return PRIMER_OK;
 }
 
-primer_status cursor_u16(struct cursor *cursor, const char *what, uint16_t *value, primer_error *error)
+primer_status cursor_u16(struct cursor *cursor, const char *what, uint16_t *value,
+                         primer_error *error)
 {
     uint64_t wide;
     FORWARD(read_integer(cursor, what, 2, &wide, error));
@@ -55,7 +57,8 @@ primer_status cursor_u16(struct cursor *cursor, const char *what, uint16_t *valu
     return PRIMER_OK;
 }
 
-primer_status cursor_u32(struct cursor *cursor, const char *what, uint32_t *value, primer_error *error)
+primer_status cursor_u32(struct cursor *cursor, const char *what, uint32_t *value,
+                         primer_error *error)
 {
     uint64_t wide;
     FORWARD(read_integer(cursor, what, 4, &wide, error));
@@ -63,7 +66,8 @@ primer_status cursor_u32(struct cursor *cursor, const char *what, uint32_t *valu
     return PRIMER_OK;
 }
 
-primer_status cursor_u64(struct cursor *cursor, const char *what, uint64_t *value, primer_error *error)
+primer_status cursor_u64(struct cursor *cursor, const char *what, uint64_t *value,
+                         primer_error *error)
 {
     return read_integer(cursor, what, 8, value, error);
 }
@@ -76,7 +80,8 @@ primer_status cursor_f32(struct cursor *cursor, const char *what, float *value, 
     return PRIMER_OK;
 }
 
-primer_status cursor_f64(struct cursor *cursor, const char *what, double *value, primer_error *error)
+primer_status cursor_f64(struct cursor *cursor, const char *what, double *value,
+                         primer_error *error)
 {
     uint64_t bits;
     FORWARD(cursor_u64(cursor, what, &bits, error));
@@ -94,7 +99,8 @@ primer_status cursor_bytes(struct cursor *cursor, const char *what, uint64_t len
     return PRIMER_OK;
 }
 
-primer_status cursor_skip(struct cursor *cursor, const char *what, uint64_t length, primer_error *error)
+primer_status cursor_skip(struct cursor *cursor, const char *what, uint64_t length,
+                          primer_error *error)
 {
     return take(cursor, what, length, error) == NULL ? PRIMER_EFORMAT : PRIMER_OK;
 }

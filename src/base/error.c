@@ -1,9 +1,10 @@
 /* error.c - filling a primer_error.
  *
- *   message  | prefix ": " | sentence ... | NUL |      at most 1023 bytes, cut where a character ends
+ *   message  | prefix ": " | sentence ... | NUL |      <= 1023 bytes, cut where a character ends
  *
- * Invariants: the message is always NUL-terminated, and it never ends inside a UTF-8 character. Text is
- * formatted into a buffer of its own first, so a caller may pass the old message as an argument.
+ * Invariants: the message is always NUL-terminated, and it never ends inside a UTF-8 character.
+ * Text is formatted into a buffer of its own first, so a caller may pass the old message as an
+ * argument.
  */
 #include "base/error.h"
 
@@ -73,8 +74,8 @@ char *error_printable(const char *bytes, unsigned long length, char *out, unsign
     while (from < length) {
         uint32_t code_point = 0;
         size_t taken = utf8_decode(bytes + from, length - from, &code_point);
-        const bool shown = taken != 0 && code_point >= 0x20 &&
-                           !(code_point >= 0x7f && code_point < 0xa0);
+        const bool shown =
+            taken != 0 && code_point >= 0x20 && !(code_point >= 0x7f && code_point < 0xa0);
         const size_t wanted = shown ? taken : 1;
         if (wanted > capacity - 1 - to)
             break;

@@ -1,10 +1,10 @@
 /* file.c - maps, whole reads, and writes that appear under their name only when complete.
  *
- *   file_writer    write -> pending (1 MiB) -> PATH.partial-PID-N -> fsync -> rename to PATH -> fsync folder
+ *   write -> pending (1 MiB) -> PATH.partial-PID-N -> fsync -> rename to PATH -> fsync folder
  *
- * Invariants: PATH is either what it was or the complete new file, whatever fails in between. A writer whose
- * write has failed takes nothing more and can't be committed. A writer holds resources exactly while `path`
- * is not NULL, so abandoning a zeroed, failed or committed one does nothing.
+ * Invariants: PATH is either what it was or the complete new file, whatever fails in between. A
+ * writer whose write has failed takes nothing more and can't be committed. A writer holds resources
+ * exactly while `path` is not NULL, so abandoning a zeroed, failed or committed one does nothing.
  */
 #include "base/file.h"
 
@@ -201,8 +201,8 @@ static primer_status check_target(const char *path, primer_error *error)
     return PRIMER_OK;
 }
 
-/* Opens a file of a name that nothing else uses. Leftovers of an earlier process of the same number are
- * passed over. */
+/* Opens a file of a name that nothing else uses. Leftovers of an earlier process of the same
+ * number are passed over. */
 static primer_status open_partial(struct file_writer *writer, primer_error *error)
 {
     static atomic_uint counter;
@@ -248,8 +248,8 @@ cleanup:
 }
 
 /* Hands bytes to the system, all of them. */
-static primer_status write_out(struct file_writer *writer, const unsigned char *bytes, size_t length,
-                               primer_error *error)
+static primer_status write_out(struct file_writer *writer, const unsigned char *bytes,
+                               size_t length, primer_error *error)
 {
     while (length > 0) {
         const ssize_t taken = write(writer->descriptor, bytes, length);
@@ -325,7 +325,8 @@ static primer_status flush_descriptor(int descriptor, const char *path, primer_e
     return refusal(error, path, "flush it", errno);
 }
 
-/* Makes the new name itself survive a crash. A folder that may not be read is left to the system. */
+/* Makes the new name itself survive a crash. A folder that may not be read is left to the
+ * system. */
 static primer_status flush_folder(const char *path, primer_error *error)
 {
     const size_t length = (size_t)(file_base_name(path) - path);

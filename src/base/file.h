@@ -1,4 +1,5 @@
-/* file.h - files: read-only maps, whole reads, and writes that appear under their name only when complete. */
+/* file.h - files: read-only maps, whole reads, and writes that appear under their name only when
+ * complete. */
 #ifndef BASE_FILE_H
 #define BASE_FILE_H
 
@@ -21,14 +22,16 @@ primer_status file_map_open(struct file_map *map, const char *path, primer_error
 void file_map_memory(struct file_map *map, const void *bytes, size_t size); /* borrows */
 void file_map_close(struct file_map *map);
 
-/* Appends a whole file (or "-": standard input) of at most `limit` bytes; on failure `out` keeps what it held. */
+/* Appends a whole file (or "-": standard input) of at most `limit` bytes; on failure `out` keeps
+ * what it held. */
 primer_status file_read(const char *path, size_t limit, struct buffer *out, primer_error *error);
 
-/* A writer that makes PATH.partial-PID-N, and renames it to PATH in file_writer_commit (after fsync).
- * file_writer_abandon removes the partial file; harmless after commit, after a failed open, and on a zeroed
- * writer. A full disk is an error of the write or commit that met it; the writer takes nothing more after it.
- * Commit, failed or not, ends the writer. Something under PATH that is no regular file (a folder, /dev/null)
- * is refused; a symbolic link is replaced by the file. */
+/* A writer that makes PATH.partial-PID-N, and renames it to PATH in file_writer_commit (after
+ * fsync). file_writer_abandon removes the partial file; harmless after commit, after a failed
+ * open, and on a zeroed writer. A full disk is an error of the write or commit that met it; the
+ * writer takes nothing more after it. Commit, failed or not, ends the writer. Something under
+ * PATH that is no regular file (a folder, /dev/null) is refused; a symbolic link is replaced by
+ * the file. */
 struct file_writer {
     int descriptor;
     char *path, *partial;
@@ -38,7 +41,8 @@ struct file_writer {
     bool failed;             /* a write was refused */
 };
 primer_status file_writer_open(struct file_writer *writer, const char *path, primer_error *error);
-primer_status file_writer_write(struct file_writer *writer, const void *bytes, size_t length, primer_error *error);
+primer_status file_writer_write(struct file_writer *writer, const void *bytes, size_t length,
+                                primer_error *error);
 /* Writes zeros up to the next multiple of `alignment`. */
 primer_status file_writer_align(struct file_writer *writer, size_t alignment, primer_error *error);
 primer_status file_writer_commit(struct file_writer *writer, primer_error *error);

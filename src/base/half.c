@@ -1,16 +1,16 @@
 /* half.c - binary16 and bfloat16 to and from binary32, in integer arithmetic.
  *
  *   binary32  s eeeeeeee mmmmmmmmmmmmmmmmmmmmmmm   bias 127
- *   binary16  s eeeee    mmmmmmmmmm                bias 15: the exponents differ by 112, the mantissas by 13 bits
- *   bfloat16  s eeeeeeee mmmmmmm                   bias 127
+ *   binary16  s eeeee    mmmmmmmmmm   bias 15: exponents differ by 112, mantissas by 13 bits
+ *   bfloat16  s eeeeeeee mmmmmmm      bias 127
  *
- * Formats: IEEE 754-2019, section 3.6. Equal, bit for bit, to the F16C instructions with round to nearest
- * even: a signalling NaN becomes quiet, and its payload's upper bits are kept.
+ * Formats: IEEE 754-2019, section 3.6. Equal, bit for bit, to the F16C instructions with round to
+ * nearest even: a signalling NaN becomes quiet, and its payload's upper bits are kept.
  */
 #include "base/half.h"
 
 #define FLOAT_INFINITY 0x7f800000u
-#define FLOAT_QUIET 0x00400000u
+#define FLOAT_QUIET    0x00400000u
 #define EXPONENT_SHIFT (112u << 23) /* difference of the two biases, in place */
 
 float half_to_float(uint16_t half)

@@ -1,4 +1,5 @@
-/* half.h - binary16 and bfloat16 to and from binary32, exact, round to nearest even, on any machine.
+/* half.h - binary16 and bfloat16 to and from binary32, exact, round to nearest even, on any
+ * machine.
  *
  *   binary16  s eeeee mmmmmmmmmm        bias 15      denormals, infinities and NaN kept
  *   bfloat16  s eeeeeeee mmmmmmm        the upper half of a binary32
@@ -23,7 +24,8 @@ static inline uint32_t half_float_to_bits(float value)
 }
 
 float half_to_float(uint16_t half);
-uint16_t half_from_float(float value); /* NaN stays NaN (quiet, payload's upper bits), overflow is infinity: as F16C does */
+/* As F16C does: NaN stays NaN (quiet, its payload's upper bits), overflow is infinity. */
+uint16_t half_from_float(float value);
 
 static inline float bfloat_to_float(uint16_t bfloat)
 {

@@ -2,8 +2,9 @@
  *
  *   input  | 32-byte stripes: four lanes of 8 | 8 | 8 | 4 | 1 | 1 |
  *
- * Four accumulators eat one 8-byte lane of every stripe each and are merged; what remains is eaten by
- * eights, one four, and ones; a final avalanche mixes all bits. Lanes are little-endian whatever the machine.
+ * Four accumulators eat one 8-byte lane of every stripe each and are merged; what remains is eaten
+ * by eights, one four, and ones; a final avalanche mixes all bits. Lanes are little-endian whatever
+ * the machine.
  */
 #include "base/hash.h"
 

@@ -1,4 +1,5 @@
-/* hash.h - XXH64 for tables and identities (Collet's specification, xxhash_spec.md), not for secrets. */
+/* hash.h - XXH64 for tables and identities (Collet's specification, xxhash_spec.md), not for
+ * secrets. */
 #ifndef BASE_HASH_H
 #define BASE_HASH_H
 

@@ -13,7 +13,8 @@ enum knob_id {
     KNOB_LEVEL,      /* PRIMER_LEVEL      instruction level to force */
     KNOB_THREADS,    /* PRIMER_THREADS    threads, 0 = measured */
     KNOB_LOG,        /* PRIMER_LOG        error, warn, info, debug */
-    KNOB_HOME,       /* PRIMER_HOME       where history and caches live; else $XDG_DATA_HOME/primer, else ~/.local/share/primer */
+    KNOB_HOME,       /* PRIMER_HOME       where history and caches live; else $XDG_DATA_HOME/primer,
+                      *                   else ~/.local/share/primer */
     KNOB_XDG_DATA_HOME,
     KNOB_USER_HOME,  /* HOME */
     KNOB_NO_COLOR,   /* NO_COLOR          any value: no colour */

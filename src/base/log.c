@@ -1,8 +1,8 @@
 /* log.c - one process-wide sink behind a lock.
  *
- * Invariants: without a sink nothing is formatted or written. The sink runs under the lock, one message at
- * a time, so that once log_set_sink has returned the former sink is no longer running; the lock is recursive
- * because a sink may itself call something that logs.
+ * Invariants: without a sink nothing is formatted or written. The sink runs under the lock, one
+ * message at a time, so that once log_set_sink has returned the former sink is no longer running;
+ * the lock is recursive because a sink may itself call something that logs.
  */
 #include "base/log.h"
 

@@ -1,13 +1,13 @@
 /* memory.c - the only door to the allocator.
  *
- * Below it are calloc, aligned_alloc, realloc and mmap; free() takes the blocks of the first three, so
- * memory_free needs no header in front of a block. Two process-wide counters stand in the door:
+ * Below it are calloc, aligned_alloc, realloc and mmap; free() takes the blocks of the first three,
+ * so memory_free needs no header in front of a block. Two process-wide counters stand in the door:
  *
  *   made       allocations that succeeded
  *   countdown  SIZE_MAX: none fails; otherwise how many more succeed before one fails (once)
  *
- * Invariant: a request of more than PTRDIFF_MAX bytes is refused before it reaches the system, so that
- * differences of pointers into a block are always representable.
+ * Invariant: a request of more than PTRDIFF_MAX bytes is refused before it reaches the system, so
+ * that differences of pointers into a block are always representable.
  */
 #include "base/memory.h"
 

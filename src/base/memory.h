@@ -1,8 +1,8 @@
 /* memory.h - the only door to the allocator, checked products, and arenas.
  *
- * Every allocation of primer's own goes through here, so that a test can make the n-th one fail and can
- * prove that none happens while tokens are made. All functions are safe to call from several threads,
- * except those of one arena.
+ * Every allocation of primer's own goes through here, so that a test can make the n-th one fail and
+ * can prove that none happens while tokens are made. All functions are safe to call from several
+ * threads, except those of one arena.
  *
  * An arena is one block from which pieces are carved front to back and given back all at once:
  *
@@ -27,7 +27,8 @@ bool memory_sum(size_t a, size_t b, size_t *sum);
 void *memory_allocate(size_t count, size_t size);
 /* The same, aligned to MEMORY_ALIGNMENT and not zeroed; free with memory_free. */
 void *memory_allocate_aligned(size_t count, size_t size);
-/* Keeps contents up to the smaller size; on failure NULL and the old block stays valid. New bytes are not zeroed. */
+/* Keeps contents up to the smaller size; on failure NULL and the old block stays valid. New
+ * bytes are not zeroed. */
 void *memory_resize(void *block, size_t count, size_t size);
 char *memory_copy_text(const char *text);                  /* NULL when out of memory */
 char *memory_copy_bytes(const void *bytes, size_t length); /* NUL-terminated copy */

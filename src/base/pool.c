@@ -1,26 +1,26 @@
 /* pool.c - threads that run one job at a time, cut into numbered tasks.
  *
- * One 64-bit word says how the job stands; everything else about a job is written while it is closed and
- * empty, and read only by threads that are inside:
+ * One 64-bit word says how the job stands; everything else about a job is written while it is
+ * closed and empty, and read only by threads that are inside:
  *
  *   state   | 63 .. 32    | 31   | 30   | 29 .. 0       |
  *           | job number  | open | stop | workers inside|
  *
  *   caller:  write the job -> open -> run tasks -> close -> wait until nobody is inside
- *   worker:  see a new open number -> enter (count + 1, only while open) -> run tasks -> leave (count - 1)
+ *   worker:  see a new open number -> enter (+ 1, only while open) -> run tasks -> leave (- 1)
  *
- * A worker that wakes too late finds the job closed and lets it pass, so the caller never waits for a
- * thread that the system hasn't scheduled yet, only for tasks that are being run.
+ * A worker that wakes too late finds the job closed and lets it pass, so the caller never waits for
+ * a thread that the system hasn't scheduled yet, only for tasks that are being run.
  *
- * Tasks are taken in chunks from one counter. Both sides spin for SPIN_NANOSECONDS before they sleep on a
- * condition variable; there is no spinning where the pool has more threads than processors may be used.
- * Sleeping loses no wake-up: a sleeper announces itself (`sleepers`, `caller_waits`) and looks at the state
- * again, under the lock, while the other side changes the state before it looks for sleepers; all of these
- * are sequentially consistent.
+ * Tasks are taken in chunks from one counter. Both sides spin for SPIN_NANOSECONDS before they
+ * sleep on a condition variable; there is no spinning where the pool has more threads than
+ * processors may be used. Sleeping loses no wake-up: a sleeper announces itself (`sleepers`,
+ * `caller_waits`) and looks at the state again, under the lock, while the other side changes the
+ * state before it looks for sleepers; all of these are sequentially consistent.
  *
- * A task may call pool_run on its own pool: the inner tasks then run one after the other on that thread,
- * under its number (so the scratch of that number is shared with the outer task). Calling back into a pool
- * through a second one is a deadlock, as with any lock.
+ * A task may call pool_run on its own pool: the inner tasks then run one after the other on that
+ * thread, under its number (so the scratch of that number is shared with the outer task). Calling
+ * back into a pool through a second one is a deadlock, as with any lock.
  */
 #include "base/pool.h"
 
@@ -35,10 +35,10 @@
 #include "base/cpu.h"
 #include "base/memory.h"
 
-#define STATE_OPEN ((uint64_t)1 << 31)
-#define STATE_STOP ((uint64_t)1 << 30)
+#define STATE_OPEN   ((uint64_t)1 << 31)
+#define STATE_STOP   ((uint64_t)1 << 30)
 #define STATE_INSIDE (STATE_STOP - 1)
-#define JOB_SHIFT 32
+#define JOB_SHIFT    32
 
 enum {
     MOST_THREADS = 1024,
@@ -57,15 +57,14 @@ struct pool {
     pool_task *task;
     void *context;
     size_t count, chunk;
-    char apart[MEMORY_ALIGNMENT]; /* the words that everybody writes have cache lines of their own */
-    atomic_size_t next;           /* the first task that nobody has taken */
-    char apart_too[MEMORY_ALIGNMENT];
-    _Atomic uint64_t state;
+
+    /* Words that every thread writes: cache lines of their own. */
+    _Alignas(MEMORY_ALIGNMENT) atomic_size_t next; /* the first task that nobody has taken */
+    _Alignas(MEMORY_ALIGNMENT) _Atomic uint64_t state;
     atomic_uint sleepers; /* workers asleep or about to be */
     atomic_bool caller_waits;
-    char apart_again[MEMORY_ALIGNMENT];
 
-    size_t size; /* threads, the caller counted */
+    _Alignas(MEMORY_ALIGNMENT) size_t size; /* threads, the caller counted */
     bool spins;
     pthread_mutex_t running;     /* held by the thread whose job it is */
     pthread_mutex_t lock;        /* of the two conditions */
@@ -94,7 +93,8 @@ static uint32_t job_of(uint64_t state)
 static void run_tasks(struct pool *pool, size_t number)
 {
     for (;;) {
-        const size_t first = atomic_fetch_add_explicit(&pool->next, pool->chunk, memory_order_relaxed);
+        const size_t first =
+            atomic_fetch_add_explicit(&pool->next, pool->chunk, memory_order_relaxed);
         if (first >= pool->count)
             return;
         const size_t left = pool->count - first;
@@ -262,7 +262,8 @@ static void destroy(struct pool *pool)
     memory_free(pool);
 }
 
-/* Starts the workers with all signals blocked, so that signals go to threads of the program's own. */
+/* Starts the workers with all signals blocked, so that signals go to threads of the program's
+ * own. */
 static primer_status start_workers(struct pool *pool, primer_error *error)
 {
     sigset_t all, before;
@@ -291,9 +292,10 @@ primer_status pool_create(struct pool **pool, size_t threads, primer_error *erro
     if (size > MOST_THREADS)
         return error_set(error, PRIMER_EINVAL, "%zu threads asked for, at most %d are possible",
                          size, MOST_THREADS);
-    struct pool *const made = memory_allocate(1, sizeof *made);
+    struct pool *const made = memory_allocate_aligned(1, sizeof *made);
     if (made == NULL)
         return memory_failure(error, "a thread pool", sizeof *made);
+    memset(made, 0, sizeof *made);
     made->size = size;
     made->spins = size <= cpu_usable_count();
     pthread_mutex_init(&made->running, NULL);
@@ -303,7 +305,8 @@ primer_status pool_create(struct pool **pool, size_t threads, primer_error *erro
     primer_status status = PRIMER_OK;
     made->workers = memory_allocate(size - 1, sizeof *made->workers);
     if (made->workers == NULL)
-        status = memory_failure(error, "a thread pool's workers", (size - 1) * sizeof *made->workers);
+        status =
+            memory_failure(error, "a thread pool's workers", (size - 1) * sizeof *made->workers);
     else
         status = start_workers(made, error);
     if (status != PRIMER_OK)

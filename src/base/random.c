@@ -1,5 +1,5 @@
-/* random.c - xoshiro256** (Blackman and Vigna, "Scrambled linear pseudorandom number generators", 2018),
- * seeded by splitmix64 (Steele, Lea and Flood, 2014).
+/* random.c - xoshiro256** (Blackman and Vigna, "Scrambled linear pseudorandom number generators",
+ * 2018), seeded by splitmix64 (Steele, Lea and Flood, 2014).
  *
  * Invariant: the state is never all zeros, which splitmix64's four consecutive outputs can't be.
  */
@@ -46,7 +46,7 @@ double random_unit(struct random *random)
 
 uint64_t random_below(struct random *random, uint64_t limit)
 {
-    const uint64_t uneven = (0 - limit) % limit; /* 2^64 mod limit: so many values are drawn again */
+    const uint64_t uneven = (0 - limit) % limit; /* 2^64 mod limit: so many are drawn again */
     uint64_t drawn;
     do {
         drawn = random_u64(random);
