@@ -106,10 +106,12 @@ ifneq ($(ROOMS),)
 ALL_TEST_SOURCES := $(foreach r,$(ROOMS),$(filter tests/$(r)/%,$(ALL_TEST_SOURCES)))
 endif
 # T=gguf: those whose name contains it.
-TEST_SOURCES := $(if $(T),$(foreach t,$(ALL_TEST_SOURCES),$(if $(findstring $(T),$(t)),$(t))),\
-    $(ALL_TEST_SOURCES))
+named = $(if $(T),$(foreach n,$(1),$(if $(findstring $(T),$(n)),$(n))),$(1))
+TEST_SOURCES := $(call named,$(ALL_TEST_SOURCES))
 TEST_PROGRAMS := $(TEST_SOURCES:%.c=$(BUILD)/%)
 FUZZ_PROGRAMS := $(if $(ROOMS),,$(FUZZ_SOURCES:%.c=$(BUILD)/%))
+# Scripts need the programs.
+TEST_SCRIPTS := $(if $(ROOMS),,$(call named,$(wildcard tests/*/*.sh)))
 BENCH_PROGRAMS := $(BENCH_SOURCES:%.c=$(BUILD)/%)
 
 # What the tests of a room link against; a room without a line: everything.
@@ -162,8 +164,8 @@ say = $(if $(V),,@echo "  $(1)  $(2)")
 # A file that changes only when its content does: objects follow the flags, archives the lists of files.
 define remember # (file, content)
 $(shell mkdir -p $(dir $(1)))
-ifneq ($$(file <$(1)),$(2))
-$$(file >$(1),$(2))
+ifneq ($$(file <$(1)),= $(2))
+$$(file >$(1),= $(2))
 endif
 endef
 FLAGS_FILE := $(BUILD)/flags
@@ -294,7 +296,8 @@ ifeq ($(LIST),)
 endif
 	@PRIMER_SHARED='$(PRIMER_SHARED)' CC='$(CC)' tests/run $(TEST_ARGUMENTS)
 .PHONY: test-build
-test-build: test-programs fuzz-programs programs $(if $(ROOMS),,all)
+test-build: test-programs $(call named,$(FUZZ_PROGRAMS)) \
+    $(if $(TEST_SCRIPTS),programs all)
 
 lint:
 	@tools/install-dependencies test
