@@ -301,7 +301,8 @@ test-build: test-programs $(call named,$(FUZZ_PROGRAMS)) \
 
 lint:
 	@tools/install-dependencies test
-	@tools/lint
+	$(SUBMAKE) -k objects || true
+	@tools/lint --objects $(BUILD)/obj
 
 check:
 	@tools/install-dependencies check
