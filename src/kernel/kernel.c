@@ -1,8 +1,10 @@
-/* kernel.c - chooses the table of inner loops: what the build has, the processor allows, and the knob says.
+/* kernel.c - chooses the table of inner loops: what the build has, the processor allows, and the
+ * knob says.
  *
  *   x86-64:  scalar <- avx2 <- avx2_vnni <- avx512        AArch64:  scalar <- neon <- neon_dot
  *
- * A level's table starts as a copy of the one to its left; its fill function replaces what it improves.
+ * A level's table starts as a copy of the one to its left; its fill function replaces what it
+ * improves.
  */
 #include "kernel/kernel.h"
 
@@ -33,13 +35,11 @@ struct level {
 static const struct level levels[CPU_LEVELS] = {
     [CPU_SCALAR] = {scalar_fill, CPU_SCALAR},
 #if defined(__x86_64__)
-    [CPU_AVX2] = {avx2_fill, CPU_SCALAR},
-    [CPU_AVX2_VNNI] = {avx2_vnni_fill, CPU_AVX2},
+    [CPU_AVX2] = {avx2_fill, CPU_SCALAR},        [CPU_AVX2_VNNI] = {avx2_vnni_fill, CPU_AVX2},
     [CPU_AVX512] = {avx512_fill, CPU_AVX2_VNNI},
 #endif
 #if defined(__aarch64__)
-    [CPU_NEON] = {neon_fill, CPU_SCALAR},
-    [CPU_NEON_DOT] = {neon_dot_fill, CPU_NEON},
+    [CPU_NEON] = {neon_fill, CPU_SCALAR},        [CPU_NEON_DOT] = {neon_dot_fill, CPU_NEON},
 #endif
 };
 
@@ -47,8 +47,7 @@ static struct kernel tables[CPU_LEVELS];
 static pthread_once_t tables_once = PTHREAD_ONCE_INIT;
 
 /* In the order of the enumeration every level comes after the one below it. */
-static void fill_tables(void)
-{
+static void fill_tables(void) {
     for (int level = 0; level < CPU_LEVELS; level++) {
         if (levels[level].fill == NULL || !cpu_has((enum cpu_level)level))
             continue;
@@ -58,19 +57,16 @@ static void fill_tables(void)
     }
 }
 
-const struct kernel *kernel_at(enum cpu_level level)
-{
+const struct kernel *kernel_at(enum cpu_level level) {
     pthread_once(&tables_once, fill_tables);
     if ((unsigned)level >= CPU_LEVELS || tables[level].quantize == NULL)
         return NULL;
     return &tables[level];
 }
 
-static const struct kernel *forced_level(const char *name)
-{
+static const struct kernel *forced_level(const char *name) {
     enum cpu_level level;
-    const struct kernel *const kernel =
-        cpu_level_by_name(name, &level) ? kernel_at(level) : NULL;
+    const struct kernel *const kernel = cpu_level_by_name(name, &level) ? kernel_at(level) : NULL;
     static atomic_flag warned = ATOMIC_FLAG_INIT;
     if (kernel == NULL && !atomic_flag_test_and_set(&warned))
         log_message(LOG_WARN, "PRIMER_LEVEL=%s: no such instruction level here; using the best",
@@ -78,8 +74,7 @@ static const struct kernel *forced_level(const char *name)
     return kernel;
 }
 
-const struct kernel *kernel_best(void)
-{
+const struct kernel *kernel_best(void) {
     const char *const name = knob_text(KNOB_LEVEL);
     const struct kernel *best = name != NULL && name[0] != '\0' ? forced_level(name) : NULL;
     if (best != NULL)
@@ -90,18 +85,18 @@ const struct kernel *kernel_best(void)
             best = kernel_at((enum cpu_level)level);
     static atomic_flag warned = ATOMIC_FLAG_INIT;
     if (KERNEL_NEEDS_AVX2 && best->level == CPU_SCALAR && !atomic_flag_test_and_set(&warned))
-        log_message(LOG_WARN, "this processor lacks AVX2, FMA or F16C: using the slow scalar level");
+        log_message(LOG_WARN,
+                    "this processor lacks AVX2, FMA or F16C: using the slow scalar level");
     return best;
 }
 
-static size_t whole_vectors(size_t count)
-{
+static size_t whole_vectors(size_t count) {
     return (count + KERNEL_TILE - 1) / KERNEL_TILE * KERNEL_TILE;
 }
 
-/* Keys, grouped keys and values of the page widened; two scores per query and key; composed queries. */
-size_t kernel_attention_scratch(size_t dimensions, size_t queries)
-{
+/* Keys, grouped keys and values of the page widened; two scores per query and key; composed
+ * queries. */
+size_t kernel_attention_scratch(size_t dimensions, size_t queries) {
     const size_t padded = whole_vectors(dimensions);
     return 3 * KERNEL_PAGE * padded + queries * (2 * KERNEL_PAGE + padded);
 }

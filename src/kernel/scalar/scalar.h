@@ -1,4 +1,5 @@
-/* scalar.h - the definition: docs/NUMERICS.md as plain loops, for every other level to be compared with.
+/* scalar.h - the definition: docs/NUMERICS.md as plain loops, for every other level to be compared
+ * with.
  *
  * Nothing here is tuned. fmaf is libm's, which rounds once whatever the processor.
  */
@@ -28,8 +29,8 @@ void scalar_attention_join(size_t dimensions, float maximum, float sum, const fl
                            float *m, float *l, float *o);
 void scalar_encode(enum quant_type format, const float *x, size_t count, void *out,
                    uint16_t *scales);
-void scalar_vector_layer_norm(const float *x, const float *weight, const float *bias,
-                              float epsilon, size_t count, float *out);
+void scalar_vector_layer_norm(const float *x, const float *weight, const float *bias, float epsilon,
+                              size_t count, float *out);
 void scalar_vector_rms_norm(const float *x, const float *weight, float epsilon, size_t count,
                             float *out);
 void scalar_vector_rotate(float *x, const float *cosine, const float *sine, size_t pairs,

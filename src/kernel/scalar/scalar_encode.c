@@ -1,7 +1,7 @@
 /* scalar_encode.c - f32 to the formats of a KV page (docs/NUMERICS.md, "Attention").
  *
- * Q8_0: blocks of 32 values, the last may be shorter; scale m / 127 as binary16, then with the scale d
- * as it reads back, q = x / d rounded half to even, clamped to [-127, 127].
+ * Q8_0: blocks of 32 values, the last may be shorter; scale m / 127 as binary16, then with the
+ * scale d as it reads back, q = x / d rounded half to even, clamped to [-127, 127].
  */
 #include "kernel/scalar/scalar.h"
 
@@ -9,8 +9,7 @@
 #include <string.h>
 #include "base/half.h"
 
-static uint16_t encode_block(const float *x, size_t count, int8_t *out)
-{
+static uint16_t encode_block(const float *x, size_t count, int8_t *out) {
     uint32_t largest = 0;
     for (size_t i = 0; i < count; i++) {
         const uint32_t bits = half_float_to_bits(x[i]) & 0x7fffffffu;
@@ -27,8 +26,7 @@ static uint16_t encode_block(const float *x, size_t count, int8_t *out)
 }
 
 void scalar_encode(enum quant_type format, const float *x, size_t count, void *out,
-                   uint16_t *scales)
-{
+                   uint16_t *scales) {
     if (format == QUANT_F32) {
         memcpy(out, x, count * sizeof *x);
     } else if (format == QUANT_Q8_0) {

@@ -1,0 +1,62 @@
+/* kernel_activation.h - fenced activations for the kernel tests. */
+#ifndef TESTS_KERNEL_KERNEL_ACTIVATION_H
+#define TESTS_KERNEL_KERNEL_ACTIVATION_H
+
+#include "kernel_check.h"
+
+struct fenced_activation {
+    struct fence values, scales, sums, scaled_sums;
+    struct activation view;
+};
+
+static inline struct fenced_activation activation_make(size_t tokens, size_t blocks) {
+    struct fenced_activation made = {
+        .values = fence_make(tokens * blocks * QUANT_BLOCK),
+        .scales = fence_make(tokens * blocks * sizeof(float)),
+        .sums = fence_make(tokens * blocks * 2 * sizeof(int32_t)),
+        .scaled_sums = fence_make(tokens * blocks * sizeof(float)),
+    };
+    made.view = (struct activation){
+        .values = (int8_t *)made.values.bytes,
+        .scales = fence_floats(&made.scales),
+        .sums = (int32_t *)(void *)made.sums.bytes,
+        .scaled_sums = fence_floats(&made.scaled_sums),
+        .columns = blocks * QUANT_BLOCK,
+        .blocks = blocks,
+    };
+    return made;
+}
+
+static inline void activation_free(struct fenced_activation *activation) {
+    fence_free(&activation->values);
+    fence_free(&activation->scales);
+    fence_free(&activation->sums);
+    fence_free(&activation->scaled_sums);
+}
+
+/* Numbers of the given kind, quantized by scalar. With `extreme` the values are made +-127
+ * afterwards. */
+static inline struct fenced_activation activation_random(struct random *random,
+                                                         enum check_kind kind, bool extreme,
+                                                         size_t tokens, size_t blocks) {
+    struct fenced_activation made = activation_make(tokens, blocks);
+    struct fence x = check_floats(random, kind, tokens * blocks * QUANT_BLOCK);
+    check_scalar()->quantize(fence_floats(&x), blocks * QUANT_BLOCK, tokens, 0, &made.view);
+    fence_free(&x);
+    if (!extreme)
+        return made;
+    for (size_t at = 0; at < tokens * blocks; at++) {
+        int32_t *const sums = made.view.sums + 2 * at;
+        const uint64_t pattern = random_u64(random);
+        sums[0] = sums[1] = 0;
+        for (size_t i = 0; i < QUANT_BLOCK; i++) {
+            const int8_t q = pattern % 4 == 0 || (pattern >> (i + 4)) % 2 ? 127 : -127;
+            made.view.values[at * QUANT_BLOCK + i] = q;
+            sums[i / 16] += q;
+        }
+        made.view.scaled_sums[at] = made.view.scales[at] * (float)(sums[0] + sums[1]);
+    }
+    return made;
+}
+
+#endif

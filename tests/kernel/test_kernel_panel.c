@@ -1,0 +1,311 @@
+/* test_kernel_panel.c - quantizing activations and the panel product: every level equals scalar bit
+ * for bit on made-up panels of every kind, offset and range, scalar equals a computation in double
+ * precision, and one hash of scalar's results is the same on every machine. */
+#include "kernel_activation.h"
+
+#include <math.h>
+
+#define GOLDEN_ACTIVATIONS UINT64_C(0x80cad04761482596)
+#define GOLDEN             UINT64_C(0x1d436ea986ab16be)
+
+/* Values that lie exactly between two integers once divided by the scale, and both ends of the
+ * range where a block counts as zero. */
+static void craft_blocks(struct random *random, float *x, size_t blocks) {
+    for (size_t b = 0; b < blocks; b++, x += QUANT_BLOCK) {
+        const uint64_t dice = random_below(random, 8);
+        const float power = half_bits_to_float((uint32_t)random_below(random, 200) << 23);
+        if (dice == 0) {
+            x[0] = 127.0f * power;
+            for (size_t i = 1; i < QUANT_BLOCK; i++)
+                x[i] = ((float)random_below(random, 253) - 126.5f) * power;
+        } else if (dice == 1) {
+            for (size_t i = 0; i < QUANT_BLOCK; i++)
+                x[i] = half_bits_to_float(half_float_to_bits(0x1p-100f) -
+                                          (uint32_t)random_below(random, 2));
+            x[random_below(random, QUANT_BLOCK)] *= -1.0f;
+        } else if (dice == 2) {
+            for (size_t i = 0; i < QUANT_BLOCK; i++)
+                x[i] = 0x1.fffffep+127f * (i % 2 ? 1.0f : -1.0f);
+        }
+    }
+}
+
+static void quantize_with(const struct kernel *kernel, const struct fence *x, size_t stride,
+                          size_t tokens, size_t first, const struct fenced_activation *out) {
+    kernel->quantize(fence_floats(x), stride, tokens, first, &out->view);
+}
+
+static void try_quantize(struct random *random, enum check_kind kind, size_t tokens, size_t blocks,
+                         uint64_t *hash) {
+    const size_t gap = random_below(random, 3), first = random_below(random, 3);
+    const size_t stride = blocks * QUANT_BLOCK + gap;
+    struct fence x = check_floats(random, kind, tokens * stride - gap);
+    if (gap == 0 && kind != CHECK_BROKEN)
+        craft_blocks(random, fence_floats(&x), tokens * blocks);
+    struct fenced_activation want = activation_make(first + tokens, blocks);
+    quantize_with(check_scalar(), &x, stride, tokens, first, &want);
+    check_hash(hash, want.view.scaled_sums + first * blocks, tokens * blocks);
+    *hash = hash_bytes(want.values.bytes, want.values.size, *hash);
+    CHECK_EACH_LEVEL(kernel) {
+        const char *const level = cpu_level_name(kernel->level);
+        struct fenced_activation got = activation_make(first + tokens, blocks);
+        quantize_with(kernel, &x, stride, tokens, first, &got);
+        check_same_bytes(&got.values, &want.values, level, "quantize's values");
+        check_same_bytes(&got.sums, &want.sums, level, "quantize's sums");
+        check_same_fence(&got.scales, &want.scales, level, "quantize's scales");
+        check_same_fence(&got.scaled_sums, &want.scaled_sums, level, "quantize's scaled sums");
+        activation_free(&got);
+    }
+    activation_free(&want);
+    fence_free(&x);
+}
+
+static void test_quantize_equals_scalar(void **state) {
+    (void)state;
+    struct random random;
+    uint64_t hash = 0;
+    random_seed(&random, 1);
+    for (enum check_kind kind = 0; kind < CHECK_KINDS; kind++)
+        for (size_t tokens = 1; tokens <= 5; tokens++)
+            for (size_t blocks = 1; blocks <= 9; blocks++)
+                try_quantize(&random, kind, tokens, blocks, &hash);
+    print_message("hash of the activations: 0x%016llx\n", (unsigned long long)hash);
+    assert_true(hash == GOLDEN_ACTIVATIONS);
+}
+
+static void test_quantize_is_right(void **state) {
+    (void)state;
+    float x[64];
+    for (int i = 0; i < 64; i++)
+        x[i] = (float)(i % 32 - 15) * (i < 32 ? 0.5f : -0.0f);
+    x[3] = -40.0f;
+    struct fenced_activation out = activation_make(1, 2);
+    check_scalar()->quantize(x, 64, 1, 0, &out.view);
+    assert_true(out.view.values[3] == -127 && out.view.scales[0] == 40.0f / 127.0f);
+    int32_t sums[2] = {0, 0};
+    for (size_t i = 0; i < 32; i++) {
+        const double error = (double)out.view.values[i] * (double)out.view.scales[0] - (double)x[i];
+        assert_true(fabs(error) <= 0.5001 * (double)out.view.scales[0]);
+        sums[i / 16] += out.view.values[i];
+    }
+    assert_true(out.view.sums[0] == sums[0] && out.view.sums[1] == sums[1]);
+    assert_true(out.view.scaled_sums[0] == out.view.scales[0] * (float)(sums[0] + sums[1]));
+    assert_true(out.view.scales[1] == 0.0f && out.view.sums[2] == 0 && out.view.values[40] == 0);
+    x[40] = NAN;
+    x[2] = -INFINITY;
+    check_scalar()->quantize(x, 64, 1, 0, &out.view);
+    assert_true(isnan(out.view.scales[0]) && isnan(out.view.scales[1]) &&
+                isnan(out.view.scaled_sums[1]));
+    assert_true(out.view.values[0] == 0 && out.view.values[40] == 0);
+    activation_free(&out);
+}
+
+/* Made-up formats: every kind, the offsets and ranges of real ones, and the largest there may be.
+ */
+static const struct quant_format formats[] = {
+    {.name = "plain 15 - 8", .kind = QUANT_KIND_PLAIN, .offset = 8, .value_most = 15},
+    {.name = "plain 31 - 16", .kind = QUANT_KIND_PLAIN, .offset = 16, .value_most = 31},
+    {.name = "plain 63 - 32", .kind = QUANT_KIND_PLAIN, .offset = 32, .value_most = 63},
+    {.name = "plain 127 - 0", .kind = QUANT_KIND_PLAIN, .offset = 0, .value_most = 127},
+    {.name = "plain 240 - 127", .kind = QUANT_KIND_PLAIN, .offset = 127, .value_most = 240},
+    {.name = "plain 255 - 128", .kind = QUANT_KIND_PLAIN, .offset = 128, .value_most = 255},
+    {.name = "minimum 15", .kind = QUANT_KIND_MINIMUM, .offset = 0, .value_most = 15},
+    {.name = "minimum 31", .kind = QUANT_KIND_MINIMUM, .offset = 0, .value_most = 31},
+    {.name = "subscale 7 - 4", .kind = QUANT_KIND_SUBSCALE, .offset = 4, .value_most = 7},
+    {.name = "subscale 63 - 32", .kind = QUANT_KIND_SUBSCALE, .offset = 32, .value_most = 63},
+    {.name = "subscale minimum 3",
+     .kind = QUANT_KIND_SUBSCALE_MINIMUM,
+     .offset = 0,
+     .value_most = 3},
+};
+#define FORMATS (sizeof formats / sizeof formats[0])
+
+struct fenced_panel {
+    struct fence values, scales, minima, subscales, subminima;
+    struct quant_panel view;
+};
+
+static void panel_free(struct fenced_panel *panel) {
+    fence_free(&panel->values);
+    fence_free(&panel->scales);
+    fence_free(&panel->minima);
+    fence_free(&panel->subscales);
+    fence_free(&panel->subminima);
+}
+
+/* Extreme: odd rows at the top of the range and even ones at the bottom, so that no sum can be
+ * larger. */
+static void fill_values(struct random *random, const struct quant_format *format, bool extreme,
+                        const struct fence *values) {
+    for (size_t i = 0; i < values->size; i++)
+        values->bytes[i] = extreme
+                               ? (uint8_t)(i / 4 % 2 ? format->value_most : 0)
+                               : (uint8_t)random_below(random, (uint64_t)format->value_most + 1);
+}
+
+/* Integers that keep the block's sum below 2^24: sub-scales to -128..127 as Q6_K has, minima to 15.
+ */
+static void fill_integers(struct random *random, const struct fence *out, int32_t least,
+                          int32_t most) {
+    for (size_t i = 0; i < out->size / sizeof(float); i++)
+        fence_floats(out)[i] =
+            (float)(least + (int32_t)random_below(random, (uint64_t)(most - least) + 1));
+}
+
+static struct fenced_panel panel_random(struct random *random, const struct quant_format *format,
+                                        enum check_kind kind, bool extreme, size_t blocks) {
+    struct fenced_panel made = {
+        .values = fence_make(blocks * QUANT_BLOCK * QUANT_PANEL_ROWS),
+        .subscales = fence_make(blocks * 2 * QUANT_PANEL_ROWS * sizeof(float)),
+        .subminima = fence_make(blocks * 2 * QUANT_PANEL_ROWS * sizeof(float)),
+    };
+    made.scales = check_floats(random, kind, blocks * QUANT_PANEL_ROWS);
+    made.minima = check_floats(random, kind, blocks * QUANT_PANEL_ROWS);
+    fill_values(random, format, extreme, &made.values);
+    if (extreme)
+        fill_integers(random, &made.subscales, -128, -128);
+    else
+        fill_integers(random, &made.subscales, -128, 127);
+    fill_integers(random, &made.subminima, 0, 15);
+    const bool minima =
+        format->kind == QUANT_KIND_MINIMUM || format->kind == QUANT_KIND_SUBSCALE_MINIMUM;
+    const bool subscales =
+        format->kind == QUANT_KIND_SUBSCALE || format->kind == QUANT_KIND_SUBSCALE_MINIMUM;
+    made.view = (struct quant_panel){
+        .values = made.values.bytes,
+        .scales = fence_floats(&made.scales),
+        .minima = minima ? fence_floats(&made.minima) : NULL,
+        .subscales = subscales ? fence_floats(&made.subscales) : NULL,
+        .subminima = minima && subscales ? fence_floats(&made.subminima) : NULL,
+    };
+    return made;
+}
+
+struct shape {
+    size_t rows, blocks, tokens, first, stride;
+};
+
+static void try_panel(const struct quant_format *format, const struct fenced_panel *panel,
+                      const struct fenced_activation *activation, const struct shape *shape,
+                      uint64_t *hash) {
+    const size_t size = ((shape->tokens - 1) * shape->stride + shape->rows) * sizeof(float);
+    struct fence want = fence_make(size);
+    check_scalar()->panel_product(format, &panel->view, shape->rows, shape->blocks,
+                                  &activation->view, shape->first, shape->tokens,
+                                  fence_floats(&want), shape->stride);
+    check_hash(hash, fence_floats(&want), size / sizeof(float));
+    CHECK_EACH_LEVEL(kernel) {
+        struct fence got = fence_make(size);
+        kernel->panel_product(format, &panel->view, shape->rows, shape->blocks, &activation->view,
+                              shape->first, shape->tokens, fence_floats(&got), shape->stride);
+        check_same_fence(&got, &want, cpu_level_name(kernel->level), format->name);
+        fence_free(&got);
+    }
+    fence_free(&want);
+}
+
+static void test_panels_equal_scalar(void **state) {
+    (void)state;
+    static const size_t block_counts[] = {1, 2, 3, 5, 8, 33};
+    struct random random;
+    uint64_t hash = 0;
+    random_seed(&random, 2);
+    for (size_t f = 0; f < FORMATS; f++)
+        for (size_t n = 0; n < 6; n++)
+            for (size_t tokens = 1; tokens <= 17; tokens++) {
+                const size_t blocks = block_counts[n], first = random_below(&random, 3);
+                const bool extreme = random_below(&random, 3) == 0;
+                const enum check_kind kind = (enum check_kind)((tokens + n) % CHECK_WILD);
+                struct fenced_panel panel =
+                    panel_random(&random, &formats[f], kind, extreme, blocks);
+                struct fenced_activation activation =
+                    activation_random(&random, CHECK_UNIT, extreme, first + tokens, blocks);
+                const size_t rows = 1 + (tokens * 5 + n) % 16;
+                try_panel(
+                    &formats[f], &panel, &activation,
+                    &(struct shape){rows, blocks, tokens, first, rows + random_below(&random, 4)},
+                    &hash);
+                panel_free(&panel);
+                activation_free(&activation);
+            }
+    print_message("hash of the panel products: 0x%016llx\n", (unsigned long long)hash);
+    assert_true(hash == GOLDEN);
+}
+
+/* All counts of rows, activations that aren't finite, and scales of any size. */
+static void test_panels_of_odd_numbers(void **state) {
+    (void)state;
+    struct random random;
+    uint64_t hash = 0;
+    random_seed(&random, 3);
+    for (size_t f = 0; f < FORMATS; f++)
+        for (enum check_kind kind = 0; kind < CHECK_KINDS; kind++)
+            for (size_t rows = 1; rows <= 16; rows++) {
+                struct fenced_panel panel = panel_random(&random, &formats[f], kind, false, 4);
+                struct fenced_activation activation =
+                    activation_random(&random, kind, false, 11, 4);
+                try_panel(&formats[f], &panel, &activation, &(struct shape){rows, 4, 11, 0, 16},
+                          &hash);
+                panel_free(&panel);
+                activation_free(&activation);
+            }
+}
+
+/* One row and token in double precision, from quant.h's text of what a weight is. */
+static double exact_product(const struct quant_format *format, const struct quant_panel *panel,
+                            size_t row, size_t blocks, const struct activation *activation,
+                            size_t token, double *magnitude) {
+    double sum = 0.0;
+    *magnitude = 0.0;
+    for (size_t c = 0; c < blocks * QUANT_BLOCK; c++) {
+        const size_t b = c / 32, half = c % 32 / 16, lane = b * 16 + row;
+        const double u = panel->values[b * 512 + (c % 32 / 4) * 64 + row * 4 + c % 4];
+        double w = (double)panel->scales[lane] * (u - format->offset);
+        if (panel->subscales != NULL)
+            w *= (double)panel->subscales[(b * 2 + half) * 16 + row];
+        if (panel->minima != NULL)
+            w += (double)panel->minima[lane] *
+                 (panel->subminima != NULL ? (double)panel->subminima[(b * 2 + half) * 16 + row]
+                                           : 1.0);
+        const size_t at = token * activation->blocks + b;
+        const double a = (double)activation->scales[at] * activation->values[at * 32 + c % 32];
+        sum += w * a;
+        *magnitude += fabs(w * a);
+    }
+    return sum;
+}
+
+static void test_scalar_panel_is_right(void **state) {
+    (void)state;
+    enum { BLOCKS = 40 };
+    struct random random;
+    random_seed(&random, 4);
+    for (size_t f = 0; f < FORMATS; f++) {
+        struct fenced_panel panel = panel_random(&random, &formats[f], CHECK_UNIT, false, BLOCKS);
+        struct fenced_activation activation =
+            activation_random(&random, CHECK_UNIT, false, 3, BLOCKS);
+        float out[3][16];
+        check_scalar()->panel_product(&formats[f], &panel.view, 16, BLOCKS, &activation.view, 0, 3,
+                                      out[0], 16);
+        for (size_t t = 0; t < 3; t++)
+            for (size_t r = 0; r < 16; r++) {
+                double magnitude;
+                const double exact = exact_product(&formats[f], &panel.view, r, BLOCKS,
+                                                   &activation.view, t, &magnitude);
+                if (!(fabs((double)out[t][r] - exact) <= 1e-6 * magnitude))
+                    fail_msg("%s: %.9g where %.9g is right", formats[f].name, (double)out[t][r],
+                             exact);
+            }
+        panel_free(&panel);
+        activation_free(&activation);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_quantize_equals_scalar), cmocka_unit_test(test_quantize_is_right),
+        cmocka_unit_test(test_panels_equal_scalar),    cmocka_unit_test(test_panels_of_odd_numbers),
+        cmocka_unit_test(test_scalar_panel_is_right),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
