@@ -97,7 +97,7 @@ PROGRAM_OBJECTS := $(call objects,$(foreach r,$(PROGRAM_ROOMS),$(call sources,$(
 MAIN_OBJECT := $(call objects,src/command/main.c)
 HAS_PROGRAM := $(filter src/command/main.c,$(ROOM_SOURCES))
 
-TOOL_SOURCES := $(wildcard tools/model_maker*.c)
+TOOL_SOURCES := $(wildcard tools/model_*.c)
 REFERENCE_SOURCES := $(filter-out reference/reference_main.c,$(wildcard reference/*.c))
 FUZZ_SOURCES := $(filter-out fuzz/fuzz_driver.c,$(wildcard fuzz/fuzz_*.c))
 BENCH_SOURCES := $(wildcard bench/bench_*.c)
@@ -120,10 +120,10 @@ LINK_quant := base quant
 LINK_kernel := base quant kernel
 LINK_kv := base quant kv
 LINK_tensor := base quant kernel kv tensor
-LINK_format := base quant format
-LINK_tools := base quant format
-LINK_reference := base quant format
-LINK_tokenizer := base quant format tokenizer
+LINK_format := base quant format convert
+LINK_tools := base quant format convert
+LINK_reference := base quant format convert
+LINK_tokenizer := base quant format tokenizer convert
 LINK_convert := base quant format tokenizer convert
 
 # ---- what to make -----------------------------------------------------------------------------------
@@ -263,7 +263,7 @@ $(BENCH_PROGRAMS): $(BUILD)/bench/%: $(BUILD)/obj/bench/%.o $(call room_archives
 	@mkdir -p $(@D)
 	$(Q)$(link) $(SYSTEM_LIBS)
 
-$(BUILD)/make-model: $(BUILD)/obj/tools/make_model.o $(call room_archives,base quant format) $(HELPER_ARCHIVES)
+$(BUILD)/make-model: $(BUILD)/obj/tools/make_model.o $(call room_archives,$(LINK_tools)) $(HELPER_ARCHIVES)
 	$(Q)$(link) $(SYSTEM_LIBS)
 $(BUILD)/reference: $(BUILD)/obj/reference/reference_main.o $(BUILD)/rooms/reference.a
 	$(Q)$(link) $(SYSTEM_LIBS)
