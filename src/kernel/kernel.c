@@ -47,7 +47,8 @@ static struct kernel tables[CPU_LEVELS];
 static pthread_once_t tables_once = PTHREAD_ONCE_INIT;
 
 /* In the order of the enumeration every level comes after the one below it. */
-static void fill_tables(void) {
+static void fill_tables(void)
+{
     for (int level = 0; level < CPU_LEVELS; level++) {
         if (levels[level].fill == NULL || !cpu_has((enum cpu_level)level))
             continue;
@@ -57,14 +58,16 @@ static void fill_tables(void) {
     }
 }
 
-const struct kernel *kernel_at(enum cpu_level level) {
+const struct kernel *kernel_at(enum cpu_level level)
+{
     pthread_once(&tables_once, fill_tables);
     if ((unsigned)level >= CPU_LEVELS || tables[level].quantize == NULL)
         return NULL;
     return &tables[level];
 }
 
-static const struct kernel *forced_level(const char *name) {
+static const struct kernel *forced_level(const char *name)
+{
     enum cpu_level level;
     const struct kernel *const kernel = cpu_level_by_name(name, &level) ? kernel_at(level) : NULL;
     static atomic_flag warned = ATOMIC_FLAG_INIT;
@@ -74,7 +77,8 @@ static const struct kernel *forced_level(const char *name) {
     return kernel;
 }
 
-const struct kernel *kernel_best(void) {
+const struct kernel *kernel_best(void)
+{
     const char *const name = knob_text(KNOB_LEVEL);
     const struct kernel *best = name != NULL && name[0] != '\0' ? forced_level(name) : NULL;
     if (best != NULL)
@@ -90,13 +94,15 @@ const struct kernel *kernel_best(void) {
     return best;
 }
 
-static size_t whole_vectors(size_t count) {
+static size_t whole_vectors(size_t count)
+{
     return (count + KERNEL_TILE - 1) / KERNEL_TILE * KERNEL_TILE;
 }
 
 /* Keys, grouped keys and values of the page widened; two scores per query and key; composed
  * queries. */
-size_t kernel_attention_scratch(size_t dimensions, size_t queries) {
+size_t kernel_attention_scratch(size_t dimensions, size_t queries)
+{
     const size_t padded = whole_vectors(dimensions);
     return 3 * KERNEL_PAGE * padded + queries * (2 * KERNEL_PAGE + padded);
 }

@@ -9,7 +9,8 @@ struct fenced_activation {
     struct activation view;
 };
 
-static inline struct fenced_activation activation_make(size_t tokens, size_t blocks) {
+static inline struct fenced_activation activation_make(size_t tokens, size_t blocks)
+{
     struct fenced_activation made = {
         .values = fence_make(tokens * blocks * QUANT_BLOCK),
         .scales = fence_make(tokens * blocks * sizeof(float)),
@@ -27,7 +28,8 @@ static inline struct fenced_activation activation_make(size_t tokens, size_t blo
     return made;
 }
 
-static inline void activation_free(struct fenced_activation *activation) {
+static inline void activation_free(struct fenced_activation *activation)
+{
     fence_free(&activation->values);
     fence_free(&activation->scales);
     fence_free(&activation->sums);
@@ -38,7 +40,8 @@ static inline void activation_free(struct fenced_activation *activation) {
  * afterwards. */
 static inline struct fenced_activation activation_random(struct random *random,
                                                          enum check_kind kind, bool extreme,
-                                                         size_t tokens, size_t blocks) {
+                                                         size_t tokens, size_t blocks)
+{
     struct fenced_activation made = activation_make(tokens, blocks);
     struct fence x = check_floats(random, kind, tokens * blocks * QUANT_BLOCK);
     check_scalar()->quantize(fence_floats(&x), blocks * QUANT_BLOCK, tokens, 0, &made.view);

@@ -35,7 +35,8 @@ struct fence {
     size_t mapped, pad, size;
 };
 
-static inline struct fence fence_make(size_t size) {
+static inline struct fence fence_make(size_t size)
+{
     struct fence fence = {.size = size};
     const size_t whole = (size / CHECK_FENCE_PAGE + 1) * CHECK_FENCE_PAGE;
     fence.mapped = whole + 2 * CHECK_FENCE_PAGE;
@@ -52,15 +53,18 @@ static inline struct fence fence_make(size_t size) {
     return fence;
 }
 
-static inline void fence_free(struct fence *fence) {
+static inline void fence_free(struct fence *fence)
+{
     munmap(fence->map, fence->mapped);
 }
 
-static inline float *fence_floats(const struct fence *fence) {
+static inline float *fence_floats(const struct fence *fence)
+{
     return (float *)(void *)fence->bytes;
 }
 
-static inline struct fence fence_copy(const struct fence *from) {
+static inline struct fence fence_copy(const struct fence *from)
+{
     const struct fence fence = fence_make(from->size);
     memcpy(fence.bytes - fence.pad, from->bytes - fence.pad, fence.pad + fence.size);
     return fence;
@@ -77,7 +81,8 @@ enum check_kind {
     CHECK_KINDS
 };
 
-static inline float check_wild(struct random *random) {
+static inline float check_wild(struct random *random)
+{
     for (;;) {
         const uint32_t bits = (uint32_t)random_u64(random);
         if ((bits & 0x7f800000u) != 0x7f800000u)
@@ -85,7 +90,8 @@ static inline float check_wild(struct random *random) {
     }
 }
 
-static inline float check_number(struct random *random, enum check_kind kind) {
+static inline float check_number(struct random *random, enum check_kind kind)
+{
     const float unit = (float)(2.0 * random_unit(random) - 1.0);
     const uint64_t dice = random_below(random, 16);
     switch (kind) {
@@ -109,25 +115,28 @@ static inline float check_number(struct random *random, enum check_kind kind) {
     }
 }
 
-static inline void check_fill(struct random *random, enum check_kind kind, float *out,
-                              size_t count) {
+static inline void check_fill(struct random *random, enum check_kind kind, float *out, size_t count)
+{
     for (size_t i = 0; i < count; i++)
         out[i] = check_number(random, kind);
 }
 
-static inline struct fence check_floats(struct random *random, enum check_kind kind, size_t count) {
+static inline struct fence check_floats(struct random *random, enum check_kind kind, size_t count)
+{
     const struct fence fence = fence_make(count * sizeof(float));
     check_fill(random, kind, fence_floats(&fence), count);
     return fence;
 }
 
-static inline bool check_is_nan(float value) {
+static inline bool check_is_nan(float value)
+{
     return (half_float_to_bits(value) & 0x7fffffffu) > 0x7f800000u;
 }
 
 /* Equal bits, or both NaN. Stops the test with `what` and the place where they differ. */
 static inline void check_same(const float *got, const float *want, size_t count, const char *level,
-                              const char *what) {
+                              const char *what)
+{
     if (memcmp(got, want, count * sizeof *got) == 0)
         return;
     for (size_t i = 0; i < count; i++)
@@ -139,7 +148,8 @@ static inline void check_same(const float *got, const float *want, size_t count,
 
 /* The whole of two outputs, pattern around them included. */
 static inline void check_same_fence(const struct fence *got, const struct fence *want,
-                                    const char *level, const char *what) {
+                                    const char *level, const char *what)
+{
     assert_int_equal(got->size, want->size);
     if (memcmp(got->bytes - got->pad, want->bytes - want->pad, got->pad) != 0)
         fail_msg("%s %s: wrote before its output", level, what);
@@ -147,7 +157,8 @@ static inline void check_same_fence(const struct fence *got, const struct fence 
 }
 
 static inline void check_same_bytes(const struct fence *got, const struct fence *want,
-                                    const char *level, const char *what) {
+                                    const char *level, const char *what)
+{
     assert_int_equal(got->size, want->size);
     for (size_t i = 0; i < got->pad + got->size; i++)
         if ((got->bytes - got->pad)[i] != (want->bytes - want->pad)[i])
@@ -157,7 +168,8 @@ static inline void check_same_bytes(const struct fence *got, const struct fence 
 }
 
 /* One running hash over scalar results, the same on every machine; NaN counts as one value. */
-static inline void check_hash(uint64_t *hash, const float *values, size_t count) {
+static inline void check_hash(uint64_t *hash, const float *values, size_t count)
+{
     for (size_t i = 0; i < count; i++) {
         const uint32_t bits = check_is_nan(values[i]) ? 0x7fc00000u : half_float_to_bits(values[i]);
         const uint8_t bytes[4] = {(uint8_t)bits, (uint8_t)(bits >> 8), (uint8_t)(bits >> 16),
@@ -166,13 +178,15 @@ static inline void check_hash(uint64_t *hash, const float *values, size_t count)
     }
 }
 
-static inline const struct kernel *check_scalar(void) {
+static inline const struct kernel *check_scalar(void)
+{
     return kernel_at(CPU_SCALAR);
 }
 
 /* The available levels beside scalar, one at a time: level = check_next(level), from CPU_SCALAR on.
  */
-static inline const struct kernel *check_next(const struct kernel *kernel) {
+static inline const struct kernel *check_next(const struct kernel *kernel)
+{
     for (int level = (int)kernel->level + 1; level < CPU_LEVELS; level++)
         if (kernel_at((enum cpu_level)level) != NULL)
             return kernel_at((enum cpu_level)level);

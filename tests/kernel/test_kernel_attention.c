@@ -17,16 +17,19 @@ struct fenced_task {
     struct kernel_attention task;
 };
 
-static size_t blocks_of(size_t count) {
+static size_t blocks_of(size_t count)
+{
     return (count + QUANT_BLOCK - 1) / QUANT_BLOCK;
 }
 
-static size_t size_of(enum quant_type format) {
+static size_t size_of(enum quant_type format)
+{
     return format == QUANT_F32 ? 4 : format == QUANT_Q8_0 ? 1 : 2;
 }
 
 static struct fence page_data(struct random *random, enum quant_type format, enum check_kind kind,
-                              size_t count) {
+                              size_t count)
+{
     struct fence x = check_floats(random, kind, count);
     const struct fence out = fence_make(count * size_of(format));
     if (format == QUANT_Q8_0)
@@ -38,14 +41,16 @@ static struct fence page_data(struct random *random, enum quant_type format, enu
     return out;
 }
 
-static struct fence scale_data(struct random *random, size_t count) {
+static struct fence scale_data(struct random *random, size_t count)
+{
     const struct fence out = fence_make(count * 2);
     for (size_t i = 0; i < count; i++)
         ((uint16_t *)(void *)out.bytes)[i] = half_from_float((float)random_unit(random) * 0.01f);
     return out;
 }
 
-static void fill_ranges(struct random *random, const struct fenced_task *made, bool causal) {
+static void fill_ranges(struct random *random, const struct fenced_task *made, bool causal)
+{
     for (size_t q = 0; q < made->task.queries; q++) {
         const size_t first =
             causal || random_below(random, 3) == 0 ? 0 : random_below(random, KERNEL_PAGE);
@@ -62,7 +67,8 @@ static void fill_ranges(struct random *random, const struct fenced_task *made, b
     }
 }
 
-static void point_task(struct fenced_task *made, bool grouped) {
+static void point_task(struct fenced_task *made, bool grouped)
+{
     struct kernel_attention *const task = &made->task;
     const bool scaled = task->format == QUANT_Q8_0;
     task->page = (struct kernel_page){
@@ -87,7 +93,8 @@ struct shape {
 };
 
 static struct fenced_task task_make(struct random *random, enum check_kind kind,
-                                    const struct shape *shape) {
+                                    const struct shape *shape)
+{
     const size_t dimensions = shape->dimensions, queries = shape->queries, rotary = shape->rotary;
     struct fenced_task made = {
         .first = fence_make(queries),
@@ -111,7 +118,8 @@ static struct fenced_task task_make(struct random *random, enum check_kind kind,
     return made;
 }
 
-static void task_free(struct fenced_task *made) {
+static void task_free(struct fenced_task *made)
+{
     struct fence *const all[] = {&made->keys,       &made->values,        &made->grouped,
                                  &made->key_scales, &made->value_scales,  &made->grouped_scales,
                                  &made->query,      &made->grouped_query, &made->first,
@@ -124,7 +132,8 @@ struct outputs {
     struct fence maximum, sum, output;
 };
 
-static struct outputs run(const struct kernel *kernel, const struct fenced_task *made) {
+static struct outputs run(const struct kernel *kernel, const struct fenced_task *made)
+{
     struct kernel_attention task = made->task;
     const struct outputs out = {fence_make(task.queries * sizeof(float)),
                                 fence_make(task.queries * sizeof(float)),
@@ -140,20 +149,22 @@ static struct outputs run(const struct kernel *kernel, const struct fenced_task 
     return out;
 }
 
-static void outputs_free(struct outputs *outputs) {
+static void outputs_free(struct outputs *outputs)
+{
     fence_free(&outputs->maximum);
     fence_free(&outputs->sum);
     fence_free(&outputs->output);
 }
 
 static void try_task(struct random *random, enum check_kind kind, const struct shape *shape,
-                     uint64_t *hash) {
+                     uint64_t *hash)
+{
     struct fenced_task made = task_make(random, kind, shape);
     struct outputs want = run(check_scalar(), &made);
     check_hash(hash, fence_floats(&want.maximum), shape->queries);
     check_hash(hash, fence_floats(&want.sum), shape->queries);
     check_hash(hash, fence_floats(&want.output), shape->queries * shape->dimensions);
-    CHECK_EACH_LEVEL(kernel) {
+    CHECK_EACH_LEVEL (kernel) {
         struct outputs got = run(kernel, &made);
         const char *const level = cpu_level_name(kernel->level);
         check_same_fence(&got.maximum, &want.maximum, level, "attention's maximum");
@@ -165,7 +176,8 @@ static void try_task(struct random *random, enum check_kind kind, const struct s
     task_free(&made);
 }
 
-static void test_levels_equal_scalar(void **state) {
+static void test_levels_equal_scalar(void **state)
+{
     (void)state;
     static const size_t dimensions[] = {80, 64, 128, 8, 96, 20, 1, 33, 47};
     static const size_t queries[] = {1, 2, 3, 4, 5, 7, 8, 13, 16, 31};
@@ -185,7 +197,8 @@ static void test_levels_equal_scalar(void **state) {
     assert_true(hash == GOLDEN);
 }
 
-static void test_odd_numbers_equal_scalar(void **state) {
+static void test_odd_numbers_equal_scalar(void **state)
+{
     (void)state;
     struct random random;
     uint64_t hash = 0;
@@ -201,7 +214,8 @@ static void test_odd_numbers_equal_scalar(void **state) {
 }
 
 /* A page's worth of queries that see all of it, or up to themselves, as a long prompt has them. */
-static void test_many_queries_equal_scalar(void **state) {
+static void test_many_queries_equal_scalar(void **state)
+{
     (void)state;
     struct random random;
     uint64_t hash = 0;
@@ -215,7 +229,8 @@ static void test_many_queries_equal_scalar(void **state) {
 }
 
 /* What isn't visible may be anything, NaN included. */
-static void test_invisible_keys_do_not_matter(void **state) {
+static void test_invisible_keys_do_not_matter(void **state)
+{
     (void)state;
     struct random random;
     random_seed(&random, 4);
@@ -245,7 +260,8 @@ static void test_invisible_keys_do_not_matter(void **state) {
         }
 }
 
-static void test_join_equals_scalar(void **state) {
+static void test_join_equals_scalar(void **state)
+{
     (void)state;
     struct random random;
     random_seed(&random, 5);
@@ -258,7 +274,7 @@ static void test_join_equals_scalar(void **state) {
         float want_m = m, want_l = 1.75f;
         check_scalar()->attention_join(dimensions, maximum, sum, fence_floats(&output), &want_m,
                                        &want_l, fence_floats(&want));
-        CHECK_EACH_LEVEL(kernel) {
+        CHECK_EACH_LEVEL (kernel) {
             struct fence got = fence_copy(&o);
             float got_m = m, got_l = 1.75f;
             kernel->attention_join(dimensions, maximum, sum, fence_floats(&output), &got_m, &got_l,
@@ -275,7 +291,8 @@ static void test_join_equals_scalar(void **state) {
 }
 
 /* Softmax over two pages in double precision; keys below the split in their grouped rotation. */
-static void exact_attention(const struct fenced_task pages[2], size_t query, double *out) {
+static void exact_attention(const struct fenced_task pages[2], size_t query, double *out)
+{
     const size_t dimensions = pages[0].task.dimensions, rotary = pages[0].task.rotary;
     double total = 0.0;
     memset(out, 0, dimensions * sizeof *out);
@@ -300,7 +317,8 @@ static void exact_attention(const struct fenced_task pages[2], size_t query, dou
         out[d] /= total;
 }
 
-static void test_scalar_is_right(void **state) {
+static void test_scalar_is_right(void **state)
+{
     (void)state;
     enum { DIMENSIONS = 24, QUERIES = 6 };
     struct random random;
@@ -339,7 +357,8 @@ static void test_scalar_is_right(void **state) {
     }
 }
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_levels_equal_scalar),
         cmocka_unit_test(test_odd_numbers_equal_scalar),

@@ -9,14 +9,16 @@
 
 static const enum quant_type types[] = {QUANT_F32, QUANT_F16, QUANT_BF16};
 
-static size_t size_of(enum quant_type type) {
+static size_t size_of(enum quant_type type)
+{
     return type == QUANT_F32 ? 4 : 2;
 }
 
 /* Weights of the format as bits: any finite ones for WILD, else converted from numbers of the kind.
  */
 static void fill_weights(struct random *random, enum quant_type type, enum check_kind kind,
-                         unsigned char *out, size_t count) {
+                         unsigned char *out, size_t count)
+{
     for (size_t i = 0; i < count; i++) {
         const float value = check_number(random, kind);
         if (type == QUANT_F32) {
@@ -38,7 +40,8 @@ struct shape {
 };
 
 static void try_product(struct random *random, const struct shape *shape, enum check_kind kind,
-                        uint64_t *hash) {
+                        uint64_t *hash)
+{
     /* Rows may lie at any address and any number of bytes apart. */
     const size_t row_bytes = shape->columns * size_of(shape->type) + random_below(random, 5);
     const size_t x_stride = shape->columns + random_below(random, 4);
@@ -54,7 +57,7 @@ static void try_product(struct random *random, const struct shape *shape, enum c
                                   shape->columns, fence_floats(&x), x_stride, shape->tokens,
                                   fence_floats(&want), out_stride);
     check_hash(hash, fence_floats(&want), size / sizeof(float));
-    CHECK_EACH_LEVEL(kernel) {
+    CHECK_EACH_LEVEL (kernel) {
         struct fence got = fence_make(size);
         kernel->float_product(shape->type, weights.bytes, row_bytes, shape->rows, shape->columns,
                               fence_floats(&x), x_stride, shape->tokens, fence_floats(&got),
@@ -67,7 +70,8 @@ static void try_product(struct random *random, const struct shape *shape, enum c
     fence_free(&want);
 }
 
-static void test_levels_equal_scalar(void **state) {
+static void test_levels_equal_scalar(void **state)
+{
     (void)state;
     static const size_t long_columns[] = {63, 64, 80, 255, 1023, 1024, 1025, 2560};
     struct random random;
@@ -86,7 +90,8 @@ static void test_levels_equal_scalar(void **state) {
 }
 
 /* Every count of rows with every count of tokens, and more tokens than any level takes at once. */
-static void test_shapes_equal_scalar(void **state) {
+static void test_shapes_equal_scalar(void **state)
+{
     (void)state;
     struct random random;
     uint64_t hash = 0;
@@ -101,7 +106,8 @@ static void test_shapes_equal_scalar(void **state) {
     }
 }
 
-static double widened(enum quant_type type, const unsigned char *at) {
+static double widened(enum quant_type type, const unsigned char *at)
+{
     float value;
     uint16_t bits;
     memcpy(&bits, at, 2);
@@ -113,7 +119,8 @@ static double widened(enum quant_type type, const unsigned char *at) {
     return (double)value;
 }
 
-static void test_scalar_is_right(void **state) {
+static void test_scalar_is_right(void **state)
+{
     (void)state;
     enum { ROWS = 3, COLUMNS = 1023, TOKENS = 2 };
     static unsigned char weights[ROWS * COLUMNS * 4];
@@ -137,7 +144,8 @@ static void test_scalar_is_right(void **state) {
     }
 }
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_levels_equal_scalar),
         cmocka_unit_test(test_shapes_equal_scalar),

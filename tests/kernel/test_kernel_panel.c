@@ -10,7 +10,8 @@
 
 /* Values that lie exactly between two integers once divided by the scale, and both ends of the
  * range where a block counts as zero. */
-static void craft_blocks(struct random *random, float *x, size_t blocks) {
+static void craft_blocks(struct random *random, float *x, size_t blocks)
+{
     for (size_t b = 0; b < blocks; b++, x += QUANT_BLOCK) {
         const uint64_t dice = random_below(random, 8);
         const float power = half_bits_to_float((uint32_t)random_below(random, 200) << 23);
@@ -31,12 +32,14 @@ static void craft_blocks(struct random *random, float *x, size_t blocks) {
 }
 
 static void quantize_with(const struct kernel *kernel, const struct fence *x, size_t stride,
-                          size_t tokens, size_t first, const struct fenced_activation *out) {
+                          size_t tokens, size_t first, const struct fenced_activation *out)
+{
     kernel->quantize(fence_floats(x), stride, tokens, first, &out->view);
 }
 
 static void try_quantize(struct random *random, enum check_kind kind, size_t tokens, size_t blocks,
-                         uint64_t *hash) {
+                         uint64_t *hash)
+{
     const size_t gap = random_below(random, 3), first = random_below(random, 3);
     const size_t stride = blocks * QUANT_BLOCK + gap;
     struct fence x = check_floats(random, kind, tokens * stride - gap);
@@ -46,7 +49,7 @@ static void try_quantize(struct random *random, enum check_kind kind, size_t tok
     quantize_with(check_scalar(), &x, stride, tokens, first, &want);
     check_hash(hash, want.view.scaled_sums + first * blocks, tokens * blocks);
     *hash = hash_bytes(want.values.bytes, want.values.size, *hash);
-    CHECK_EACH_LEVEL(kernel) {
+    CHECK_EACH_LEVEL (kernel) {
         const char *const level = cpu_level_name(kernel->level);
         struct fenced_activation got = activation_make(first + tokens, blocks);
         quantize_with(kernel, &x, stride, tokens, first, &got);
@@ -60,7 +63,8 @@ static void try_quantize(struct random *random, enum check_kind kind, size_t tok
     fence_free(&x);
 }
 
-static void test_quantize_equals_scalar(void **state) {
+static void test_quantize_equals_scalar(void **state)
+{
     (void)state;
     struct random random;
     uint64_t hash = 0;
@@ -73,7 +77,8 @@ static void test_quantize_equals_scalar(void **state) {
     assert_true(hash == GOLDEN_ACTIVATIONS);
 }
 
-static void test_quantize_is_right(void **state) {
+static void test_quantize_is_right(void **state)
+{
     (void)state;
     float x[64];
     for (int i = 0; i < 64; i++)
@@ -125,7 +130,8 @@ struct fenced_panel {
     struct quant_panel view;
 };
 
-static void panel_free(struct fenced_panel *panel) {
+static void panel_free(struct fenced_panel *panel)
+{
     fence_free(&panel->values);
     fence_free(&panel->scales);
     fence_free(&panel->minima);
@@ -136,7 +142,8 @@ static void panel_free(struct fenced_panel *panel) {
 /* Extreme: odd rows at the top of the range and even ones at the bottom, so that no sum can be
  * larger. */
 static void fill_values(struct random *random, const struct quant_format *format, bool extreme,
-                        const struct fence *values) {
+                        const struct fence *values)
+{
     for (size_t i = 0; i < values->size; i++)
         values->bytes[i] = extreme
                                ? (uint8_t)(i / 4 % 2 ? format->value_most : 0)
@@ -146,14 +153,16 @@ static void fill_values(struct random *random, const struct quant_format *format
 /* Integers that keep the block's sum below 2^24: sub-scales to -128..127 as Q6_K has, minima to 15.
  */
 static void fill_integers(struct random *random, const struct fence *out, int32_t least,
-                          int32_t most) {
+                          int32_t most)
+{
     for (size_t i = 0; i < out->size / sizeof(float); i++)
         fence_floats(out)[i] =
             (float)(least + (int32_t)random_below(random, (uint64_t)(most - least) + 1));
 }
 
 static struct fenced_panel panel_random(struct random *random, const struct quant_format *format,
-                                        enum check_kind kind, bool extreme, size_t blocks) {
+                                        enum check_kind kind, bool extreme, size_t blocks)
+{
     struct fenced_panel made = {
         .values = fence_make(blocks * QUANT_BLOCK * QUANT_PANEL_ROWS),
         .subscales = fence_make(blocks * 2 * QUANT_PANEL_ROWS * sizeof(float)),
@@ -187,14 +196,15 @@ struct shape {
 
 static void try_panel(const struct quant_format *format, const struct fenced_panel *panel,
                       const struct fenced_activation *activation, const struct shape *shape,
-                      uint64_t *hash) {
+                      uint64_t *hash)
+{
     const size_t size = ((shape->tokens - 1) * shape->stride + shape->rows) * sizeof(float);
     struct fence want = fence_make(size);
     check_scalar()->panel_product(format, &panel->view, shape->rows, shape->blocks,
                                   &activation->view, shape->first, shape->tokens,
                                   fence_floats(&want), shape->stride);
     check_hash(hash, fence_floats(&want), size / sizeof(float));
-    CHECK_EACH_LEVEL(kernel) {
+    CHECK_EACH_LEVEL (kernel) {
         struct fence got = fence_make(size);
         kernel->panel_product(format, &panel->view, shape->rows, shape->blocks, &activation->view,
                               shape->first, shape->tokens, fence_floats(&got), shape->stride);
@@ -204,7 +214,8 @@ static void try_panel(const struct quant_format *format, const struct fenced_pan
     fence_free(&want);
 }
 
-static void test_panels_equal_scalar(void **state) {
+static void test_panels_equal_scalar(void **state)
+{
     (void)state;
     static const size_t block_counts[] = {1, 2, 3, 5, 8, 33};
     struct random random;
@@ -233,7 +244,8 @@ static void test_panels_equal_scalar(void **state) {
 }
 
 /* All counts of rows, activations that aren't finite, and scales of any size. */
-static void test_panels_of_odd_numbers(void **state) {
+static void test_panels_of_odd_numbers(void **state)
+{
     (void)state;
     struct random random;
     uint64_t hash = 0;
@@ -254,7 +266,8 @@ static void test_panels_of_odd_numbers(void **state) {
 /* One row and token in double precision, from quant.h's text of what a weight is. */
 static double exact_product(const struct quant_format *format, const struct quant_panel *panel,
                             size_t row, size_t blocks, const struct activation *activation,
-                            size_t token, double *magnitude) {
+                            size_t token, double *magnitude)
+{
     double sum = 0.0;
     *magnitude = 0.0;
     for (size_t c = 0; c < blocks * QUANT_BLOCK; c++) {
@@ -275,7 +288,8 @@ static double exact_product(const struct quant_format *format, const struct quan
     return sum;
 }
 
-static void test_scalar_panel_is_right(void **state) {
+static void test_scalar_panel_is_right(void **state)
+{
     (void)state;
     enum { BLOCKS = 40 };
     struct random random;
@@ -301,7 +315,8 @@ static void test_scalar_panel_is_right(void **state) {
     }
 }
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_quantize_equals_scalar), cmocka_unit_test(test_quantize_is_right),
         cmocka_unit_test(test_panels_equal_scalar),    cmocka_unit_test(test_panels_of_odd_numbers),

@@ -21,39 +21,46 @@ struct trial {
 };
 typedef void apply(const struct kernel *kernel, const struct trial *trial);
 
-static void apply_layer_norm(const struct kernel *kernel, const struct trial *trial) {
+static void apply_layer_norm(const struct kernel *kernel, const struct trial *trial)
+{
     const float *const x = fence_floats(&trial->x), *const y = fence_floats(&trial->y);
     kernel->layer_norm(x, y, trial->choice % 2 ? fence_floats(&trial->z) : NULL, 1e-5f,
                        trial->count, fence_floats(&trial->out));
 }
 
-static void apply_rms_norm(const struct kernel *kernel, const struct trial *trial) {
+static void apply_rms_norm(const struct kernel *kernel, const struct trial *trial)
+{
     kernel->rms_norm(fence_floats(&trial->x), fence_floats(&trial->y), 1e-6f, trial->count,
                      fence_floats(&trial->out));
 }
 
-static void apply_gelu(const struct kernel *kernel, const struct trial *trial) {
+static void apply_gelu(const struct kernel *kernel, const struct trial *trial)
+{
     memcpy(trial->out.bytes, trial->x.bytes, trial->out.size);
     kernel->gelu(fence_floats(&trial->out), trial->count);
 }
 
-static void apply_silu_product(const struct kernel *kernel, const struct trial *trial) {
+static void apply_silu_product(const struct kernel *kernel, const struct trial *trial)
+{
     memcpy(trial->out.bytes, trial->x.bytes, trial->out.size);
     kernel->silu_product(fence_floats(&trial->out), fence_floats(&trial->y), trial->count);
 }
 
-static void apply_add(const struct kernel *kernel, const struct trial *trial) {
+static void apply_add(const struct kernel *kernel, const struct trial *trial)
+{
     memcpy(trial->out.bytes, trial->x.bytes, trial->out.size);
     kernel->add(fence_floats(&trial->out), fence_floats(&trial->y), trial->count);
 }
 
-static void apply_scale(const struct kernel *kernel, const struct trial *trial) {
+static void apply_scale(const struct kernel *kernel, const struct trial *trial)
+{
     memcpy(trial->out.bytes, trial->x.bytes, trial->out.size);
     kernel->scale(fence_floats(&trial->out), fence_floats(&trial->y)[0], trial->count);
 }
 
 /* An odd last value stays as it is. */
-static void apply_rotate(const struct kernel *kernel, const struct trial *trial) {
+static void apply_rotate(const struct kernel *kernel, const struct trial *trial)
+{
     memcpy(trial->out.bytes, trial->x.bytes, trial->out.size);
     kernel->rotate(fence_floats(&trial->out), fence_floats(&trial->y), fence_floats(&trial->z),
                    trial->count / 2, trial->choice % 2 == 1);
@@ -73,7 +80,8 @@ static const struct {
 };
 
 static void try_operations(struct random *random, enum check_kind kind, size_t count,
-                           uint64_t *hash) {
+                           uint64_t *hash)
+{
     struct trial trial = {.count = count, .choice = random_u64(random)};
     trial.x = check_floats(random, kind, count);
     trial.y = check_floats(random, kind, count);
@@ -87,7 +95,7 @@ static void try_operations(struct random *random, enum check_kind kind, size_t c
         want.out = fence_copy(&trial.out);
         operations[o].call(check_scalar(), &want);
         check_hash(hash, fence_floats(&want.out), count);
-        CHECK_EACH_LEVEL(kernel) {
+        CHECK_EACH_LEVEL (kernel) {
             operations[o].call(kernel, &trial);
             check_same_fence(&trial.out, &want.out, cpu_level_name(kernel->level),
                              operations[o].name);
@@ -100,7 +108,8 @@ static void try_operations(struct random *random, enum check_kind kind, size_t c
     fence_free(&trial.out);
 }
 
-static void test_levels_equal_scalar(void **state) {
+static void test_levels_equal_scalar(void **state)
+{
     (void)state;
     struct random random;
     uint64_t hash = 0;
@@ -114,7 +123,8 @@ static void test_levels_equal_scalar(void **state) {
 }
 
 /* Every level's exp, seen through silu_product: all interesting arguments and their neighbours. */
-static void test_exp_edges(void **state) {
+static void test_exp_edges(void **state)
+{
     (void)state;
     static const float edges[] = {0.0f,        -0.0f,       88.72283f,    -87.33654f, 88.0f, -87.0f,
                                   88.3762627f, 0.34657359f, -0.34657359f, 1.0f,       -1.0f, 103.0f,
@@ -130,7 +140,7 @@ static void test_exp_edges(void **state) {
     }
     memcpy(want, x, COUNT * sizeof *x);
     check_scalar()->silu_product(want, up, COUNT);
-    CHECK_EACH_LEVEL(kernel) {
+    CHECK_EACH_LEVEL (kernel) {
         memcpy(got, x, COUNT * sizeof *x);
         kernel->silu_product(got, up, COUNT);
         check_same(got, want, COUNT, cpu_level_name(kernel->level),
@@ -143,7 +153,8 @@ static void test_exp_edges(void **state) {
 }
 
 /* At most 2 units in the last place off the exact value, over the whole range of normal results. */
-static void test_exp_is_accurate(void **state) {
+static void test_exp_is_accurate(void **state)
+{
     (void)state;
     double worst = 0.0;
     for (int32_t i = -8733000; i <= 8872000; i += 7) {
@@ -162,12 +173,14 @@ static void test_exp_is_accurate(void **state) {
     assert_true(isnan(scalar_vector_exp(NAN)));
 }
 
-static void assert_near(double got, double want, double tolerance, const char *what) {
+static void assert_near(double got, double want, double tolerance, const char *what)
+{
     if (!(fabs(got - want) <= tolerance))
         fail_msg("%s: %.9g where %.9g is right (tolerance %.3g)", what, got, want, tolerance);
 }
 
-static void test_gelu_and_silu_are_right(void **state) {
+static void test_gelu_and_silu_are_right(void **state)
+{
     (void)state;
     for (int i = -1200; i <= 1200; i++) {
         const float x = (float)i * 0.01f;
@@ -186,7 +199,8 @@ static void test_gelu_and_silu_are_right(void **state) {
     }
 }
 
-static void test_norms_are_right(void **state) {
+static void test_norms_are_right(void **state)
+{
     (void)state;
     enum { COUNT = 2560 };
     static float x[COUNT], weight[COUNT], bias[COUNT], layer[COUNT], rms[COUNT];
@@ -220,7 +234,8 @@ static void test_norms_are_right(void **state) {
                     "layer_norm without bias");
 }
 
-static void test_rotate_is_right(void **state) {
+static void test_rotate_is_right(void **state)
+{
     (void)state;
     const float cosine[2] = {0.6f, 0.0f}, sine[2] = {0.8f, 1.0f};
     float apart[5] = {1.0f, 2.0f, 3.0f, 4.0f, 5.0f}, together[5] = {1.0f, 3.0f, 2.0f, 4.0f, 5.0f};
@@ -233,7 +248,8 @@ static void test_rotate_is_right(void **state) {
     assert_true(together[2] == apart[1] && together[3] == apart[3] && together[4] == 5.0f);
 }
 
-static void test_finite_finds_every_place(void **state) {
+static void test_finite_finds_every_place(void **state)
+{
     (void)state;
     const float broken[] = {NAN, INFINITY, -INFINITY};
     struct random random;
@@ -257,7 +273,8 @@ static void test_finite_finds_every_place(void **state) {
 static const enum quant_type encodings[] = {QUANT_F32, QUANT_F16, QUANT_BF16, QUANT_Q8_0};
 
 /* Values around every rounding border of binary16, and of a block's clamp. */
-static void craft_encoding(struct random *random, float *x, size_t count) {
+static void craft_encoding(struct random *random, float *x, size_t count)
+{
     for (size_t i = 0; i < count; i++)
         switch (random_below(random, 8)) {
         case 0:
@@ -278,7 +295,8 @@ static void craft_encoding(struct random *random, float *x, size_t count) {
 }
 
 static void try_encoding(struct random *random, enum quant_type type, enum check_kind kind,
-                         size_t count) {
+                         size_t count)
+{
     struct fence x = check_floats(random, kind, count);
     if (kind != CHECK_BROKEN)
         craft_encoding(random, fence_floats(&x), count);
@@ -288,7 +306,7 @@ static void try_encoding(struct random *random, enum quant_type type, enum check
                  got_scales = fence_copy(&want_scales);
     check_scalar()->encode(type, fence_floats(&x), count, want.bytes,
                            (uint16_t *)(void *)want_scales.bytes);
-    CHECK_EACH_LEVEL(kernel) {
+    CHECK_EACH_LEVEL (kernel) {
         const char *const level = cpu_level_name(kernel->level);
         kernel->encode(type, fence_floats(&x), count, got.bytes,
                        (uint16_t *)(void *)got_scales.bytes);
@@ -302,7 +320,8 @@ static void try_encoding(struct random *random, enum quant_type type, enum check
     fence_free(&got_scales);
 }
 
-static void test_encode_equals_scalar(void **state) {
+static void test_encode_equals_scalar(void **state)
+{
     (void)state;
     struct random random;
     random_seed(&random, 4);
@@ -313,7 +332,8 @@ static void test_encode_equals_scalar(void **state) {
                     try_encoding(&random, encodings[t], kind, lengths[i]);
 }
 
-static void test_encode_is_right(void **state) {
+static void test_encode_is_right(void **state)
+{
     (void)state;
     float x[40];
     uint16_t halves[40], scales[2];
@@ -336,7 +356,8 @@ static void test_encode_is_right(void **state) {
     }
 }
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_levels_equal_scalar),
         cmocka_unit_test(test_exp_edges),

@@ -1,6 +1,7 @@
 /* neon_dot.c - this level's row of the table. */
 #include "kernel/neon_dot/neon_dot.h"
 
-void neon_dot_fill(struct kernel *kernel) {
+void neon_dot_fill(struct kernel *kernel)
+{
     kernel->level = CPU_NEON_DOT;
 }

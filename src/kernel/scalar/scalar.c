@@ -1,7 +1,8 @@
 /* scalar.c - the scalar level's row of the table. */
 #include "kernel/scalar/scalar.h"
 
-void scalar_fill(struct kernel *kernel) {
+void scalar_fill(struct kernel *kernel)
+{
     *kernel = (struct kernel){
         .level = CPU_SCALAR,
         .quantize = scalar_quantize,

@@ -10,7 +10,8 @@
 #include "base/half.h"
 
 static float element(enum quant_type format, const void *data, size_t at, const uint16_t *scales,
-                     size_t scale_at) {
+                     size_t scale_at)
+{
     switch (format) {
     case QUANT_F32:
         return ((const float *)data)[at];
@@ -23,19 +24,22 @@ static float element(enum quant_type format, const void *data, size_t at, const 
     }
 }
 
-static size_t blocks_of(size_t count) {
+static size_t blocks_of(size_t count)
+{
     return (count + QUANT_BLOCK - 1) / QUANT_BLOCK;
 }
 
 /* Dimension d of key j, out of a run of `dimensions` per key. */
 static float key_element(enum quant_type format, const void *keys, const uint16_t *scales,
-                         size_t dimensions, size_t j, size_t d) {
+                         size_t dimensions, size_t j, size_t d)
+{
     const size_t tile = j / KERNEL_TILE, lane = j % KERNEL_TILE;
     return element(format, keys, (tile * dimensions + d) * KERNEL_TILE + lane, scales,
                    (tile * blocks_of(dimensions) + d / QUANT_BLOCK) * KERNEL_TILE + lane);
 }
 
-static float score_of(const struct kernel_attention *task, size_t query, size_t j) {
+static float score_of(const struct kernel_attention *task, size_t query, size_t j)
+{
     const struct kernel_page *const page = &task->page;
     const size_t grouped = task->split != NULL && j < task->split[query] ? task->rotary : 0;
     float s = 0.0f;
@@ -51,7 +55,8 @@ static float score_of(const struct kernel_attention *task, size_t query, size_t 
     return s;
 }
 
-static void attend(const struct kernel_attention *task, size_t query) {
+static void attend(const struct kernel_attention *task, size_t query)
+{
     const size_t first = task->first[query], last = task->last[query];
     float p[KERNEL_PAGE], maximum = -INFINITY, lanes[16] = {0};
     for (size_t j = first; j < last; j++) {
@@ -77,13 +82,15 @@ static void attend(const struct kernel_attention *task, size_t query) {
     }
 }
 
-void scalar_attention(const struct kernel_attention *task) {
+void scalar_attention(const struct kernel_attention *task)
+{
     for (size_t query = 0; query < task->queries; query++)
         attend(task, query);
 }
 
 void scalar_attention_join(size_t dimensions, float maximum, float sum, const float *output,
-                           float *m, float *l, float *o) {
+                           float *m, float *l, float *o)
+{
     const float larger = maximum > *m ? maximum : *m;
     const float a = scalar_vector_exp(*m - larger), b = scalar_vector_exp(maximum - larger);
     *l = fmaf(sum, b, *l * a);

@@ -9,7 +9,8 @@
 #include <string.h>
 #include "base/half.h"
 
-static uint16_t encode_block(const float *x, size_t count, int8_t *out) {
+static uint16_t encode_block(const float *x, size_t count, int8_t *out)
+{
     uint32_t largest = 0;
     for (size_t i = 0; i < count; i++) {
         const uint32_t bits = half_float_to_bits(x[i]) & 0x7fffffffu;
@@ -26,7 +27,8 @@ static uint16_t encode_block(const float *x, size_t count, int8_t *out) {
 }
 
 void scalar_encode(enum quant_type format, const float *x, size_t count, void *out,
-                   uint16_t *scales) {
+                   uint16_t *scales)
+{
     if (format == QUANT_F32) {
         memcpy(out, x, count * sizeof *x);
     } else if (format == QUANT_Q8_0) {

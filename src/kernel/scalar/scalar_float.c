@@ -7,7 +7,8 @@
 #include "base/half.h"
 
 /* Column `column` of a row that may lie at any address. */
-static float weight_at(enum quant_type type, const unsigned char *row, size_t column) {
+static float weight_at(enum quant_type type, const unsigned char *row, size_t column)
+{
     if (type == QUANT_F32) {
         float value;
         memcpy(&value, row + column * sizeof value, sizeof value);
@@ -20,7 +21,8 @@ static float weight_at(enum quant_type type, const unsigned char *row, size_t co
 
 void scalar_float_product(enum quant_type type, const void *base, size_t row_bytes, size_t rows,
                           size_t columns, const float *x, size_t x_stride, size_t tokens,
-                          float *out, size_t out_stride) {
+                          float *out, size_t out_stride)
+{
     for (size_t r = 0; r < rows; r++) {
         const unsigned char *const row = (const unsigned char *)base + r * row_bytes;
         for (size_t t = 0; t < tokens; t++) {

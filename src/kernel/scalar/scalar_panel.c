@@ -6,7 +6,8 @@
 
 /* The sums of (u - offset) * a over the two halves of a block, for one row of the panel. */
 static void half_sums(const struct quant_format *format, const uint8_t *block, size_t row,
-                      const int8_t *a, int32_t sums[2]) {
+                      const int8_t *a, int32_t sums[2])
+{
     sums[0] = 0;
     sums[1] = 0;
     for (size_t column = 0; column < QUANT_BLOCK; column++) {
@@ -17,7 +18,8 @@ static void half_sums(const struct quant_format *format, const uint8_t *block, s
 
 /* The block's contribution to the accumulator of row `row`. */
 static float add_block(const struct quant_format *format, const struct quant_panel *panel, size_t b,
-                       size_t row, const struct activation *activation, size_t at, float acc) {
+                       size_t row, const struct activation *activation, size_t at, float acc)
+{
     const float ws = panel->scales[b * QUANT_PANEL_ROWS + row], as = activation->scales[at];
     int32_t i[2];
     half_sums(format, panel->values + b * QUANT_BLOCK * QUANT_PANEL_ROWS, row,
@@ -42,7 +44,8 @@ static float add_block(const struct quant_format *format, const struct quant_pan
 
 void scalar_panel_product(const struct quant_format *format, const struct quant_panel *panel,
                           size_t rows, size_t blocks, const struct activation *activation,
-                          size_t first_token, size_t tokens, float *out, size_t out_stride) {
+                          size_t first_token, size_t tokens, float *out, size_t out_stride)
+{
     for (size_t t = 0; t < tokens; t++)
         for (size_t row = 0; row < rows; row++) {
             float acc = 0.0f;

@@ -6,7 +6,8 @@
 #include "base/half.h"
 
 /* The largest |x|, compared as integers of the bits without sign: a NaN is larger than infinity. */
-static float largest_magnitude(const float x[QUANT_BLOCK]) {
+static float largest_magnitude(const float x[QUANT_BLOCK])
+{
     uint32_t largest = 0;
     for (size_t i = 0; i < QUANT_BLOCK; i++) {
         const uint32_t bits = half_float_to_bits(x[i]) & 0x7fffffffu;
@@ -16,7 +17,8 @@ static float largest_magnitude(const float x[QUANT_BLOCK]) {
 }
 
 static void quantize_block(const float x[QUANT_BLOCK], int8_t values[QUANT_BLOCK], float *scale,
-                           int32_t sums[2], float *scaled_sum) {
+                           int32_t sums[2], float *scaled_sum)
+{
     const float m = largest_magnitude(x);
     const bool finite = m < INFINITY, used = finite && m >= 0x1p-100f;
     const float inverse = used ? 127.0f / m : 0.0f;
@@ -31,7 +33,8 @@ static void quantize_block(const float x[QUANT_BLOCK], int8_t values[QUANT_BLOCK
 }
 
 void scalar_quantize(const float *x, size_t x_stride, size_t tokens, size_t first_token,
-                     const struct activation *out) {
+                     const struct activation *out)
+{
     for (size_t t = 0; t < tokens; t++)
         for (size_t b = 0; b < out->blocks; b++) {
             const size_t at = (first_token + t) * out->blocks + b;

@@ -13,7 +13,8 @@
 #include <math.h>
 #include "base/half.h"
 
-float scalar_vector_tree(const float lanes[16]) {
+float scalar_vector_tree(const float lanes[16])
+{
     float sums[8];
     for (size_t j = 0; j < 8; j++)
         sums[j] = lanes[j] + lanes[j + 8];
@@ -28,7 +29,8 @@ static float power_of_two(int32_t exponent) /* -126..127 */
     return half_bits_to_float((uint32_t)(exponent + 127) << 23);
 }
 
-float scalar_vector_exp(float x) {
+float scalar_vector_exp(float x)
+{
     if (isnan(x))
         return x;
     if (x > 88.72283f)
@@ -51,7 +53,8 @@ float scalar_vector_exp(float x) {
 }
 
 void scalar_vector_layer_norm(const float *x, const float *weight, const float *bias, float epsilon,
-                              size_t count, float *out) {
+                              size_t count, float *out)
+{
     float sums[16] = {0}, squares[16] = {0};
     for (size_t i = 0; i < count; i++)
         sums[i % 16] = sums[i % 16] + x[i];
@@ -69,7 +72,8 @@ void scalar_vector_layer_norm(const float *x, const float *weight, const float *
 }
 
 void scalar_vector_rms_norm(const float *x, const float *weight, float epsilon, size_t count,
-                            float *out) {
+                            float *out)
+{
     float squares[16] = {0};
     for (size_t i = 0; i < count; i++)
         squares[i % 16] = fmaf(x[i], x[i], squares[i % 16]);
@@ -80,7 +84,8 @@ void scalar_vector_rms_norm(const float *x, const float *weight, float epsilon, 
 }
 
 void scalar_vector_rotate(float *x, const float *cosine, const float *sine, size_t pairs,
-                          bool interleaved) {
+                          bool interleaved)
+{
     for (size_t i = 0; i < pairs; i++) {
         float *const first = interleaved ? x + 2 * i : x + i;
         float *const second = interleaved ? x + 2 * i + 1 : x + i + pairs;
@@ -90,29 +95,34 @@ void scalar_vector_rotate(float *x, const float *cosine, const float *sine, size
     }
 }
 
-void scalar_vector_gelu(float *x, size_t count) {
+void scalar_vector_gelu(float *x, size_t count)
+{
     for (size_t i = 0; i < count; i++) {
         const float u = x[i] * fmaf(0.044715f * x[i], x[i], 1.0f) * 0.7978845608f;
         x[i] = x[i] / (1.0f + scalar_vector_exp(-2.0f * u));
     }
 }
 
-void scalar_vector_silu_product(float *gate, const float *up, size_t count) {
+void scalar_vector_silu_product(float *gate, const float *up, size_t count)
+{
     for (size_t i = 0; i < count; i++)
         gate[i] = gate[i] / (1.0f + scalar_vector_exp(-gate[i])) * up[i];
 }
 
-void scalar_vector_add(float *x, const float *y, size_t count) {
+void scalar_vector_add(float *x, const float *y, size_t count)
+{
     for (size_t i = 0; i < count; i++)
         x[i] = x[i] + y[i];
 }
 
-void scalar_vector_scale(float *x, float factor, size_t count) {
+void scalar_vector_scale(float *x, float factor, size_t count)
+{
     for (size_t i = 0; i < count; i++)
         x[i] = x[i] * factor;
 }
 
-bool scalar_vector_finite(const float *x, size_t count) {
+bool scalar_vector_finite(const float *x, size_t count)
+{
     for (size_t i = 0; i < count; i++)
         if (!isfinite(x[i]))
             return false;

@@ -1,6 +1,6 @@
-/* cmocka.h - the few names of cmocka that the kernel tests use, for builds by a cross compiler, whose
- * machine's cmocka isn't installed: put this folder first in the include path. The first failure ends the
- * program with status 1. */
+/* cmocka.h - the few names of cmocka that the kernel tests use, for builds by a cross compiler,
+ * whose machine's cmocka isn't installed: put this folder first in the include path. The first
+ * failure ends the program with status 1. */
 #ifndef TESTS_KERNEL_CROSS_CMOCKA_H
 #define TESTS_KERNEL_CROSS_CMOCKA_H
 
@@ -11,7 +11,10 @@ struct CMUnitTest {
     const char *name;
     void (*run)(void **state);
 };
-#define cmocka_unit_test(function) {#function, function}
+#define cmocka_unit_test(function)                                                                 \
+    {                                                                                              \
+#function, function                                                                        \
+    }
 #define print_message printf
 #define fail_msg(...)                                                                              \
     (printf("[  FAILED  ] %s:%d: ", __FILE__, __LINE__), printf(__VA_ARGS__), printf("\n"), exit(1))
@@ -21,8 +24,8 @@ struct CMUnitTest {
             fail_msg("%s", #condition);                                                            \
     } while (0)
 #define assert_false(condition) assert_true(!(condition))
-#define assert_int_equal(a, b) assert_true((a) == (b))
-#define skip() exit(77)
+#define assert_int_equal(a, b)  assert_true((a) == (b))
+#define skip()                  exit(77)
 
 #define cmocka_run_group_tests(tests, setup, teardown)                                             \
     cross_run((tests), sizeof(tests) / sizeof(tests)[0])
