@@ -106,7 +106,7 @@ ifneq ($(ROOMS),)
 ALL_TEST_SOURCES := $(foreach r,$(ROOMS),$(filter tests/$(r)/%,$(ALL_TEST_SOURCES)))
 endif
 # T=gguf: those whose name contains it.
-named = $(if $(T),$(foreach n,$(1),$(if $(findstring $(T),$(n)),$(n))),$(1))
+named = $(strip $(if $(T),$(foreach n,$(1),$(if $(findstring $(T),$(n)),$(n))),$(1)))
 TEST_SOURCES := $(call named,$(ALL_TEST_SOURCES))
 TEST_PROGRAMS := $(TEST_SOURCES:%.c=$(BUILD)/%)
 FUZZ_PROGRAMS := $(if $(ROOMS),,$(FUZZ_SOURCES:%.c=$(BUILD)/%))
