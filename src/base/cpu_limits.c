@@ -170,7 +170,7 @@ static bool cgroup_path(const char *root, const char *controller, char path[PATH
     for (char *line; !found && (line = lines_next(&lines)) != NULL;) {
         char *const list = strchr(line, ':');
         char *const at = list == NULL ? NULL : strchr(list + 1, ':');
-        if (at == NULL)
+        if (at == NULL || at[1] != '/')
             continue;
         *at = '\0';
         found = controller == NULL ? list[1] == '\0' : listed(list + 1, controller);
