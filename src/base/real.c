@@ -2,8 +2,8 @@
  *
  *   exp  x = n ln2 + r, |r| <= ln2/2, 14 terms
  *   log  x = 2^e m, sqrt(1/2) <= m < sqrt(2); log m = 2 artanh((m-1)/(m+1)), 13 odd terms
- *   sin, cos  x = k pi/2 + r, |r| <= pi/4; pi/2 in three parts of 33 bits (as in fdlibm's rem_pio2), so that
- *             k times the first two is exact for k < 2^20 and nearly so beyond
+ *   sin, cos  x = k pi/2 + r, |r| <= pi/4; pi/2 in three parts of 33 bits (as in fdlibm's
+ * rem_pio2), so that k times the first two is exact for k < 2^20 and nearly so beyond
  */
 #include "base/real.h"
 
@@ -11,8 +11,7 @@
 #include <stdint.h>
 #include <string.h>
 
-static double scale_by_power_of_two(double x, int n)
-{
+static double scale_by_power_of_two(double x, int n) {
     /* Two steps, so that results near the ends of the range are rounded once. */
     for (int step = 0; step < 2; step++) {
         const int part = step == 0 ? n / 2 : n - n / 2;
@@ -24,8 +23,7 @@ static double scale_by_power_of_two(double x, int n)
     return x;
 }
 
-double real_exp(double x)
-{
+double real_exp(double x) {
     if (x != x)
         return x;
     if (x > 709.79)
@@ -35,16 +33,26 @@ double real_exp(double x)
     const double n = nearbyint(x * 1.4426950408889634);
     const double r = (x - n * 6.93147180369123816490e-01) - n * 1.90821492927058770002e-10;
     double sum = 1.0 / 87178291200.0; /* 1/14! */
-    static const double inverse_factorial[14] = {
-        1.0, 1.0, 1.0 / 2, 1.0 / 6, 1.0 / 24, 1.0 / 120, 1.0 / 720, 1.0 / 5040, 1.0 / 40320,
-        1.0 / 362880, 1.0 / 3628800, 1.0 / 39916800, 1.0 / 479001600, 1.0 / 6227020800.0};
+    static const double inverse_factorial[14] = {1.0,
+                                                 1.0,
+                                                 1.0 / 2,
+                                                 1.0 / 6,
+                                                 1.0 / 24,
+                                                 1.0 / 120,
+                                                 1.0 / 720,
+                                                 1.0 / 5040,
+                                                 1.0 / 40320,
+                                                 1.0 / 362880,
+                                                 1.0 / 3628800,
+                                                 1.0 / 39916800,
+                                                 1.0 / 479001600,
+                                                 1.0 / 6227020800.0};
     for (int i = 13; i >= 0; i--)
         sum = sum * r + inverse_factorial[i];
     return scale_by_power_of_two(sum, (int)n);
 }
 
-double real_log(double x)
-{
+double real_log(double x) {
     if (x != x || x < 0)
         return NAN;
     if (x == 0)
@@ -61,16 +69,15 @@ double real_log(double x)
     double sum = 1.0 / 25;
     for (int i = 23; i >= 1; i -= 2)
         sum = sum * s2 + 1.0 / i;
-    return exponent * 6.93147180369123816490e-01 + (exponent * 1.90821492927058770002e-10 + 2 * s * sum);
+    return exponent * 6.93147180369123816490e-01 +
+           (exponent * 1.90821492927058770002e-10 + 2 * s * sum);
 }
 
-double real_power(double base, double exponent)
-{
+double real_power(double base, double exponent) {
     return real_exp(exponent * real_log(base));
 }
 
-void real_sine_cosine(double x, double *sine, double *cosine)
-{
+void real_sine_cosine(double x, double *sine, double *cosine) {
     const double k = nearbyint(x * 0.63661977236758134);
     double r = x - k * 1.57079632673412561417e+00;
     r -= k * 6.07710050630396597660e-11;
@@ -84,9 +91,17 @@ void real_sine_cosine(double x, double *sine, double *cosine)
     s = r + r * s;
     c = 1 + c;
     switch ((int64_t)k & 3) {
-    case 0: *sine = s, *cosine = c; break;
-    case 1: *sine = c, *cosine = -s; break;
-    case 2: *sine = -s, *cosine = -c; break;
-    default: *sine = -c, *cosine = s; break;
+    case 0:
+        *sine = s, *cosine = c;
+        break;
+    case 1:
+        *sine = c, *cosine = -s;
+        break;
+    case 2:
+        *sine = -s, *cosine = -c;
+        break;
+    default:
+        *sine = -c, *cosine = s;
+        break;
     }
 }

@@ -2,17 +2,20 @@
  *
  * A page holds 64 absolute positions of every layer and KV head:
  *
- *   page:  [layer][head] { keys | key scales | values | value scales | grouped keys | grouped scales }
+ *   page:  [layer][head] { keys | key scales | values | value scales | grouped keys | grouped
+ * scales }
  *
- * each part aligned to 64 bytes and laid out as struct kernel_page of src/kernel/kernel.h has it (scales
- * only in Q8_0, grouped keys only with Self-Extend). What lies past a session's last token is undefined.
+ * each part aligned to 64 bytes and laid out as struct kernel_page of src/kernel/kernel.h has it
+ * (scales only in Q8_0, grouped keys only with Self-Extend). What lies past a session's last token
+ * is undefined.
  *
- * Pages are counted references: sessions that begin alike share them; whoever wants to write to a shared
- * page gets a copy first. The pool hands out memory that was reserved beforehand (kv_pool_reserve, when a
- * session is made), so extending a session allocates nothing and can't fail.
+ * Pages are counted references: sessions that begin alike share them; whoever wants to write to a
+ * shared page gets a copy first. The pool hands out memory that was reserved beforehand
+ * (kv_pool_reserve, when a session is made), so extending a session allocates nothing and can't
+ * fail.
  *
- * Lock: `pool->lock` guards the free list and the counts. A page's contents are written only by the one
- * cache that holds its only reference.
+ * Lock: `pool->lock` guards the free list and the counts. A page's contents are written only by the
+ * one cache that holds its only reference.
  */
 #ifndef KV_KV_H
 #define KV_KV_H
@@ -40,8 +43,7 @@ struct kv_geometry {
 /* Fills the derived fields. PRIMER_ELIMIT when a product overflows. */
 primer_status kv_geometry_init(struct kv_geometry *geometry, primer_error *error);
 /* Blocks of 32 dimensions that have a scale. */
-static inline size_t kv_scale_blocks(size_t dimensions)
-{
+static inline size_t kv_scale_blocks(size_t dimensions) {
     return (dimensions + 31) / 32;
 }
 
@@ -56,11 +58,12 @@ struct kv_parts {
     unsigned char *keys, *values, *grouped;
     uint16_t *key_scales, *value_scales, *grouped_scales;
 };
-struct kv_parts kv_page_parts(const struct kv_geometry *geometry, const struct kv_page *page, size_t layer,
-                              size_t head);
+struct kv_parts kv_page_parts(const struct kv_geometry *geometry, const struct kv_page *page,
+                              size_t layer, size_t head);
 
 struct kv_pool;
-primer_status kv_pool_create(struct kv_pool **pool, const struct kv_geometry *geometry, primer_error *error);
+primer_status kv_pool_create(struct kv_pool **pool, const struct kv_geometry *geometry,
+                             primer_error *error);
 void kv_pool_free(struct kv_pool *pool); /* after all its caches */
 const struct kv_geometry *kv_pool_geometry(const struct kv_pool *pool);
 size_t kv_pool_pages_used(struct kv_pool *pool);
@@ -73,9 +76,11 @@ struct kv_cache {
 };
 
 /* Reserves pages for `tokens` tokens. */
-primer_status kv_cache_create(struct kv_cache *cache, struct kv_pool *pool, size_t tokens, primer_error *error);
+primer_status kv_cache_create(struct kv_cache *cache, struct kv_pool *pool, size_t tokens,
+                              primer_error *error);
 void kv_cache_free(struct kv_cache *cache); /* gives pages and reservation back */
-/* Makes positions [from, to) writable: pages exist, and are not shared. to <= the reserved tokens. */
+/* Makes positions [from, to) writable: pages exist, and are not shared. to <= the reserved tokens.
+ */
 void kv_cache_prepare(struct kv_cache *cache, size_t from, size_t to);
 /* Gives back the pages past `tokens` tokens. */
 void kv_cache_truncate(struct kv_cache *cache, size_t tokens);
@@ -83,8 +88,8 @@ void kv_cache_truncate(struct kv_cache *cache, size_t tokens);
 void kv_cache_share(const struct kv_cache *from, struct kv_cache *to, size_t tokens);
 
 /* The contents of the first `tokens` tokens, and back; only what holds tokens is written. */
-primer_status kv_snapshot_write(const struct kv_cache *cache, size_t tokens, struct file_writer *writer,
-                                uint64_t *hash, primer_error *error);
+primer_status kv_snapshot_write(const struct kv_cache *cache, size_t tokens,
+                                struct file_writer *writer, uint64_t *hash, primer_error *error);
 size_t kv_snapshot_bytes(const struct kv_geometry *geometry, size_t tokens);
 /* `bytes` holds kv_snapshot_bytes; the cache is emptied first. */
 void kv_snapshot_read(struct kv_cache *cache, size_t tokens, const unsigned char *bytes);

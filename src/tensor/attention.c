@@ -1,15 +1,15 @@
 /* attention.c - rotation, the KV cache and softmax attention over its pages.
  *
- * Step 1, a task per token: keys and queries are rotated, queries scaled and laid out by KV head, keys and
- * values encoded into the page that holds the token's position:
+ * Step 1, a task per token: keys and queries are rotated, queries scaled and laid out by KV head,
+ * keys and values encoded into the page that holds the token's position:
  *
  *   rotated   [kv head][row][query head of the group][dimension]
  *   key tile  [dimension][16 keys]: the token is one lane of it
  *
- * Step 2, a task per (sequence, KV head, block of rows): the queries of a block (up to 64: rows x heads of
- * the group, contiguous in `rotated`) go over the pages in order of position; each page's maximum, sum and
- * output are joined to the running ones (docs/NUMERICS.md, Attention). A page some queries don't see
- * (causality, sliding window) is given to the contiguous run that does.
+ * Step 2, a task per (sequence, KV head, block of rows): the queries of a block (up to 64: rows x
+ * heads of the group, contiguous in `rotated`) go over the pages in order of position; each page's
+ * maximum, sum and output are joined to the running ones (docs/NUMERICS.md, Attention). A page some
+ * queries don't see (causality, sliding window) is given to the contiguous run that does.
  */
 #include "tensor/attention.h"
 
@@ -20,26 +20,23 @@
 
 #define QUERIES 64 /* most queries in a block, unless one row alone has more */
 
-static size_t most_queries(size_t group)
-{
+static size_t most_queries(size_t group) {
     return group > QUERIES ? group : QUERIES;
 }
 
-static size_t rounded(size_t count)
-{
+static size_t rounded(size_t count) {
     return (count + 15) / 16 * 16;
 }
 
 /* The scratch of one thread, carved: partial and running results, then the kernel's own. */
 struct scratch {
-    float *maximum, *sum, *output;    /* of one page: [queries], [queries], [queries][dimensions] */
+    float *maximum, *sum, *output; /* of one page: [queries], [queries], [queries][dimensions] */
     float *running_m, *running_l, *running_o;
-    uint8_t *first, *last, *split;    /* [queries] */
+    uint8_t *first, *last, *split; /* [queries] */
     float *kernel;
 };
 
-static size_t carve(float *base, size_t dimensions, size_t group, struct scratch *scratch)
-{
+static size_t carve(float *base, size_t dimensions, size_t group, struct scratch *scratch) {
     const size_t queries = rounded(most_queries(group));
     size_t at = 0;
     struct scratch s;
@@ -62,13 +59,11 @@ static size_t carve(float *base, size_t dimensions, size_t group, struct scratch
 }
 
 /* Step 1 uses the same memory: angles of three positions, one key, its encoded bytes. */
-static size_t store_floats(size_t dimensions)
-{
+static size_t store_floats(size_t dimensions) {
     return 6 * rounded(dimensions) + 3 * rounded(dimensions);
 }
 
-size_t attention_scratch(size_t dimensions, size_t group)
-{
+size_t attention_scratch(size_t dimensions, size_t group) {
     struct scratch scratch;
     float base[1];
     const size_t attend = carve(base, dimensions, group, &scratch);
@@ -83,8 +78,7 @@ struct job {
     float query_scale;
 };
 
-static const struct attention_sequence *sequence_of_row(const struct attention *a, size_t row)
-{
+static const struct attention_sequence *sequence_of_row(const struct attention *a, size_t row) {
     const struct attention_sequence *s = a->sequences;
     while (row >= s->first_row + s->tokens)
         s++;
@@ -92,9 +86,9 @@ static const struct attention_sequence *sequence_of_row(const struct attention *
 }
 
 /* Puts one encoded key into its lane of a tile, and its scales into theirs. */
-static void scatter_key(const struct kv_geometry *g, size_t dimensions, size_t slot, const void *encoded,
-                        const uint16_t *scales, unsigned char *keys, uint16_t *key_scales)
-{
+static void scatter_key(const struct kv_geometry *g, size_t dimensions, size_t slot,
+                        const void *encoded, const uint16_t *scales, unsigned char *keys,
+                        uint16_t *key_scales) {
     const size_t tile = slot / KV_TILE_TOKENS, lane = slot % KV_TILE_TOKENS;
     const size_t at = tile * dimensions * KV_TILE_TOKENS + lane;
     const unsigned char *from = encoded;
@@ -115,29 +109,30 @@ static void scatter_key(const struct kv_geometry *g, size_t dimensions, size_t s
 
 /* The angles of one token, and where its encoded key goes meanwhile. */
 struct token_angles {
-    float *cosine, *sine, *key_cosine, *key_sine, *query_cosine, *query_sine; /* key_, query_: grouped */
+    float *cosine, *sine, *key_cosine, *key_sine, *query_cosine,
+        *query_sine; /* key_, query_: grouped */
     float *vector;
     void *encoded;
     uint16_t *scales;
 };
 
 static struct token_angles angles_of(const struct job *job, const struct attention_sequence *s,
-                                     size_t position, float *base)
-{
+                                     size_t position, float *base) {
     const size_t n = rounded(job->a->dimensions);
-    struct token_angles t = {base,         base + n,     base + 2 * n, base + 3 * n, base + 4 * n,
-                             base + 5 * n, base + 6 * n, base + 7 * n, (uint16_t *)(base + 8 * n)};
+    struct token_angles t = {base,         base + n,     base + 2 * n,
+                             base + 3 * n, base + 4 * n, base + 5 * n,
+                             base + 6 * n, base + 7 * n, (uint16_t *)(base + 8 * n)};
     rotary_angles(s->rotary, position, t.cosine, t.sine);
     if (s->rotary->group > 1) {
         rotary_angles(s->rotary, rotary_grouped_key(s->rotary, position), t.key_cosine, t.key_sine);
-        rotary_angles(s->rotary, rotary_grouped_query(s->rotary, position), t.query_cosine, t.query_sine);
+        rotary_angles(s->rotary, rotary_grouped_query(s->rotary, position), t.query_cosine,
+                      t.query_sine);
     }
     return t;
 }
 
-static void store_head(const struct job *job, const struct attention_sequence *s, size_t row, size_t head,
-                       const struct token_angles *t)
-{
+static void store_head(const struct job *job, const struct attention_sequence *s, size_t row,
+                       size_t head, const struct token_angles *t) {
     const struct attention *a = job->a;
     const struct kernel *kernel = job->workspace->kernel;
     const struct kv_geometry *g = kv_pool_geometry(s->cache->pool);
@@ -158,13 +153,13 @@ static void store_head(const struct job *job, const struct attention_sequence *s
         kernel->encode(g->format, t->vector, 2 * pairs, t->encoded, t->scales);
         scatter_key(g, 2 * pairs, slot, t->encoded, t->scales, parts.grouped, parts.grouped_scales);
     }
-    kernel->encode(g->format, value, a->dimensions, parts.values + slot * a->dimensions * g->element,
+    kernel->encode(g->format, value, a->dimensions,
+                   parts.values + slot * a->dimensions * g->element,
                    parts.value_scales + slot * blocks);
 }
 
-static void rotate_query(const struct job *job, const struct attention_sequence *s, size_t row, size_t head,
-                         const struct token_angles *t)
-{
+static void rotate_query(const struct job *job, const struct attention_sequence *s, size_t row,
+                         size_t head, const struct token_angles *t) {
     const struct attention *a = job->a;
     const struct kernel *kernel = job->workspace->kernel;
     const size_t kv_head = head / job->group, pairs = s->rotary->pairs;
@@ -182,8 +177,7 @@ static void rotate_query(const struct job *job, const struct attention_sequence 
     }
 }
 
-static void store_token(void *context, size_t row, size_t thread)
-{
+static void store_token(void *context, size_t row, size_t thread) {
     const struct job *job = context;
     const struct attention *a = job->a;
     const struct attention_sequence *s = sequence_of_row(a, row);
@@ -201,13 +195,11 @@ struct block {
     size_t head, row, rows; /* row: in the pass */
 };
 
-static size_t blocks_of(const struct job *job, const struct attention_sequence *s)
-{
+static size_t blocks_of(const struct job *job, const struct attention_sequence *s) {
     return (s->tokens + job->block_rows - 1) / job->block_rows * job->a->kv_heads;
 }
 
-static struct block block_of_task(const struct job *job, size_t task)
-{
+static struct block block_of_task(const struct job *job, size_t task) {
     const struct attention_sequence *s = job->a->sequences;
     while (task >= blocks_of(job, s)) {
         task -= blocks_of(job, s);
@@ -219,10 +211,10 @@ static struct block block_of_task(const struct job *job, size_t task)
                           left < job->block_rows ? left : job->block_rows};
 }
 
-/* Fills first, last, split of the block's queries for one page; returns the run [*from, *to) that sees it. */
-static void visible(const struct job *job, const struct block *b, size_t page_start, struct scratch *scratch,
-                    size_t *from, size_t *to)
-{
+/* Fills first, last, split of the block's queries for one page; returns the run [*from, *to) that
+ * sees it. */
+static void visible(const struct job *job, const struct block *b, size_t page_start,
+                    struct scratch *scratch, size_t *from, size_t *to) {
     const size_t group = job->group, window = job->a->window;
     *from = *to = 0;
     for (size_t r = 0; r < b->rows; r++) {
@@ -232,7 +224,8 @@ static void visible(const struct job *job, const struct block *b, size_t page_st
         if (position < page_start || first >= KV_PAGE_TOKENS)
             continue;
         const size_t ahead = position + 1 - page_start;
-        const size_t reach = b->s->rotary->window + page_start; /* keys below position + 1 - W are grouped */
+        const size_t reach =
+            b->s->rotary->window + page_start; /* keys below position + 1 - W are grouped */
         const size_t split = position + 1 > reach ? position + 1 - reach : 0;
         if (*to == *from)
             *from = r * group;
@@ -245,8 +238,8 @@ static void visible(const struct job *job, const struct block *b, size_t page_st
     }
 }
 
-static void attend_page(const struct job *job, const struct block *b, size_t page, struct scratch *scratch)
-{
+static void attend_page(const struct job *job, const struct block *b, size_t page,
+                        struct scratch *scratch) {
     const struct attention *a = job->a;
     const struct kernel *kernel = job->workspace->kernel;
     const struct kv_geometry *g = kv_pool_geometry(b->s->cache->pool);
@@ -281,8 +274,7 @@ static void attend_page(const struct job *job, const struct block *b, size_t pag
                                &scratch->running_l[q], scratch->running_o + q * a->dimensions);
 }
 
-static void attend_block(void *context, size_t task, size_t thread)
-{
+static void attend_block(void *context, size_t task, size_t thread) {
     const struct job *job = context;
     const struct attention *a = job->a;
     const struct block b = block_of_task(job, task);
@@ -307,8 +299,7 @@ static void attend_block(void *context, size_t task, size_t thread)
     }
 }
 
-void tensor_attention(struct workspace *workspace, const struct attention *attention)
-{
+void tensor_attention(struct workspace *workspace, const struct attention *attention) {
     const struct attention *a = attention;
     struct job job = {.workspace = workspace, .a = a, .group = a->heads / a->kv_heads};
     size_t tasks = 0;

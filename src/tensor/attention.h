@@ -4,7 +4,8 @@
 
 #include <stddef.h>
 
-/* Floats of scratch a thread needs, for heads of `dimensions` and `group` query heads per KV head. */
+/* Floats of scratch a thread needs, for heads of `dimensions` and `group` query heads per KV head.
+ */
 size_t attention_scratch(size_t dimensions, size_t group);
 
 #endif

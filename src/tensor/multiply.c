@@ -1,12 +1,14 @@
 /* multiply.c - weight matrices times tokens.
  *
- * The rows of all matrices of a joint product are cut into strips of panels (16 rows); a task is one strip:
+ * The rows of all matrices of a joint product are cut into strips of panels (16 rows); a task is
+ * one strip:
  *
  *   products   | weight 0           | weight 1      | weight 2      |
  *   strips     |  0  |  1  |  2  |  |  3  |  4  |   |  5  |  6  |
  *
- * Integer weights: for few tokens a kernel that reads the file's rows in place, where the level has one; else
- * a panel is unpacked to the thread's scratch and used for all tokens. Float weights: rows as they lie.
+ * Integer weights: for few tokens a kernel that reads the file's rows in place, where the level has
+ * one; else a panel is unpacked to the thread's scratch and used for all tokens. Float weights:
+ * rows as they lie.
  */
 #include "tensor/tensor.h"
 
@@ -22,14 +24,12 @@ struct job {
     size_t count;
 };
 
-static size_t strips_of(const struct job *job, const struct tensor *weight)
-{
+static size_t strips_of(const struct job *job, const struct tensor *weight) {
     return (weight->rows + job->strip_rows - 1) / job->strip_rows;
 }
 
-static void finish_rows(const struct job *job, const struct tensor_product *product, size_t row, size_t rows,
-                        const float *from, size_t from_stride)
-{
+static void finish_rows(const struct job *job, const struct tensor_product *product, size_t row,
+                        size_t rows, const float *from, size_t from_stride) {
     const struct kernel *kernel = job->workspace->kernel;
     for (size_t t = 0; t < job->tokens; t++) {
         float *out = product->out + t * product->out_stride + row;
@@ -51,9 +51,8 @@ static void finish_rows(const struct job *job, const struct tensor_product *prod
 }
 
 /* One panel of rows, or a step of float rows, for all tokens. */
-static void multiply_rows(const struct job *job, const struct tensor_product *product, size_t row, size_t rows,
-                          size_t thread)
-{
+static void multiply_rows(const struct job *job, const struct tensor_product *product, size_t row,
+                          size_t rows, size_t thread) {
     struct workspace *w = job->workspace;
     const struct tensor *weight = product->weight;
     const unsigned char *base = weight->data + row * weight->row_bytes;
@@ -76,18 +75,19 @@ static void multiply_rows(const struct job *job, const struct tensor_product *pr
         float *to = product->accumulate ? held : part.out + row;
         const size_t stride = product->accumulate ? QUANT_PANEL_ROWS : product->out_stride;
         if (floats)
-            w->kernel->float_product(weight->format->type, base, weight->row_bytes, rows, weight->columns,
-                                     job->x + t * job->x_stride, job->x_stride, n, to, stride);
+            w->kernel->float_product(weight->format->type, base, weight->row_bytes, rows,
+                                     weight->columns, job->x + t * job->x_stride, job->x_stride, n,
+                                     to, stride);
         else if (in_place != NULL)
             in_place(base, weight->row_bytes, rows, blocks, &w->activation, t, n, to, stride);
         else
-            w->kernel->panel_product(weight->format, panel, rows, blocks, &w->activation, t, n, to, stride);
+            w->kernel->panel_product(weight->format, panel, rows, blocks, &w->activation, t, n, to,
+                                     stride);
         finish_rows(&some, &part, row, rows, to, stride);
     }
 }
 
-static void multiply_strip(void *context, size_t task, size_t thread)
-{
+static void multiply_strip(void *context, size_t task, size_t thread) {
     const struct job *job = context;
     const struct tensor_product *product = job->products;
     while (task >= strips_of(job, product->weight)) {
@@ -97,13 +97,13 @@ static void multiply_strip(void *context, size_t task, size_t thread)
     const size_t rows = product->weight->rows, first = task * job->strip_rows;
     const size_t end = rows - first < job->strip_rows ? rows : first + job->strip_rows;
     for (size_t row = first; row < end; row += QUANT_PANEL_ROWS)
-        multiply_rows(job, product, row, end - row < QUANT_PANEL_ROWS ? end - row : QUANT_PANEL_ROWS, thread);
+        multiply_rows(job, product, row,
+                      end - row < QUANT_PANEL_ROWS ? end - row : QUANT_PANEL_ROWS, thread);
 }
 
 #define QUANTIZE_TOKENS 8 /* tokens per task */
 
-static void quantize_tokens(void *context, size_t task, size_t thread)
-{
+static void quantize_tokens(void *context, size_t task, size_t thread) {
     (void)thread;
     const struct job *job = context;
     const size_t first = task * QUANTIZE_TOKENS;
@@ -113,8 +113,7 @@ static void quantize_tokens(void *context, size_t task, size_t thread)
 }
 
 void tensor_multiply(struct workspace *workspace, const float *x, size_t x_stride, size_t tokens,
-                     const struct tensor_product *products, size_t count)
-{
+                     const struct tensor_product *products, size_t count) {
     struct job job = {workspace, x, x_stride, tokens, QUANT_PANEL_ROWS, products, count};
     size_t rows = 0, strips = 0;
     bool integers = false;
@@ -131,12 +130,12 @@ void tensor_multiply(struct workspace *workspace, const float *x, size_t x_strid
     if (integers) {
         workspace->activation.columns = products[0].weight->columns;
         workspace->activation.blocks = products[0].weight->columns / QUANT_BLOCK;
-        pool_run(workspace->pool, quantize_tokens, &job, (tokens + QUANTIZE_TOKENS - 1) / QUANTIZE_TOKENS);
+        pool_run(workspace->pool, quantize_tokens, &job,
+                 (tokens + QUANTIZE_TOKENS - 1) / QUANTIZE_TOKENS);
     }
     pool_run(workspace->pool, multiply_strip, &job, strips);
 }
 
-void tensor_row(const struct tensor *tensor, size_t id, float *out)
-{
+void tensor_row(const struct tensor *tensor, size_t id, float *out) {
     tensor->format->decode(tensor->data + id * tensor->row_bytes, out, tensor->columns);
 }

@@ -1,0 +1,71 @@
+/* model_layers.c - see model_layers.h. */
+#include "model/model_layers.h"
+
+static struct tensor_product product(const struct model_linear *linear, float *out,
+                                     size_t out_stride) {
+    return (struct tensor_product){&linear->weight, linear->bias, out, out_stride, false};
+}
+
+void model_layers_project(const struct model *model, struct pass *pass,
+                          const struct model_layer *layer, const float *in,
+                          const struct model_linear *with) {
+    struct tensor_product products[4];
+    size_t count = 0;
+    const size_t q = model->heads * model->head_dimensions,
+                 kv = model->kv_heads * model->head_dimensions;
+    if (layer->query_key_value.weight.format != NULL) {
+        /* One matrix whose rows are Q, K and V: the three lie side by side in each row of
+         * pass->query. */
+        pass->query_stride = pass->kv_stride = q + 2 * kv;
+        pass->key = pass->query + q;
+        pass->value = pass->key + kv;
+        products[count++] = product(&layer->query_key_value, pass->query, pass->query_stride);
+    } else {
+        pass->query_stride = q;
+        pass->kv_stride = kv;
+        pass->key = pass->query + pass->rows * q;
+        pass->value = pass->key + pass->rows * kv;
+        products[count++] = product(&layer->query, pass->query, q);
+        products[count++] = product(&layer->key, pass->key, kv);
+        products[count++] = product(&layer->value, pass->value, kv);
+    }
+    if (with != NULL)
+        products[count++] = product(with, pass->wide, model->feed_forward);
+    tensor_multiply(&pass->workspace, in, model->embedding, pass->rows, products, count);
+}
+
+void model_layers_attend(const struct model *model, struct pass *pass, size_t layer) {
+    tensor_attention(&pass->workspace, &(struct attention){
+                                           .layer = layer,
+                                           .heads = model->heads,
+                                           .kv_heads = model->kv_heads,
+                                           .dimensions = model->head_dimensions,
+                                           .window = model->window,
+                                           .interleaved = model->architecture->interleaved,
+                                           .query = pass->query,
+                                           .key = pass->key,
+                                           .value = pass->value,
+                                           .query_stride = pass->query_stride,
+                                           .kv_stride = pass->kv_stride,
+                                           .rotated = pass->rotated,
+                                           .grouped = pass->grouped,
+                                           .out = pass->attended,
+                                           .out_stride = model->heads * model->head_dimensions,
+                                           .sequences = pass->sequences,
+                                           .sequence_count = pass->sequence_count,
+                                       });
+}
+
+void model_layers_gate(const struct model *model, struct pass *pass,
+                       const struct model_layer *layer, const float *in) {
+    const struct tensor_product products[] = {
+        product(&layer->gate, pass->gate, model->feed_forward),
+        product(&layer->up, pass->wide, model->feed_forward)};
+    tensor_multiply(&pass->workspace, in, model->embedding, pass->rows, products, 2);
+}
+
+void model_layers_add(struct pass *pass, const struct model_linear *linear, const float *in) {
+    struct tensor_product sum = product(linear, pass->x, linear->weight.rows);
+    sum.accumulate = true;
+    tensor_multiply(&pass->workspace, in, linear->weight.columns, pass->rows, &sum, 1);
+}
