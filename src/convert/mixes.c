@@ -171,11 +171,12 @@ static const struct quant_format *fit(enum quant_type type, size_t columns)
     return columns % format->block_length == 0 ? format : quant_format_of(QUANT_F16);
 }
 
-void mixes_plan(const struct mix *mix, const struct mixes_tensor *tensors, size_t count,
-                const struct quant_format **formats)
+size_t mixes_plan(const struct mix *mix, const struct mixes_tensor *tensors, size_t count,
+                  const struct quant_format **formats)
 {
     bool own_output = false;
     long layers = 0;
+    size_t fallbacks = 0;
     for (size_t i = 0; i < count; i++) {
         long layer = layer_of(tensors[i].name);
         if (layer >= layers)
@@ -183,10 +184,15 @@ void mixes_plan(const struct mix *mix, const struct mixes_tensor *tensors, size_
         if (strcmp(tensors[i].name, "output.weight") == 0)
             own_output = true;
     }
-    for (size_t i = 0; i < count; i++)
-        formats[i] = is_quantized(&tensors[i])
-                         ? fit(choose(mix, tensors[i].name, own_output, layers), tensors[i].shape[0])
-                         : quant_format_of(QUANT_F32);
+    for (size_t i = 0; i < count; i++) {
+        formats[i] = quant_format_of(QUANT_F32);
+        if (!is_quantized(&tensors[i]))
+            continue;
+        enum quant_type type = choose(mix, tensors[i].name, own_output, layers);
+        formats[i] = fit(type, tensors[i].shape[0]);
+        fallbacks += formats[i]->type != type;
+    }
+    return fallbacks;
 }
 
 primer_status mixes_bytes(const struct mixes_tensor *tensors, size_t count,

@@ -33,9 +33,10 @@ const char *mixes_name(size_t index);
 const char *mixes_name_of(const struct mix *mix);
 uint32_t mixes_file_type(const struct mix *mix); /* general.file_type of the file */
 
-/* Chooses formats[count]. The layers are counted by the names ("blk.7."), so the list must be whole. */
-void mixes_plan(const struct mix *mix, const struct mixes_tensor *tensors, size_t count,
-                const struct quant_format **formats);
+/* Chooses formats[count]. The layers are counted by the names ("blk.7."), so the list must be whole.
+ * Returns how many tensors fell back to a narrower block for the length of their rows. */
+size_t mixes_plan(const struct mix *mix, const struct mixes_tensor *tensors, size_t count,
+                  const struct quant_format **formats);
 /* Bytes of tensor data in a GGUF with these formats, each tensor padded to 32. */
 primer_status mixes_bytes(const struct mixes_tensor *tensors, size_t count,
                           const struct quant_format *const *formats, uint64_t *bytes,
