@@ -104,13 +104,14 @@ static void run_tasks(struct pool *pool, size_t number)
     }
 }
 
-/* Something for a worker that has seen job `seen` to do. */
+/* A job that came after `seen`, be it closed again, or the end. A closed one is news too: where
+ * jobs come and go so quickly, a worker must spin on and not fall asleep again. */
 static bool is_news(uint64_t state, uint32_t seen)
 {
-    return (state & STATE_STOP) != 0 || ((state & STATE_OPEN) != 0 && job_of(state) != seen);
+    return (state & STATE_STOP) != 0 || job_of(state) != seen;
 }
 
-/* Returns the state that brought news: a job other than `seen`, or the end. */
+/* Returns the state that brought news. */
 static uint64_t wait_for_news(struct pool *pool, uint32_t seen)
 {
     uint64_t state = atomic_load(&pool->state);
@@ -156,9 +157,12 @@ static void *work(void *argument)
         uint64_t state = wait_for_news(pool, seen);
         if ((state & STATE_STOP) != 0)
             return NULL;
-        if (!atomic_compare_exchange_strong(&pool->state, &state, state + 1))
+        const bool open = (state & STATE_OPEN) != 0;
+        if (open && !atomic_compare_exchange_strong(&pool->state, &state, state + 1))
             continue; /* closed, or another worker entered: look again */
         seen = job_of(state);
+        if (!open)
+            continue; /* too late */
         run_tasks(pool, worker->number);
         leave(pool);
     }
