@@ -25,7 +25,6 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "base/error.h"
-#include "base/file.h"
 #include "quant/quant.h"
 
 #define KV_PAGE_TOKENS 64
@@ -87,9 +86,11 @@ void kv_cache_truncate(struct kv_cache *cache, size_t tokens);
 /* Empties `to` (of the same pool) and lets it share the pages of the first `tokens` tokens. */
 void kv_cache_share(const struct kv_cache *from, struct kv_cache *to, size_t tokens);
 
+/* Takes the next bytes of a snapshot. */
+typedef primer_status kv_sink(void *context, const void *bytes, size_t length, primer_error *error);
 /* The contents of the first `tokens` tokens, and back; only what holds tokens is written. */
-primer_status kv_snapshot_write(const struct kv_cache *cache, size_t tokens,
-                                struct file_writer *writer, uint64_t *hash, primer_error *error);
+primer_status kv_snapshot_write(const struct kv_cache *cache, size_t tokens, kv_sink *sink,
+                                void *context, primer_error *error);
 size_t kv_snapshot_bytes(const struct kv_geometry *geometry, size_t tokens);
 /* `bytes` holds kv_snapshot_bytes; the cache is emptied first. */
 void kv_snapshot_read(struct kv_cache *cache, size_t tokens, const unsigned char *bytes);

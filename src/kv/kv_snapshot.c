@@ -10,8 +10,6 @@
 
 #include <string.h>
 
-#include "base/hash.h"
-
 struct piece {
     unsigned char *bytes;
     size_t length, lane; /* lane: bytes of one key in a row of 16; 0 for values */
@@ -52,28 +50,26 @@ size_t kv_snapshot_bytes(const struct kv_geometry *geometry, size_t tokens) {
 
 /* Writes a piece of tiles row by row of 16 lanes, zeros in the lanes of the last tile without a
  * token. */
-static primer_status write_piece(const struct piece *piece, size_t tokens,
-                                 struct file_writer *writer, uint64_t *hash, primer_error *error) {
+static primer_status write_piece(const struct piece *piece, size_t tokens, kv_sink *sink,
+                                 void *context, primer_error *error) {
     const size_t used = tokens % KV_TILE_TOKENS;
     size_t clean = piece->length;
     if (piece->lane != 0 && used != 0 && piece->length != 0) {
         const size_t tiles = tokens / KV_TILE_TOKENS + 1;
         clean = piece->length / tiles * (tiles - 1);
     }
-    FORWARD(file_writer_write(writer, piece->bytes, clean, error));
-    *hash = hash_bytes(piece->bytes, clean, *hash);
+    FORWARD(sink(context, piece->bytes, clean, error));
     const size_t row = piece->lane * KV_TILE_TOKENS;
     for (size_t at = clean; at < piece->length; at += row) {
         unsigned char lanes[4 * KV_TILE_TOKENS] = {0};
         memcpy(lanes, piece->bytes + at, used * piece->lane);
-        FORWARD(file_writer_write(writer, lanes, row, error));
-        *hash = hash_bytes(lanes, row, *hash);
+        FORWARD(sink(context, lanes, row, error));
     }
     return PRIMER_OK;
 }
 
-primer_status kv_snapshot_write(const struct kv_cache *cache, size_t tokens,
-                                struct file_writer *writer, uint64_t *hash, primer_error *error) {
+primer_status kv_snapshot_write(const struct kv_cache *cache, size_t tokens, kv_sink *sink,
+                                void *context, primer_error *error) {
     const struct kv_geometry *g = kv_pool_geometry(cache->pool);
     for (size_t start = 0; start < tokens; start += KV_PAGE_TOKENS) {
         const size_t here = tokens - start < KV_PAGE_TOKENS ? tokens - start : KV_PAGE_TOKENS;
@@ -83,7 +79,7 @@ primer_status kv_snapshot_write(const struct kv_cache *cache, size_t tokens,
             struct piece pieces[6];
             list_pieces(g, &parts, here, pieces);
             for (size_t p = 0; p < 6; p++)
-                FORWARD(write_piece(&pieces[p], here, writer, hash, error));
+                FORWARD(write_piece(&pieces[p], here, sink, context, error));
         }
     }
     return PRIMER_OK;

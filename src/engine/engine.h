@@ -1,0 +1,98 @@
+/* engine.h - what is behind the two opaque types of primer.h.
+ *
+ *   primer_model    gguf -> model (weights bound), tokenizer, kernel table, thread pool, one pass
+ *   primer_session  ids[0..count)   the timeline
+ *                   cache           KV of ids[0..computed)
+ *                   logits          after ids[computed - 1], when logits_valid
+ *
+ * Lock: model->compute guards pass (and so the pool): one pass at a time. model->pools_lock guards
+ * the list of KV pools. A session itself is used by one thread; only its `cancel` is touched by
+ * others.
+ */
+#ifndef ENGINE_ENGINE_H
+#define ENGINE_ENGINE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include "base/clock.h"
+#include "base/memory.h"
+#include "format/gguf.h"
+#include "kv/kv.h"
+#include "model/model.h"
+#include "primer.h"
+#include "tokenizer/tokenizer.h"
+
+#define ENGINE_PASS_TOKENS   512 /* most tokens in one pass */
+#define ENGINE_DEFAULT_CHUNK 256
+#define ENGINE_DEFAULT_CONTEXT                                                                     \
+    8192 /* where the model was trained with more and nothing is asked for */
+
+/* One KV pool per geometry (format, Self-Extend). */
+struct engine_pool {
+    struct kv_pool *pool;
+    struct engine_pool *next;
+};
+
+struct primer_model {
+    struct gguf *gguf;
+    struct model *model;
+    struct tokenizer *tokenizer;
+    const struct kernel *kernel;
+    struct pool *pool;
+    bool ignore_memory;
+    atomic_size_t references;         /* the model's owner and each session */
+    atomic_uint_fast64_t kv_reserved; /* bytes promised to sessions */
+
+    pthread_mutex_t compute;
+    struct pass pass;
+
+    pthread_mutex_t pools_lock;
+    struct engine_pool *pools;
+
+    primer_model_information information;
+    char *name, *chat_template; /* owned texts of `information` */
+    size_t longest_token;       /* bytes */
+    uint64_t identity;          /* hash of the metadata and of samples of the weights */
+};
+
+struct primer_session {
+    primer_model *model;
+    primer_session_options options; /* with defaults filled in */
+    struct rotary rotary;
+    struct kv_cache cache;
+    int32_t *ids;       /* [context] */
+    int32_t *shortened; /* [context] scratch of drop_oldest */
+    size_t count, computed;
+    float *logits; /* [vocabulary] */
+    bool logits_valid;
+    atomic_bool cancel;
+    primer_statistics statistics;
+};
+
+/* Weights + KV caches against the memory there is; PRIMER_ENOMEM with a remedy. */
+primer_status engine_memory_check(const primer_model *model, uint64_t more_kv, uint64_t scratch,
+                                  size_t context, primer_error *error);
+
+/* Computes ids[computed..count) and the logits after them. */
+primer_status session_compute(primer_session *session, primer_progress *progress, void *context,
+                              primer_error *error);
+/* One pass over ids[computed..computed+tokens); `hidden` [tokens][embedding] gets the final rows if
+ * not NULL, session->logits the last row's logits if `logits`. Advances `computed`. */
+primer_status session_pass(primer_session *session, size_t tokens, float *hidden, bool logits,
+                           primer_error *error);
+/* Drops the oldest quarter of a full window after the first `keep` tokens; the rest is to be
+ * computed anew. */
+void session_drop_quarter(primer_session *session);
+/* Forgets everything past `count`. */
+void session_truncate(primer_session *session, size_t count);
+/* PRIMER_EINVAL for an id outside the vocabulary. */
+primer_status session_check_ids(const primer_session *session, const int32_t *ids, size_t count,
+                                primer_error *error);
+
+/* log(sum(exp(logits))), in binary64, in order. */
+double score_log_sum(const float *logits, size_t count);
+/* The best `wanted` of the logits, best first, ties by lower id. */
+size_t score_top(const float *logits, size_t count, double log_sum, primer_token_probability *top,
+                 size_t wanted);
+
+#endif

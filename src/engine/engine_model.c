@@ -1,0 +1,189 @@
+/* engine_model.c - opening a model file, and what can be asked of it. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/hash.h"
+#include "base/pool.h"
+#include "engine/engine.h"
+
+#define MIB (1024.0 * 1024.0)
+
+void primer_free(void *block) {
+    memory_free(block);
+}
+
+/* A hash of everything before the tensor data, the file's size, and 256 bytes from the beginning,
+ * the middle and the end of every tensor: two files that differ in their weights differ here, short
+ * of intent, and no pass over gigabytes is needed. */
+static uint64_t identify(const struct gguf *gguf) {
+    const struct file_map *map = gguf_map(gguf);
+    const unsigned char *first = map->bytes + map->size;
+    uint64_t hash = map->size;
+    for (size_t i = 0; i < gguf_tensor_count(gguf); i++) {
+        const struct gguf_tensor *t = gguf_tensor_at(gguf, i);
+        const size_t piece = t->bytes < 256 ? t->bytes : 256;
+        if (t->data < first)
+            first = t->data;
+        hash = hash_bytes(t->data, piece, hash);
+        hash = hash_bytes(t->data + (t->bytes - piece) / 2, piece, hash);
+        hash = hash_bytes(t->data + t->bytes - piece, piece, hash);
+    }
+    return hash_bytes(map->bytes, (size_t)(first - map->bytes), hash);
+}
+
+primer_status engine_memory_check(const primer_model *model, uint64_t more_kv, uint64_t scratch,
+                                  size_t context, primer_error *error) {
+    const uint64_t available = cpu_memory_available();
+    const uint64_t weights = model->information.weight_bytes;
+    const uint64_t kv = atomic_load(&model->kv_reserved) + more_kv;
+    if (model->ignore_memory || available == UINT64_MAX || weights + kv + scratch <= available)
+        return PRIMER_OK;
+    if (more_kv == 0)
+        return error_set(
+            error, PRIMER_ENOMEM,
+            "%s: the weights take %.0f MiB and %.0f MiB of memory are available; use a smaller "
+            "quantization, or ignore this check (--ignore-memory)",
+            gguf_path(model->gguf), (double)(weights + scratch) / MIB, (double)available / MIB);
+    return error_set(
+        error, PRIMER_ENOMEM,
+        "%s: weights of %.0f MiB and a KV cache of %.0f MiB for %zu tokens exceed the %.0f MiB of "
+        "memory available; use a smaller context (-c), a smaller KV format (--kv q8_0), or ignore "
+        "this check (--ignore-memory)",
+        gguf_path(model->gguf), (double)weights / MIB, (double)(kv + scratch) / MIB, context,
+        (double)available / MIB);
+}
+
+static char *copy_key(const struct gguf *gguf, const char *key) {
+    struct gguf_string text = {NULL, 0};
+    if (gguf_get_string(gguf, key, &text, NULL) != PRIMER_OK || text.bytes == NULL)
+        return NULL;
+    return memory_copy_bytes(text.bytes, text.length);
+}
+
+/* The format that most weight bytes have. */
+static const char *main_type(const struct gguf *gguf) {
+    size_t bytes[QUANT_TYPES] = {0}, best = QUANT_F32;
+    for (size_t i = 0; i < gguf_tensor_count(gguf); i++) {
+        const struct gguf_tensor *t = gguf_tensor_at(gguf, i);
+        bytes[t->format->type] += t->bytes;
+    }
+    for (size_t i = 0; i < QUANT_TYPES; i++)
+        if (bytes[i] > bytes[best])
+            best = i;
+    return quant_format_of((uint32_t)best)->name;
+}
+
+static primer_status fill_information(primer_model *m, primer_error *error) {
+    const struct model *model = m->model;
+    primer_model_information *info = &m->information;
+    m->name = copy_key(m->gguf, "general.name");
+    m->chat_template = copy_key(m->gguf, "tokenizer.chat_template");
+    if (m->name == NULL)
+        m->name = memory_copy_text(file_base_name(gguf_path(m->gguf)));
+    if (m->name == NULL)
+        return memory_failure(error, "the model's name", 0);
+    *info = (primer_model_information){
+        .path = gguf_path(m->gguf),
+        .name = m->name,
+        .architecture = model->architecture->name,
+        .type = main_type(m->gguf),
+        .chat_template = m->chat_template,
+        .level = cpu_level_name(m->kernel->level),
+        .parameters = model->parameters,
+        .file_bytes = gguf_map(m->gguf)->size,
+        .weight_bytes = model->step_bytes,
+        .vocabulary = model->vocabulary,
+        .context = model->context,
+        .embedding = model->embedding,
+        .layers = model->layer_count,
+        .heads = model->heads,
+        .kv_heads = model->kv_heads,
+        .head_dimension = model->head_dimensions,
+        .feed_forward = model->feed_forward,
+        .sliding_window = model->window,
+        .threads = pool_size(m->pool),
+    };
+    for (size_t id = 0; id < tokenizer_vocabulary(m->tokenizer); id++) {
+        size_t length = 0;
+        tokenizer_bytes(m->tokenizer, (int32_t)id, true, &length);
+        if (length > m->longest_token)
+            m->longest_token = length;
+    }
+    return PRIMER_OK;
+}
+
+static void destroy(primer_model *m) {
+    while (m->pools != NULL) {
+        struct engine_pool *entry = m->pools;
+        m->pools = entry->next;
+        kv_pool_free(entry->pool);
+        memory_free(entry);
+    }
+    pass_free(&m->pass);
+    pool_free(m->pool);
+    tokenizer_free(m->tokenizer);
+    model_free(m->model);
+    gguf_free(m->gguf);
+    memory_free(m->name);
+    memory_free(m->chat_template);
+    pthread_mutex_destroy(&m->compute);
+    pthread_mutex_destroy(&m->pools_lock);
+    memory_free(m);
+}
+
+/* Takes over `gguf`, also when it fails. */
+static primer_status open_gguf(struct gguf *gguf, const primer_model_options *options,
+                               primer_model **model, primer_error *error) {
+    primer_status status = PRIMER_OK;
+    primer_model *m = memory_allocate(1, sizeof *m);
+    if (m == NULL) {
+        gguf_free(gguf);
+        return memory_failure(error, "a model", sizeof *m);
+    }
+    m->gguf = gguf;
+    atomic_init(&m->references, 1);
+    atomic_init(&m->kv_reserved, 0);
+    pthread_mutex_init(&m->compute, NULL);
+    pthread_mutex_init(&m->pools_lock, NULL);
+    m->ignore_memory = options != NULL && options->ignore_memory;
+    m->kernel = kernel_best();
+    TRY(model_create(&m->model, gguf, error));
+    m->information.weight_bytes = m->model->step_bytes;
+    TRY(engine_memory_check(m, 0, 0, 0, error));
+    TRY(tokenizer_from_gguf(&m->tokenizer, gguf, error));
+    TRY(pool_create(&m->pool, options != NULL ? options->threads : 0, error));
+    TRY(fill_information(m, error));
+    TRY(pass_create(&m->pass, m->model, m->kernel, m->pool, ENGINE_PASS_TOKENS, error));
+    m->identity = identify(gguf);
+    *model = m;
+    m = NULL;
+cleanup:
+    if (m != NULL)
+        destroy(m);
+    return status;
+}
+
+primer_status primer_model_open(const char *path, const primer_model_options *options,
+                                primer_model **model, primer_error *error) {
+    struct gguf *gguf = NULL;
+    FORWARD(gguf_open(&gguf, path, error));
+    return open_gguf(gguf, options, model, error);
+}
+
+primer_status primer_model_open_memory(const void *bytes, size_t size, const char *name,
+                                       const primer_model_options *options, primer_model **model,
+                                       primer_error *error) {
+    struct gguf *gguf = NULL;
+    FORWARD(gguf_open_memory(&gguf, bytes, size, name, error));
+    return open_gguf(gguf, options, model, error);
+}
+
+void primer_model_free(primer_model *model) {
+    if (model != NULL && atomic_fetch_sub(&model->references, 1) == 1)
+        destroy(model);
+}
+
+const primer_model_information *primer_model_info(const primer_model *model) {
+    return &model->information;
+}

@@ -1,0 +1,372 @@
+/* session.c - one timeline of tokens: sync, append, rewind, fork.
+ *
+ *   ids   | 0 ........ computed ........ count |  ........ context
+ *           KV in the cache    to be computed     free
+ */
+#include <string.h>
+
+#include "engine/engine.h"
+
+static const enum quant_type kv_types[] = {
+    [PRIMER_KV_F16] = QUANT_F16,
+    [PRIMER_KV_F32] = QUANT_F32,
+    [PRIMER_KV_BF16] = QUANT_BF16,
+    [PRIMER_KV_Q8_0] = QUANT_Q8_0,
+};
+
+/* The most positions that Self-Extend reaches: (L - W) * G + W (Jin et al. 2024, section 3.2). */
+static bool reach_of(size_t trained, size_t group, size_t window, size_t *reach) {
+    return memory_product(trained - window, group, reach) && memory_sum(*reach, window, reach);
+}
+
+static primer_status check_self_extend(const struct model *model, primer_session_options *o,
+                                       size_t *most, primer_error *error) {
+    const size_t g = o->self_extend_group, w = o->self_extend_window;
+    if (g <= 1) {
+        o->self_extend_group = o->self_extend_window = 0;
+        return PRIMER_OK;
+    }
+    if (w == 0 || w % g != 0 || w >= model->context)
+        return error_set(
+            error, PRIMER_EINVAL,
+            "Self-Extend: the window is %zu, expected a multiple of the group, %zu, below the "
+            "trained context, %zu",
+            w, g, model->context);
+    if (model->window != 0)
+        return error_set(error, PRIMER_EINVAL,
+                         "Self-Extend: this model has a sliding window of %zu, which hides "
+                         "the keys it would reach",
+                         model->window);
+    if (!reach_of(model->context, g, w, most))
+        return error_set(error, PRIMER_EINVAL, "Self-Extend: a group of %zu is too large", g);
+    return PRIMER_OK;
+}
+
+static primer_status fill_options(const primer_model *m, const primer_session_options *given,
+                                  primer_session_options *o, primer_error *error) {
+    const struct model *model = m->model;
+    *o = given != NULL ? *given : (primer_session_options){0};
+    size_t most = model->context;
+    FORWARD(check_self_extend(model, o, &most, error));
+    if (o->context == 0) {
+        o->context = most;
+        if (o->self_extend_group == 0 && most > ENGINE_DEFAULT_CONTEXT)
+            o->context = ENGINE_DEFAULT_CONTEXT;
+    }
+    if (o->self_extend_group > 1 && o->context > most)
+        return error_set(
+            error, PRIMER_ELIMIT,
+            "Self-Extend with group %zu and window %zu reaches (%zu - %zu) * %zu + %zu = %zu "
+            "positions; a context of %zu was asked for",
+            o->self_extend_group, o->self_extend_window, model->context, o->self_extend_window,
+            o->self_extend_group, o->self_extend_window, most, o->context);
+    if (o->chunk == 0)
+        o->chunk = ENGINE_DEFAULT_CHUNK;
+    if (o->chunk > ENGINE_PASS_TOKENS)
+        o->chunk = ENGINE_PASS_TOKENS;
+    if (o->drop_oldest && (o->context < 8 || o->keep > o->context / 2))
+        return error_set(error, PRIMER_EINVAL,
+                         "drop_oldest keeps the first %zu tokens of a context of %zu; at most half "
+                         "can be kept, and "
+                         "the context must be 8 or more",
+                         o->keep, o->context);
+    if ((size_t)o->kv_format >= sizeof kv_types / sizeof *kv_types)
+        return error_set(error, PRIMER_EINVAL, "unknown KV format %d", (int)o->kv_format);
+    return PRIMER_OK;
+}
+
+static primer_status find_pool(primer_model *m, const struct kv_geometry *geometry,
+                               struct kv_pool **pool, primer_error *error) {
+    primer_status status = PRIMER_OK;
+    pthread_mutex_lock(&m->pools_lock);
+    struct engine_pool *entry = m->pools;
+    while (entry != NULL && (kv_pool_geometry(entry->pool)->format != geometry->format ||
+                             kv_pool_geometry(entry->pool)->rotary != geometry->rotary))
+        entry = entry->next;
+    if (entry == NULL) {
+        entry = memory_allocate(1, sizeof *entry);
+        if (entry == NULL)
+            status = memory_failure(error, "a KV pool", sizeof *entry);
+        else if ((status = kv_pool_create(&entry->pool, geometry, error)) != PRIMER_OK)
+            memory_free(entry);
+        else {
+            entry->next = m->pools;
+            m->pools = entry;
+        }
+    }
+    if (status == PRIMER_OK)
+        *pool = entry->pool;
+    pthread_mutex_unlock(&m->pools_lock);
+    return status;
+}
+
+static primer_status make_cache(primer_session *s, primer_error *error) {
+    primer_model *m = s->model;
+    struct kv_pool *pool;
+    struct kv_geometry geometry = {
+        .layers = m->model->layer_count,
+        .heads = m->model->kv_heads,
+        .dimensions = m->model->head_dimensions,
+        .rotary = s->options.self_extend_group > 1 ? m->model->rotary_dimensions : 0,
+        .format = kv_types[s->options.kv_format],
+    };
+    size_t bytes;
+    FORWARD(kv_geometry_init(&geometry, error));
+    const size_t pages = s->options.context / KV_PAGE_TOKENS + 1;
+    if (!memory_product(pages, geometry.page_bytes, &bytes))
+        return error_set(error, PRIMER_ELIMIT, "a KV cache for %zu tokens does not fit a size",
+                         s->options.context);
+    FORWARD(engine_memory_check(m, bytes, m->pass.bytes, s->options.context, error));
+    FORWARD(find_pool(m, &geometry, &pool, error));
+    FORWARD(kv_cache_create(&s->cache, pool, s->options.context, error));
+    atomic_fetch_add(&m->kv_reserved, s->cache.capacity * geometry.page_bytes);
+    return PRIMER_OK;
+}
+
+primer_status primer_session_create(primer_model *model, const primer_session_options *options,
+                                    primer_session **session, primer_error *error) {
+    primer_status status = PRIMER_OK;
+    primer_session *s = memory_allocate(1, sizeof *s);
+    if (s == NULL)
+        return memory_failure(error, "a session", sizeof *s);
+    s->model = model;
+    atomic_fetch_add(&model->references, 1);
+    atomic_init(&s->cancel, false);
+    TRY(fill_options(model, options, &s->options, error));
+    TRY(model_rotary(model->model,
+                     &(struct model_options){s->options.rope_base, s->options.rope_scale,
+                                             s->options.self_extend_group,
+                                             s->options.self_extend_window},
+                     &s->rotary, error));
+    s->ids = memory_allocate(s->options.context, sizeof *s->ids);
+    s->shortened = memory_allocate(s->options.context, sizeof *s->shortened);
+    s->logits = memory_allocate_aligned(model->model->vocabulary, sizeof *s->logits);
+    if (s->ids == NULL || s->shortened == NULL || s->logits == NULL)
+        FAIL(PRIMER_ENOMEM, "no memory for a session of %zu tokens", s->options.context);
+    TRY(make_cache(s, error));
+    *session = s;
+    s = NULL;
+cleanup:
+    primer_session_free(s);
+    return status;
+}
+
+void primer_session_free(primer_session *session) {
+    if (session == NULL)
+        return;
+    primer_session *s = session;
+    if (s->cache.pool != NULL)
+        atomic_fetch_sub(&s->model->kv_reserved,
+                         s->cache.capacity * kv_pool_geometry(s->cache.pool)->page_bytes);
+    kv_cache_free(&s->cache);
+    rotary_free(&s->rotary);
+    memory_free(s->ids);
+    memory_free(s->shortened);
+    memory_free(s->logits);
+    primer_model_free(s->model);
+    memory_free(s);
+}
+
+primer_model *primer_session_model(const primer_session *session) {
+    return session->model;
+}
+
+size_t primer_session_context(const primer_session *session) {
+    return session->options.context;
+}
+
+const int32_t *primer_session_tokens(const primer_session *session, size_t *count) {
+    *count = session->count;
+    return session->ids;
+}
+
+const float *primer_session_logits(const primer_session *session) {
+    return session->logits_valid ? session->logits : NULL;
+}
+
+void primer_session_cancel(primer_session *session) {
+    atomic_store(&session->cancel, true);
+}
+
+void session_truncate(primer_session *session, size_t count) {
+    if (count == session->count && count == session->computed)
+        return;
+    session->count = count;
+    if (session->computed > count)
+        session->computed = count;
+    kv_cache_truncate(&session->cache, session->computed);
+    session->logits_valid = false;
+}
+
+primer_status session_check_ids(const primer_session *session, const int32_t *ids, size_t count,
+                                primer_error *error) {
+    const size_t vocabulary = session->model->model->vocabulary;
+    for (size_t i = 0; i < count; i++)
+        if (ids[i] < 0 || (size_t)ids[i] >= vocabulary)
+            return error_set(error, PRIMER_EINVAL, "token %zu is %d, expected 0 to %zu", i, ids[i],
+                             vocabulary - 1);
+    return PRIMER_OK;
+}
+
+static primer_status take_cancel(primer_session *session, primer_error *error) {
+    if (!atomic_exchange(&session->cancel, false))
+        return PRIMER_OK;
+    return error_set(error, PRIMER_ECANCELED, "cancelled with %zu of %zu tokens read",
+                     session->computed, session->count);
+}
+
+primer_status session_pass(primer_session *session, size_t tokens, float *hidden, bool logits,
+                           primer_error *error) {
+    primer_session *s = session;
+    primer_model *m = s->model;
+    const size_t embedding = m->model->embedding, from = s->computed;
+    FORWARD(take_cancel(s, error));
+    kv_cache_prepare(&s->cache, from, from + tokens);
+    const struct attention_sequence sequence = {&s->cache, &s->rotary, 0, from, tokens};
+    const int32_t *ids = s->ids + from;
+    pthread_mutex_lock(&m->compute);
+    primer_status status = model_forward(
+        m->model, &m->pass, &(struct model_batch){&sequence, &ids, 1, &s->cancel}, error);
+    if (status == PRIMER_OK && hidden != NULL)
+        memcpy(hidden, m->pass.hidden, tokens * embedding * sizeof *hidden);
+    if (status == PRIMER_OK && logits)
+        status = model_logits(m->model, &m->pass, m->pass.hidden + (tokens - 1) * embedding, 1,
+                              s->logits, error);
+    pthread_mutex_unlock(&m->compute);
+    if (status == PRIMER_ECANCELED)
+        status = take_cancel(s, error);
+    if (status != PRIMER_OK) {
+        kv_cache_truncate(&s->cache, from);
+        return status;
+    }
+    s->computed = from + tokens;
+    s->logits_valid = logits;
+    return PRIMER_OK;
+}
+
+primer_status session_compute(primer_session *session, primer_progress *progress, void *context,
+                              primer_error *error) {
+    primer_session *s = session;
+    if (s->computed == s->count && s->logits_valid)
+        return PRIMER_OK;
+    if (s->computed == s->count) { /* the logits must come from somewhere: the last token again */
+        s->computed--;
+        kv_cache_truncate(&s->cache, s->computed);
+    }
+    const uint64_t start = clock_nanoseconds();
+    const size_t first = s->computed, total = s->count - first;
+    primer_status status = PRIMER_OK;
+    while (status == PRIMER_OK && s->computed < s->count) {
+        const size_t left = s->count - s->computed;
+        const size_t tokens = left < s->options.chunk ? left : s->options.chunk;
+        if (progress != NULL)
+            progress(context, s->computed - first, total);
+        status = session_pass(s, tokens, NULL, tokens == left, error);
+    }
+    if (progress != NULL && status == PRIMER_OK)
+        progress(context, total, total);
+    const double seconds = clock_seconds_since(start);
+    const size_t done = s->computed - first;
+    if (total == 1) {
+        s->statistics.generated_tokens += done;
+        s->statistics.generate_seconds += seconds;
+    } else {
+        s->statistics.prompt_tokens += done;
+        s->statistics.prompt_seconds += seconds;
+    }
+    if (status != PRIMER_OK)
+        session_truncate(s, s->computed);
+    return status;
+}
+
+/* Shortens ids to the context by whole quarters of it, after the first `keep`; to
+ * session->shortened. */
+static size_t shorten(primer_session *s, const int32_t *ids, size_t count) {
+    const size_t quarter = s->options.context / 4, keep = s->options.keep;
+    const size_t over = count - s->options.context;
+    const size_t drop = (over + quarter - 1) / quarter * quarter;
+    memcpy(s->shortened, ids, keep * sizeof *ids);
+    memcpy(s->shortened + keep, ids + keep + drop, (count - keep - drop) * sizeof *ids);
+    s->statistics.dropped_tokens += drop;
+    return count - drop;
+}
+
+void session_drop_quarter(primer_session *session) {
+    primer_session *s = session;
+    const size_t quarter = s->options.context / 4, keep = s->options.keep;
+    memmove(s->ids + keep, s->ids + keep + quarter, (s->count - keep - quarter) * sizeof *s->ids);
+    const size_t count = s->count - quarter;
+    session_truncate(s, keep);
+    s->count = count;
+    s->statistics.dropped_tokens += quarter;
+}
+
+primer_status primer_session_sync(primer_session *session, const int32_t *ids, size_t count,
+                                  primer_progress *progress, void *context, primer_error *error) {
+    primer_session *s = session;
+    if (count == 0)
+        return error_set(error, PRIMER_EINVAL, "an empty prompt: at least one token is needed");
+    FORWARD(session_check_ids(s, ids, count, error));
+    if (count > s->options.context) {
+        if (!s->options.drop_oldest)
+            return error_set(error, PRIMER_ELIMIT,
+                             "the prompt has %zu tokens, the context holds %zu", count,
+                             s->options.context);
+        count = shorten(s, ids, count);
+        ids = s->shortened;
+    }
+    size_t same = 0;
+    while (same < count && same < s->computed && ids[same] == s->ids[same])
+        same++;
+    if (same != count || s->count != count)
+        session_truncate(s, same);
+    memmove(s->ids + same, ids + same, (count - same) * sizeof *ids);
+    s->count = count;
+    s->statistics.reused_tokens += same;
+    return session_compute(s, progress, context, error);
+}
+
+primer_status primer_session_append(primer_session *session, int32_t id, primer_error *error) {
+    primer_session *s = session;
+    FORWARD(session_check_ids(s, &id, 1, error));
+    if (s->count == s->options.context) {
+        if (!s->options.drop_oldest)
+            return error_set(error, PRIMER_ELIMIT, "the context of %zu tokens is full",
+                             s->options.context);
+        session_drop_quarter(s);
+    }
+    s->ids[s->count++] = id;
+    return session_compute(s, NULL, NULL, error);
+}
+
+primer_status primer_session_rewind(primer_session *session, size_t count, primer_error *error) {
+    if (count > session->count)
+        return error_set(error, PRIMER_EINVAL, "cannot rewind to %zu tokens: the session holds %zu",
+                         count, session->count);
+    session_truncate(session, count);
+    return PRIMER_OK;
+}
+
+primer_status primer_session_fork(primer_session *session, primer_session **fork,
+                                  primer_error *error) {
+    primer_session *s = session, *f = NULL;
+    FORWARD(primer_session_create(s->model, &s->options, &f, error));
+    kv_cache_share(&s->cache, &f->cache, s->computed);
+    memcpy(f->ids, s->ids, s->count * sizeof *s->ids);
+    f->count = s->count;
+    f->computed = s->computed;
+    f->logits_valid = s->logits_valid;
+    if (s->logits_valid)
+        memcpy(f->logits, s->logits, s->model->model->vocabulary * sizeof *s->logits);
+    *fork = f;
+    return PRIMER_OK;
+}
+
+void primer_session_statistics(const primer_session *session, primer_statistics *statistics) {
+    const primer_session *s = session;
+    *statistics = s->statistics;
+    statistics->tokens = s->count;
+    statistics->context = s->options.context;
+    statistics->kv_bytes = s->cache.count * kv_pool_geometry(s->cache.pool)->page_bytes;
+    statistics->scratch_bytes = s->model->pass.bytes;
+}
