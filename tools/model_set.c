@@ -37,7 +37,10 @@ static const struct kind KINDS[] = {
      {.architecture = "llama",
       .vocabulary = 320,
       .rope = "factors",
-      .head_dimension = 32,
+      .heads = 8,
+      .kv_heads = 2,
+      .head_dimension = 64,
+      .ffn = 256,
       .bias = true,
       .tokenizer = "bpe"}},
 };
