@@ -1,0 +1,35 @@
+#!/bin/bash
+# A model built into the program: it lies aligned in its read-only data, is used there, and says the same as
+# the file it came from.
+set -eu
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+fail() {
+    echo "FAILED: $*"
+    exit 1
+}
+build=${PRIMER_BUILD:-build/release-gcc}
+"$build/make-model" "$folder/tiny.gguf" --arch llama --type Q8_0 --shape tiny --tokenizer spm --seed 5
+flavour=$(basename "$build")
+make --no-print-directory FLAVOUR="${flavour%%-*}" CC="${flavour#*-}" EMBED="$folder/tiny.gguf" \
+    OUTPUT="$folder/primer" "$folder/primer" >"$folder/log" 2>&1 || {
+    cat "$folder/log"
+    fail "the program with a model in it did not build"
+}
+address=$(nm "$folder/primer" | awk '$3 == "builtin_model_begin" { print $1 }')
+[ $((16#$address % 64)) = 0 ] || fail "the model lies at $address, not aligned to 64"
+size=$(stat -c %s "$folder/tiny.gguf")
+end=$(nm "$folder/primer" | awk '$3 == "builtin_model_end" { print $1 }')
+[ $((16#$end - 16#$address)) = "$size" ] || fail "the model has not the file's $size bytes"
+
+# A model so named is a file: the prompt comes after it. With none, the built-in one answers.
+expected=$("$PRIMER" run "$folder/tiny.gguf" --raw --temp 0 -n 12 "a small")
+rm "$folder/tiny.gguf"
+found=$("$folder/primer" run --raw --temp 0 -n 12 "" "a small" 2>"$folder/error" ||
+    "$folder/primer" run --raw --temp 0 -n 12 -p "a small" 2>"$folder/error" || cat "$folder/error")
+[ -n "$expected" ] || fail "the file said nothing"
+[ "$found" = "$expected" ] || fail "built in: '$found', from the file: '$expected'"
+if "$PRIMER" run --raw -n 1 -p "a small" >"$folder/out" 2>&1 </dev/null; then
+    fail "a program without a model answered: $(cat "$folder/out")"
+fi
+grep -qi 'model' "$folder/out" || fail "no model, and it doesn't say how to get one: $(cat "$folder/out")"
