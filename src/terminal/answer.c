@@ -1,0 +1,193 @@
+/* answer.c - reading the prompt, streaming the answer, and its figures.
+ *
+ * White space is trimmed at the beginning only: the text of a piece that is all white space is held
+ * until something else comes. The engine hands out whole characters, so nothing is cut here.
+ */
+#include "terminal/answer.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/cpu.h"
+#include "base/memory.h"
+#include "terminal/interrupt.h"
+#include "terminal/output.h"
+#include "terminal/progress.h"
+#include "terminal/render.h"
+
+struct stream {
+    struct answer *answer;
+    primer_error *error;
+    primer_status status;
+    bool trim; /* nothing but white space was written so far */
+};
+
+static bool show(void *context, const primer_generated *generated) {
+    struct stream *stream = context;
+    const char *text = generated->text;
+    size_t length = generated->length;
+    if (length == 0)
+        return true;
+    stream->status = buffer_append(&stream->answer->text, text, length, stream->error);
+    for (; stream->trim && length > 0 && strchr(" \n\t\r", *text) != NULL; length--)
+        text++;
+    if (length == 0 || stream->status != PRIMER_OK)
+        return stream->status == PRIMER_OK;
+    stream->trim = false;
+    stream->answer->ends_line = text[length - 1] == '\n';
+    stream->status = output_write(text, length, stream->error);
+    if (stream->status == PRIMER_OK)
+        stream->status = output_flush(stream->error);
+    return stream->status == PRIMER_OK;
+}
+
+/* The format's stop strings and the user's, one after the other. */
+static primer_status join_stops(const struct answer_request *request, const char ***stops,
+                                size_t *count, primer_error *error) {
+    size_t own = 0;
+    const char *const *format_stops =
+        request->format == NULL ? NULL : primer_chat_format_stops(request->format, &own);
+    const size_t given = request->parameters->stop_count;
+    const char **joined = memory_allocate(own + given, sizeof *joined);
+    if (joined == NULL)
+        return memory_failure(error, "the stop strings", (own + given) * sizeof *joined);
+    for (size_t i = 0; i < own; i++)
+        joined[i] = format_stops[i];
+    for (size_t i = 0; i < given; i++)
+        joined[own + i] = request->parameters->stops[i];
+    *stops = joined;
+    *count = own + given;
+    return PRIMER_OK;
+}
+
+/* The result's stop points into the joined list; the text itself outlives it. */
+static primer_status generate(const struct answer_request *request, struct answer *answer,
+                              primer_error *error) {
+    const char **stops = NULL;
+    size_t stop_count = 0;
+    FORWARD(join_stops(request, &stops, &stop_count, error));
+    struct stream stream = {answer, error, PRIMER_OK, request->trim};
+    const primer_generation generation = {
+        .sampler = request->sampler,
+        .max_tokens =
+            request->parameters->max_tokens > 0 ? (size_t)request->parameters->max_tokens : 0,
+        .stops = stops,
+        .stop_count = stop_count,
+        .ignore_end = request->parameters->ignore_end,
+        .callback = show,
+        .context = &stream,
+    };
+    primer_generation_result result = {0};
+    const primer_status status = primer_generate(request->session, &generation, &result, error);
+    memory_free(stops);
+    if (status != PRIMER_OK)
+        return status;
+    answer->reason = result.reason;
+    answer->stop = result.stop;
+    answer->first_seconds += result.first_seconds;
+    return stream.status;
+}
+
+/* A Ctrl-C that came when the last answer was just complete cancels the next call: that one is
+ * repeated. */
+static primer_status read_prompt(const struct answer_request *request, primer_error *error) {
+    struct progress progress = progress_begin("reading the prompt", "tokens");
+    primer_status status;
+    size_t attempts = 0;
+    do {
+        status = primer_session_sync(request->session, request->ids, request->count,
+                                     progress_prompt, &progress, error);
+    } while (status == PRIMER_ECANCELED && !interrupt_seen() && attempts++ == 0);
+    progress_end(&progress);
+    return status;
+}
+
+static void keep_figures(struct answer *answer, const primer_session *session,
+                         const primer_statistics *before) {
+    primer_statistics after;
+    primer_session_statistics(session, &after);
+    answer->prompt_tokens = after.prompt_tokens - before->prompt_tokens;
+    answer->reused_tokens = after.reused_tokens - before->reused_tokens;
+    answer->generated_tokens = after.generated_tokens - before->generated_tokens;
+    answer->dropped_tokens = after.dropped_tokens - before->dropped_tokens;
+    answer->prompt_seconds = after.prompt_seconds - before->prompt_seconds;
+    answer->generate_seconds = after.generate_seconds - before->generate_seconds;
+}
+
+primer_status answer_write(const struct answer_request *request, struct answer *answer,
+                           primer_error *error) {
+    *answer = (struct answer){.reason = PRIMER_STOP_LENGTH, .ends_line = true};
+    primer_statistics before;
+    primer_session_statistics(request->session, &before);
+    const uint64_t begun = clock_nanoseconds(), cpu = clock_cpu_nanoseconds();
+    interrupt_target(request->session);
+    primer_status status = read_prompt(request, error);
+    answer->first_seconds = clock_seconds_since(begun);
+    if (status == PRIMER_OK && request->parameters->max_tokens != 0)
+        status = generate(request, answer, error);
+    if (interrupt_seen())
+        answer->reason = PRIMER_STOP_CANCELED;
+    interrupt_target(NULL);
+    answer->seconds = clock_seconds_since(begun);
+    answer->cpu_seconds = (double)(clock_cpu_nanoseconds() - cpu) * 1e-9;
+    keep_figures(answer, request->session, &before);
+    return status;
+}
+
+void answer_free(struct answer *answer) {
+    buffer_free(&answer->text);
+}
+
+/* ---- what is said about it
+ * ------------------------------------------------------------------------- */
+
+static double speed(uint64_t tokens, double seconds) {
+    return tokens > 0 && seconds > 0 ? (double)tokens / seconds : 0;
+}
+
+void answer_print_statistics(const struct answer *answer, const primer_session *session) {
+    const char *dim = render_style(STDERR_FILENO, RENDER_DIM),
+               *plain = render_style(STDERR_FILENO, RENDER_PLAIN);
+    char a[RENDER_TEXT], b[RENDER_TEXT], c[RENDER_TEXT];
+    primer_statistics now;
+    primer_session_statistics(session, &now);
+    fprintf(stderr, "%sfirst token  %s\n", dim, render_duration(answer->first_seconds, a));
+    fprintf(stderr, "prompt       %llu tokens read, %llu reused, %.1f tokens/s\n",
+            (unsigned long long)answer->prompt_tokens, (unsigned long long)answer->reused_tokens,
+            speed(answer->prompt_tokens, answer->prompt_seconds));
+    fprintf(stderr, "answer       %llu tokens, %.1f tokens/s\n",
+            (unsigned long long)answer->generated_tokens,
+            speed(answer->generated_tokens, answer->generate_seconds));
+    fprintf(stderr, "processor    %s in %s\n", render_duration(answer->cpu_seconds, a),
+            render_duration(answer->seconds, b));
+    fprintf(stderr, "memory       %s, of it KV cache %s, scratch %s\n",
+            render_bytes(cpu_memory_resident(), a), render_bytes(now.kv_bytes, b),
+            render_bytes(now.scratch_bytes, c));
+    fprintf(stderr, "context      %s (%zu of %zu tokens)\n",
+            render_gauge(now.tokens, now.context, 10, a), now.tokens, now.context);
+    if (answer->dropped_tokens > 0)
+        fprintf(stderr, "dropped      %llu tokens\n", (unsigned long long)answer->dropped_tokens);
+    fprintf(stderr, "stopped by   %s", primer_stop_reason_name(answer->reason));
+    if (answer->stop != NULL) {
+        char shown[64];
+        fprintf(stderr, " \"%s\"",
+                error_printable(answer->stop, strlen(answer->stop), shown, sizeof shown));
+    }
+    fprintf(stderr, "%s\n", plain);
+}
+
+void answer_print_ending(const struct answer *answer, const primer_session *session) {
+    const char *warn = render_style(STDERR_FILENO, RENDER_WARN),
+               *plain = render_style(STDERR_FILENO, RENDER_PLAIN);
+    const size_t context = primer_session_context(session);
+    if (answer->dropped_tokens > 0)
+        fprintf(
+            stderr,
+            "%sprimer: the context of %zu tokens was full: the oldest %llu tokens were dropped%s\n",
+            warn, context, (unsigned long long)answer->dropped_tokens, plain);
+    if (answer->reason == PRIMER_STOP_CONTEXT)
+        fprintf(stderr, "%sprimer: the context of %zu tokens is full: the answer ends here%s\n",
+                warn, context, plain);
+}

@@ -1,0 +1,182 @@
+/* line_input.c - libedit where the keyboard is a terminal that can move its cursor, else plain
+ * reading.
+ *
+ * Ctrl-C: the handler is installed without SA_RESTART, so the read inside libedit comes back with
+ * EINTR and el_gets with a count of -1. Libedit's own handling of signals stays off.
+ */
+#include "terminal/line_input.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <histedit.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/memory.h"
+#include "terminal/render.h"
+
+enum { HISTORY_LINES = 1000, LONGEST_LINE = 1 << 20, ESCAPE_MARK = 1 };
+
+struct line_input {
+    EditLine *edit; /* NULL: plain reading */
+    History *history;
+    FILE *screen;
+    char *history_path;
+    const char *prompt; /* of the read that is going on */
+};
+
+static char *give_prompt(EditLine *edit) {
+    struct line_input *input = NULL;
+    el_get(edit, EL_CLIENTDATA, &input);
+    return (char *)(uintptr_t)input->prompt;
+}
+
+/* Keys that terminals send and libedit doesn't know by itself. */
+static void bind_keys(EditLine *edit) {
+    static const char *const keys[][2] = {
+        {"^R", "em-inc-search-prev"},  {"\\e[1;5C", "em-next-word"},
+        {"\\e[1;5D", "ed-prev-word"},  {"\\e[H", "ed-move-to-beg"},
+        {"\\e[F", "ed-move-to-end"},   {"\\e[1~", "ed-move-to-beg"},
+        {"\\e[4~", "ed-move-to-end"},  {"\\e[3~", "ed-delete-next-char"},
+        {"^W", "ed-delete-prev-word"},
+    };
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
+        el_set(edit, EL_BIND, keys[i][0], keys[i][1], NULL);
+}
+
+static void load_history(struct line_input *input, const char *path) {
+    HistEvent event;
+    input->history = history_init();
+    if (input->history == NULL)
+        return;
+    history(input->history, &event, H_SETSIZE, HISTORY_LINES);
+    history(input->history, &event, H_SETUNIQUE, 1);
+    if (path != NULL)
+        history(input->history, &event, H_LOAD, path);
+    el_set(input->edit, EL_HIST, history, input->history);
+}
+
+static void start_editing(struct line_input *input, const char *history_path) {
+    const int copy = dup(STDERR_FILENO);
+    input->screen = copy < 0 ? NULL : fdopen(copy, "w");
+    if (input->screen == NULL) {
+        if (copy >= 0)
+            close(copy);
+        return;
+    }
+    input->edit = el_init("primer", stdin, input->screen, stderr);
+    if (input->edit == NULL)
+        return;
+    el_set(input->edit, EL_CLIENTDATA, input);
+    el_set(input->edit, EL_PROMPT_ESC, give_prompt, ESCAPE_MARK);
+    el_set(input->edit, EL_EDITOR, "emacs");
+    el_set(input->edit, EL_SIGNAL, 0);
+    bind_keys(input->edit);
+    load_history(input, history_path);
+    el_source(input->edit, NULL);
+}
+
+primer_status line_input_create(struct line_input **out, const char *history_path,
+                                primer_error *error) {
+    struct line_input *input = memory_allocate(1, sizeof *input);
+    if (input == NULL)
+        return memory_failure(error, "line editing", sizeof *input);
+    if (history_path != NULL) {
+        input->history_path = memory_copy_text(history_path);
+        if (input->history_path == NULL) {
+            memory_free(input);
+            return memory_failure(error, "the history's name", strlen(history_path) + 1);
+        }
+    }
+    if (isatty(STDIN_FILENO) != 0 && isatty(STDERR_FILENO) != 0 && !render_dumb())
+        start_editing(input, history_path);
+    *out = input;
+    return PRIMER_OK;
+}
+
+static void save_history(struct line_input *input) {
+    HistEvent event;
+    if (input->history == NULL || input->history_path == NULL)
+        return;
+    const mode_t mask = umask(0077);
+    history(input->history, &event, H_SAVE, input->history_path);
+    umask(mask);
+}
+
+void line_input_free(struct line_input *input) {
+    if (input == NULL)
+        return;
+    save_history(input);
+    if (input->history != NULL)
+        history_end(input->history);
+    if (input->edit != NULL)
+        el_end(input->edit);
+    if (input->screen != NULL)
+        fclose(input->screen);
+    memory_free(input->history_path);
+    memory_free(input);
+}
+
+static enum line_result read_edited(struct line_input *input, struct buffer *line) {
+    int length = 0;
+    errno = 0;
+    const char *text = el_gets(input->edit, &length);
+    if (text == NULL) {
+        if (length == 0)
+            return LINE_END;
+        fputc('\n', stderr);
+        return errno == EINTR ? LINE_INTERRUPTED : LINE_FAILED;
+    }
+    size_t bytes = (size_t)length;
+    while (bytes > 0 && (text[bytes - 1] == '\n' || text[bytes - 1] == '\r'))
+        bytes--;
+    return buffer_append(line, text, bytes, NULL) == PRIMER_OK ? LINE_TEXT : LINE_FAILED;
+}
+
+/* The prompt without what stands between escape marks. */
+static void show_plain_prompt(const char *prompt) {
+    bool escape = false;
+    for (; *prompt != '\0'; prompt++) {
+        if (*prompt == ESCAPE_MARK)
+            escape = !escape;
+        else if (!escape)
+            fputc(*prompt, stderr);
+    }
+    fflush(stderr);
+}
+
+static enum line_result read_plain(struct buffer *line) {
+    for (;;) {
+        char c;
+        const ssize_t got = read(STDIN_FILENO, &c, 1);
+        if (got < 0)
+            return errno == EINTR ? LINE_INTERRUPTED : LINE_FAILED;
+        if (got == 0)
+            return line->length > 0 ? LINE_TEXT : LINE_END;
+        if (c == '\n')
+            return LINE_TEXT;
+        if (line->length >= LONGEST_LINE || buffer_append(line, &c, 1, NULL) != PRIMER_OK)
+            return LINE_FAILED;
+    }
+}
+
+enum line_result line_input_read(struct line_input *input, const char *prompt,
+                                 struct buffer *line) {
+    buffer_clear(line);
+    if (buffer_append(line, "", 0, NULL) != PRIMER_OK)
+        return LINE_FAILED;
+    if (input->edit != NULL) {
+        input->prompt = prompt;
+        return read_edited(input, line);
+    }
+    show_plain_prompt(prompt);
+    return read_plain(line);
+}
+
+void line_input_remember(struct line_input *input, const char *text) {
+    HistEvent event;
+    if (input->history != NULL && *text != '\0')
+        history(input->history, &event, H_ENTER, text);
+}

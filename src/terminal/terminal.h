@@ -1,0 +1,22 @@
+/* terminal.h - the chat: what `primer run MODEL` opens. */
+#ifndef TERMINAL_TERMINAL_H
+#define TERMINAL_TERMINAL_H
+
+#include <stdbool.h>
+#include "primer_chat.h"
+#include "terminal/parameters.h"
+
+struct terminal_options {
+    primer_model *model; /* borrowed */
+    const primer_chat_format *format;
+    bool understood;               /* the format is what the file's own template says */
+    struct parameters *parameters; /* taken over */
+    const char *system;            /* or NULL */
+    bool statistics;               /* after each answer */
+};
+
+/* Returns when the user leaves. Errors: those of making the session; what goes wrong in a turn is
+ * said, and the chat goes on. */
+primer_status terminal_chat(const struct terminal_options *options, primer_error *error);
+
+#endif
