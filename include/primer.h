@@ -144,7 +144,7 @@ void primer_session_cancel(primer_session *session);
 
 typedef struct primer_token_probability {
     int32_t id;
-    float logprob; /* natural logarithm, of the distribution before any sampler */
+    double logprob; /* natural logarithm, of the distribution before any sampler */
 } primer_token_probability;
 
 /* The `count` most probable next tokens after what the session holds, best first, ties by lower id.

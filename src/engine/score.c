@@ -45,11 +45,11 @@ size_t score_top(const float *logits, size_t count, double log_sum, primer_token
     if (size == 0)
         return 0;
     for (size_t i = 0; i < size; i++)
-        top[i] = (primer_token_probability){(int32_t)i, logits[i]};
+        top[i] = (primer_token_probability){(int32_t)i, (double)logits[i]};
     for (size_t i = size / 2 + 1; i-- > 0;)
         sift(top, size, i);
     for (size_t i = size; i < count; i++) {
-        const primer_token_probability next = {(int32_t)i, logits[i]};
+        const primer_token_probability next = {(int32_t)i, (double)logits[i]};
         if (worse(&top[0], &next)) {
             top[0] = next;
             sift(top, size, 0);
@@ -62,7 +62,7 @@ size_t score_top(const float *logits, size_t count, double log_sum, primer_token
         sift(top, end, 0);
     }
     for (size_t i = 0; i < size; i++)
-        top[i].logprob = (float)((double)top[i].logprob - log_sum);
+        top[i].logprob -= log_sum;
     return size;
 }
 
