@@ -118,26 +118,31 @@ enum { FORMATS = sizeof table / sizeof table[0] };
 
 static const primer_chat_format *const plain = &table[FORMATS - 1];
 
-const primer_chat_format *primer_chat_format_named(const char *name) {
+const primer_chat_format *primer_chat_format_named(const char *name)
+{
     for (size_t i = 0; name != NULL && i < FORMATS; i++)
         if (strcmp(table[i].name, name) == 0)
             return &table[i];
     return NULL;
 }
 
-const primer_chat_format *primer_chat_format_at(size_t index) {
+const primer_chat_format *primer_chat_format_at(size_t index)
+{
     return index < FORMATS ? &table[index] : NULL;
 }
 
-const char *primer_chat_format_name(const primer_chat_format *format) {
+const char *primer_chat_format_name(const primer_chat_format *format)
+{
     return format->name;
 }
 
-const char *primer_chat_format_summary(const primer_chat_format *format) {
+const char *primer_chat_format_summary(const primer_chat_format *format)
+{
     return format->summary;
 }
 
-const char *const *primer_chat_format_stops(const primer_chat_format *format, size_t *count) {
+const char *const *primer_chat_format_stops(const primer_chat_format *format, size_t *count)
+{
     size_t stops = 0;
     while (stops < CHAT_FORMAT_STOPS && format->stops[stops] != NULL)
         stops++;
@@ -145,7 +150,8 @@ const char *const *primer_chat_format_stops(const primer_chat_format *format, si
     return format->stops;
 }
 
-static bool is_written_in(const primer_chat_format *format, const char *template) {
+static bool is_written_in(const primer_chat_format *format, const char *template)
+{
     if (format->has[0] == NULL)
         return false;
     for (size_t i = 0; i < CHAT_FORMAT_SIGNS && format->has[i] != NULL; i++)
@@ -157,14 +163,16 @@ static bool is_written_in(const primer_chat_format *format, const char *template
     return true;
 }
 
-const primer_chat_format *chat_format_recognise(const char *template) {
+const primer_chat_format *chat_format_recognise(const char *template)
+{
     for (size_t i = 0; i < FORMATS; i++)
         if (is_written_in(&table[i], template))
             return &table[i];
     return NULL;
 }
 
-const primer_chat_format *chat_format_nearest(const char *template, const char *architecture) {
+const primer_chat_format *chat_format_nearest(const char *template, const char *architecture)
+{
     for (size_t i = 0; template != NULL && i < FORMATS; i++)
         if (table[i].likely != NULL && strstr(template, table[i].likely) != NULL)
             return &table[i];
@@ -174,7 +182,8 @@ const primer_chat_format *chat_format_nearest(const char *template, const char *
     return plain;
 }
 
-const primer_chat_format *primer_chat_format_of(const primer_model *model, bool *understood) {
+const primer_chat_format *primer_chat_format_of(const primer_model *model, bool *understood)
+{
     const primer_model_information *about = primer_model_info(model);
     const char *template = about->chat_template;
     const primer_chat_format *format = template == NULL ? NULL : chat_format_recognise(template);

@@ -27,12 +27,14 @@ struct sink {
                              primer_error *error);
 };
 
-static bool is_space(char c) {
+static bool is_space(char c)
+{
     return c == ' ' || c == '\n' || c == '\t' || c == '\r';
 }
 
 static primer_status put_content(struct sink *sink, const primer_chat_format *format,
-                                 const char *text, primer_error *error) {
+                                 const char *text, primer_error *error)
+{
     size_t length = strlen(text);
     if (format->strip) {
         for (; length > 0 && is_space(*text); text++)
@@ -44,7 +46,8 @@ static primer_status put_content(struct sink *sink, const primer_chat_format *fo
 }
 
 static primer_status put_system(struct sink *sink, const primer_chat_format *format,
-                                const char *text, primer_error *error) {
+                                const char *text, primer_error *error)
+{
     FORWARD(sink->mark(sink, format->system_begin, error));
     FORWARD(put_content(sink, format, text, error));
     return sink->mark(sink, format->system_end, error);
@@ -52,7 +55,8 @@ static primer_status put_system(struct sink *sink, const primer_chat_format *for
 
 /* `system`: what is still to be said inside this turn, or NULL. */
 static primer_status put_user(struct sink *sink, const primer_chat_format *format,
-                              const char *system, const char *text, primer_error *error) {
+                              const char *system, const char *text, primer_error *error)
+{
     FORWARD(sink->mark(sink, format->user_begin, error));
     if (system != NULL)
         FORWARD(put_system(sink, format, system, error));
@@ -61,7 +65,8 @@ static primer_status put_user(struct sink *sink, const primer_chat_format *forma
 }
 
 static primer_status put_answer(struct sink *sink, const primer_chat_format *format,
-                                const char *text, primer_error *error) {
+                                const char *text, primer_error *error)
+{
     FORWARD(sink->mark(sink, format->answer_begin, error));
     FORWARD(sink->mark(sink, format->answer_space, error));
     FORWARD(put_content(sink, format, text, error));
@@ -70,7 +75,8 @@ static primer_status put_answer(struct sink *sink, const primer_chat_format *for
 
 static primer_status put_message(struct sink *sink, const primer_chat_format *format,
                                  const primer_message *message, const char **waiting,
-                                 primer_error *error) {
+                                 primer_error *error)
+{
     const char *role = message->role == NULL ? "(none)" : message->role;
     const char *text = message->content == NULL ? "" : message->content;
     if (strcmp(role, "user") == 0) {
@@ -97,7 +103,8 @@ static primer_status put_message(struct sink *sink, const primer_chat_format *fo
 
 static primer_status walk(struct sink *sink, const primer_chat_format *format,
                           const primer_message *messages, size_t count, bool answer,
-                          primer_error *error) {
+                          primer_error *error)
+{
     const char *waiting = NULL; /* a system's text that the next user's turn will hold */
     FORWARD(sink->mark(sink, format->begin, error));
     for (size_t i = 0; i < count; i++)
@@ -116,17 +123,20 @@ struct text_sink {
 };
 
 static primer_status text_content(struct sink *sink, const char *text, size_t length,
-                                  primer_error *error) {
+                                  primer_error *error)
+{
     return buffer_append(&((struct text_sink *)sink)->text, text, length, error);
 }
 
-static primer_status text_mark(struct sink *sink, const char *text, primer_error *error) {
+static primer_status text_mark(struct sink *sink, const char *text, primer_error *error)
+{
     return text_content(sink, text, strlen(text), error);
 }
 
 primer_status primer_chat_text(const primer_chat_format *format, const primer_message *messages,
                                size_t count, bool answer, char **text, size_t *length,
-                               primer_error *error) {
+                               primer_error *error)
+{
     primer_status status = PRIMER_OK;
     struct text_sink out = {.sink = {text_mark, text_content}};
     TRY(buffer_reserve(&out.text, 1, error));
@@ -158,7 +168,8 @@ struct token_sink {
 };
 
 static primer_status put_ids(struct token_sink *out, const int32_t *ids, size_t count,
-                             primer_error *error) {
+                             primer_error *error)
+{
     if (count > out->capacity - out->count) {
         const size_t capacity = (out->count + count) * 2;
         int32_t *grown = memory_resize(out->ids, capacity, sizeof *grown);
@@ -175,7 +186,8 @@ static primer_status put_ids(struct token_sink *out, const int32_t *ids, size_t 
 
 /* Tokenises the run that is waiting; at the very beginning, even an empty one, with the token that
  * the file wants there. */
-static primer_status end_run(struct token_sink *out, primer_error *error) {
+static primer_status end_run(struct token_sink *out, primer_error *error)
+{
     if (out->run.length == 0 && out->begun)
         return PRIMER_OK;
     int32_t *ids = NULL;
@@ -192,7 +204,8 @@ static primer_status end_run(struct token_sink *out, primer_error *error) {
 
 /* The length of the special mark that begins at `text` and its id; 0 where none does. *id is -1 for
  * a beginning or end token that the model doesn't have. */
-static size_t special_at(const struct token_sink *out, const char *text, int32_t *id) {
+static size_t special_at(const struct token_sink *out, const char *text, int32_t *id)
+{
     if (strncmp(text, BEGINNING, strlen(BEGINNING)) == 0) {
         *id = primer_token_bos(out->model);
         return strlen(BEGINNING);
@@ -212,11 +225,13 @@ static size_t special_at(const struct token_sink *out, const char *text, int32_t
 }
 
 static primer_status token_content(struct sink *sink, const char *text, size_t length,
-                                   primer_error *error) {
+                                   primer_error *error)
+{
     return buffer_append(&((struct token_sink *)sink)->run, text, length, error);
 }
 
-static primer_status token_mark(struct sink *sink, const char *text, primer_error *error) {
+static primer_status token_mark(struct sink *sink, const char *text, primer_error *error)
+{
     struct token_sink *out = (struct token_sink *)sink;
     while (*text != '\0') {
         int32_t id = -1;
@@ -238,7 +253,8 @@ static primer_status token_mark(struct sink *sink, const char *text, primer_erro
 
 primer_status primer_chat_tokens(const primer_model *model, const primer_chat_format *format,
                                  const primer_message *messages, size_t count, bool answer,
-                                 int32_t **ids, size_t *id_count, primer_error *error) {
+                                 int32_t **ids, size_t *id_count, primer_error *error)
+{
     primer_status status = PRIMER_OK;
     struct token_sink out = {.sink = {token_mark, token_content}, .model = model, .format = format};
     TRY(walk(&out.sink, format, messages, count, answer, error));

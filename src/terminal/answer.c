@@ -24,7 +24,8 @@ struct stream {
     bool trim; /* nothing but white space was written so far */
 };
 
-static bool show(void *context, const primer_generated *generated) {
+static bool show(void *context, const primer_generated *generated)
+{
     struct stream *stream = context;
     const char *text = generated->text;
     size_t length = generated->length;
@@ -45,7 +46,8 @@ static bool show(void *context, const primer_generated *generated) {
 
 /* The format's stop strings and the user's, one after the other. */
 static primer_status join_stops(const struct answer_request *request, const char ***stops,
-                                size_t *count, primer_error *error) {
+                                size_t *count, primer_error *error)
+{
     size_t own = 0;
     const char *const *format_stops =
         request->format == NULL ? NULL : primer_chat_format_stops(request->format, &own);
@@ -64,7 +66,8 @@ static primer_status join_stops(const struct answer_request *request, const char
 
 /* The result's stop points into the joined list; the text itself outlives it. */
 static primer_status generate(const struct answer_request *request, struct answer *answer,
-                              primer_error *error) {
+                              primer_error *error)
+{
     const char **stops = NULL;
     size_t stop_count = 0;
     FORWARD(join_stops(request, &stops, &stop_count, error));
@@ -92,7 +95,8 @@ static primer_status generate(const struct answer_request *request, struct answe
 
 /* A Ctrl-C that came when the last answer was just complete cancels the next call: that one is
  * repeated. */
-static primer_status read_prompt(const struct answer_request *request, primer_error *error) {
+static primer_status read_prompt(const struct answer_request *request, primer_error *error)
+{
     struct progress progress = progress_begin("reading the prompt", "tokens");
     primer_status status;
     size_t attempts = 0;
@@ -105,7 +109,8 @@ static primer_status read_prompt(const struct answer_request *request, primer_er
 }
 
 static void keep_figures(struct answer *answer, const primer_session *session,
-                         const primer_statistics *before) {
+                         const primer_statistics *before)
+{
     primer_statistics after;
     primer_session_statistics(session, &after);
     answer->prompt_tokens = after.prompt_tokens - before->prompt_tokens;
@@ -117,7 +122,8 @@ static void keep_figures(struct answer *answer, const primer_session *session,
 }
 
 primer_status answer_write(const struct answer_request *request, struct answer *answer,
-                           primer_error *error) {
+                           primer_error *error)
+{
     *answer = (struct answer){.reason = PRIMER_STOP_LENGTH, .ends_line = true};
     primer_statistics before;
     primer_session_statistics(request->session, &before);
@@ -136,18 +142,21 @@ primer_status answer_write(const struct answer_request *request, struct answer *
     return status;
 }
 
-void answer_free(struct answer *answer) {
+void answer_free(struct answer *answer)
+{
     buffer_free(&answer->text);
 }
 
 /* ---- what is said about it
  * ------------------------------------------------------------------------- */
 
-static double speed(uint64_t tokens, double seconds) {
+static double speed(uint64_t tokens, double seconds)
+{
     return tokens > 0 && seconds > 0 ? (double)tokens / seconds : 0;
 }
 
-void answer_print_statistics(const struct answer *answer, const primer_session *session) {
+void answer_print_statistics(const struct answer *answer, const primer_session *session)
+{
     const char *dim = render_style(STDERR_FILENO, RENDER_DIM),
                *plain = render_style(STDERR_FILENO, RENDER_PLAIN);
     char a[RENDER_TEXT], b[RENDER_TEXT], c[RENDER_TEXT];
@@ -178,7 +187,8 @@ void answer_print_statistics(const struct answer *answer, const primer_session *
     fprintf(stderr, "%s\n", plain);
 }
 
-void answer_print_ending(const struct answer *answer, const primer_session *session) {
+void answer_print_ending(const struct answer *answer, const primer_session *session)
+{
     const char *warn = render_style(STDERR_FILENO, RENDER_WARN),
                *plain = render_style(STDERR_FILENO, RENDER_PLAIN);
     const size_t context = primer_session_context(session);

@@ -6,21 +6,24 @@
 #include "base/error.h"
 #include "base/memory.h"
 
-void conversation_free(struct conversation *conversation) {
+void conversation_free(struct conversation *conversation)
+{
     conversation_clear(conversation);
     memory_free(conversation->messages);
     memory_free(conversation->system);
     *conversation = (struct conversation){0};
 }
 
-void conversation_clear(struct conversation *conversation) {
+void conversation_clear(struct conversation *conversation)
+{
     for (size_t i = 0; i < conversation->count; i++)
         memory_free((void *)(uintptr_t)conversation->messages[i].content);
     conversation->count = conversation->first = 0;
 }
 
 primer_status conversation_set_system(struct conversation *conversation, const char *text,
-                                      primer_error *error) {
+                                      primer_error *error)
+{
     char *copy = NULL;
     if (text != NULL && *text != '\0') {
         copy = memory_copy_text(text);
@@ -33,7 +36,8 @@ primer_status conversation_set_system(struct conversation *conversation, const c
 }
 
 primer_status conversation_add(struct conversation *conversation, const char *role,
-                               const char *text, primer_error *error) {
+                               const char *text, primer_error *error)
+{
     if (conversation->count == conversation->capacity) {
         const size_t capacity = conversation->capacity * 2 + 8;
         primer_message *grown = memory_resize(conversation->messages, capacity, sizeof *grown);
@@ -50,11 +54,13 @@ primer_status conversation_add(struct conversation *conversation, const char *ro
     return PRIMER_OK;
 }
 
-static bool is_role(const struct conversation *conversation, size_t index, const char *role) {
+static bool is_role(const struct conversation *conversation, size_t index, const char *role)
+{
     return strcmp(conversation->messages[index].role, role) == 0;
 }
 
-bool conversation_take_back(struct conversation *conversation, const char *role) {
+bool conversation_take_back(struct conversation *conversation, const char *role)
+{
     size_t index = conversation->count;
     while (index > 0 && !is_role(conversation, index - 1, role))
         index--;
@@ -67,14 +73,16 @@ bool conversation_take_back(struct conversation *conversation, const char *role)
     return true;
 }
 
-const char *conversation_last(const struct conversation *conversation, const char *role) {
+const char *conversation_last(const struct conversation *conversation, const char *role)
+{
     const size_t count = conversation->count;
     return count > 0 && is_role(conversation, count - 1, role)
                ? conversation->messages[count - 1].content
                : NULL;
 }
 
-bool conversation_drop_oldest(struct conversation *conversation) {
+bool conversation_drop_oldest(struct conversation *conversation)
+{
     size_t next = conversation->first + 1;
     while (next < conversation->count && !is_role(conversation, next, "user"))
         next++;
@@ -86,7 +94,8 @@ bool conversation_drop_oldest(struct conversation *conversation) {
 
 primer_status conversation_tokens(const struct conversation *conversation,
                                   const primer_model *model, const primer_chat_format *format,
-                                  bool answer, int32_t **ids, size_t *count, primer_error *error) {
+                                  bool answer, int32_t **ids, size_t *count, primer_error *error)
+{
     const size_t sent = conversation->count - conversation->first;
     const size_t before = conversation->system != NULL ? 1 : 0;
     primer_message *messages = memory_allocate(sent + before, sizeof *messages);

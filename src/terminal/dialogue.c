@@ -12,7 +12,8 @@
 
 primer_status dialogue_create(struct dialogue *dialogue, primer_model *model,
                               const primer_chat_format *format, struct parameters *parameters,
-                              primer_error *error) {
+                              primer_error *error)
+{
     primer_status status = PRIMER_OK;
     *dialogue = (struct dialogue){.model = model, .format = format, .parameters = *parameters};
     *parameters = (struct parameters){0};
@@ -26,7 +27,8 @@ cleanup:
     return status;
 }
 
-void dialogue_free(struct dialogue *dialogue) {
+void dialogue_free(struct dialogue *dialogue)
+{
     interrupt_target(NULL);
     answer_free(&dialogue->last);
     primer_sampler_free(dialogue->sampler);
@@ -36,7 +38,8 @@ void dialogue_free(struct dialogue *dialogue) {
     *dialogue = (struct dialogue){0};
 }
 
-primer_status dialogue_renew_session(struct dialogue *dialogue, primer_error *error) {
+primer_status dialogue_renew_session(struct dialogue *dialogue, primer_error *error)
+{
     primer_session *session = NULL;
     FORWARD(primer_session_create(dialogue->model, &dialogue->parameters.session, &session, error));
     primer_session_free(dialogue->session);
@@ -44,7 +47,8 @@ primer_status dialogue_renew_session(struct dialogue *dialogue, primer_error *er
     return PRIMER_OK;
 }
 
-primer_status dialogue_renew_sampler(struct dialogue *dialogue, primer_error *error) {
+primer_status dialogue_renew_sampler(struct dialogue *dialogue, primer_error *error)
+{
     const primer_sampling sampling = parameters_sampling(&dialogue->parameters);
     primer_sampler *sampler = NULL;
     FORWARD(primer_sampler_create(dialogue->model, &sampling, &sampler, error));
@@ -53,13 +57,15 @@ primer_status dialogue_renew_sampler(struct dialogue *dialogue, primer_error *er
     return PRIMER_OK;
 }
 
-primer_status dialogue_clear(struct dialogue *dialogue, primer_error *error) {
+primer_status dialogue_clear(struct dialogue *dialogue, primer_error *error)
+{
     conversation_clear(&dialogue->conversation);
     return primer_session_rewind(dialogue->session, 0, error);
 }
 
 primer_status dialogue_set(struct dialogue *dialogue, const struct parameter *parameter,
-                           const char *text, primer_error *error) {
+                           const char *text, primer_error *error)
+{
     struct parameters *parameters = &dialogue->parameters;
     const primer_session_options before = parameters->session;
     const size_t biases = parameters->bias_count;
@@ -77,7 +83,8 @@ primer_status dialogue_set(struct dialogue *dialogue, const struct parameter *pa
 /* ---- one answer
  * ------------------------------------------------------------------------------------ */
 
-static void say_dropped(size_t messages, size_t context) {
+static void say_dropped(size_t messages, size_t context)
+{
     fprintf(
         stderr,
         "%sprimer: the context of %zu tokens was full: the oldest %zu messages were left out%s\n",
@@ -88,7 +95,8 @@ static void say_dropped(size_t messages, size_t context) {
 /* The conversation's tokens. Where they leave no room for an answer, the oldest questions are left
  * out, if that was asked for, until a quarter of the context is free. */
 static primer_status render_fitting(struct dialogue *dialogue, int32_t **ids, size_t *count,
-                                    primer_error *error) {
+                                    primer_error *error)
+{
     struct conversation *conversation = &dialogue->conversation;
     const size_t context = primer_session_context(dialogue->session), first = conversation->first;
     FORWARD(conversation_tokens(conversation, dialogue->model, dialogue->format, true, ids, count,
@@ -116,11 +124,13 @@ static primer_status render_fitting(struct dialogue *dialogue, int32_t **ids, si
         *count, context);
 }
 
-static bool trims(const struct dialogue *dialogue) {
+static bool trims(const struct dialogue *dialogue)
+{
     return strcmp(primer_chat_format_name(dialogue->format), "plain") != 0;
 }
 
-static void say_end(struct dialogue *dialogue) {
+static void say_end(struct dialogue *dialogue)
+{
     if (!dialogue->last.ends_line) {
         output_write("\n", 1, NULL);
         output_flush(NULL);
@@ -134,7 +144,8 @@ static void say_end(struct dialogue *dialogue) {
 }
 
 /* Answers the last message. Ctrl-C before the first character is no error, and leaves no answer. */
-static primer_status answer_last(struct dialogue *dialogue, primer_error *error) {
+static primer_status answer_last(struct dialogue *dialogue, primer_error *error)
+{
     primer_status status = PRIMER_OK;
     int32_t *ids = NULL;
     size_t count = 0;
@@ -161,7 +172,8 @@ cleanup:
     return status;
 }
 
-primer_status dialogue_say(struct dialogue *dialogue, const char *text, primer_error *error) {
+primer_status dialogue_say(struct dialogue *dialogue, const char *text, primer_error *error)
+{
     struct conversation *conversation = &dialogue->conversation;
     const size_t first = conversation->first;
     FORWARD(conversation_add(conversation, "user", text, error));
@@ -174,7 +186,8 @@ primer_status dialogue_say(struct dialogue *dialogue, const char *text, primer_e
     return status;
 }
 
-primer_status dialogue_again(struct dialogue *dialogue, primer_error *error) {
+primer_status dialogue_again(struct dialogue *dialogue, primer_error *error)
+{
     primer_status status = PRIMER_OK;
     struct conversation *conversation = &dialogue->conversation;
     const char *former = conversation_last(conversation, "assistant");

@@ -7,7 +7,8 @@
 
 #include "base/knob.h"
 
-static primer_status append_folder(struct buffer *path, primer_error *error) {
+static primer_status append_folder(struct buffer *path, primer_error *error)
+{
     const char *home = knob_text(KNOB_HOME), *data = knob_text(KNOB_XDG_DATA_HOME);
     const char *user = knob_text(KNOB_USER_HOME);
     if (home != NULL)
@@ -20,7 +21,8 @@ static primer_status append_folder(struct buffer *path, primer_error *error) {
                      "no folder to keep things in: neither PRIMER_HOME nor HOME is set");
 }
 
-static primer_status make_folders(char *path, primer_error *error) {
+static primer_status make_folders(char *path, primer_error *error)
+{
     for (char *slash = strchr(path + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
         *slash = '\0';
         const int made = mkdir(path, 0700);
@@ -36,7 +38,8 @@ static primer_status make_folders(char *path, primer_error *error) {
     return PRIMER_OK;
 }
 
-primer_status home_path(const char *leaf, struct buffer *path, primer_error *error) {
+primer_status home_path(const char *leaf, struct buffer *path, primer_error *error)
+{
     FORWARD(append_folder(path, error));
     FORWARD(buffer_format(path, error, "/%s", leaf));
     return make_folders(path->bytes, error);

@@ -1,4 +1,4 @@
-/* interrupt.c - the handler of SIGINT, and what it may touch: two flags and a pointer, all atomic.
+/* interrupt.c - the handler of SIGINT, and what it may touch: a flag and two pointers, all atomic.
  *
  * The handler is installed without SA_RESTART, so that a read from the keyboard returns.
  */
@@ -8,23 +8,26 @@
 #include <stdatomic.h>
 #include <stddef.h>
 #include <string.h>
-#include <unistd.h>
 
 static _Atomic(primer_session *) target;
-static atomic_bool seen, survives, held;
+static _Atomic(void (*)(void)) when_idle;
+static atomic_bool seen;
 
-static void handle(int number) {
+static void handle(int number)
+{
     (void)number;
     atomic_store(&seen, true);
     primer_session *session = atomic_load(&target);
+    void (*idle)(void) = atomic_load(&when_idle);
     if (session != NULL)
         primer_session_cancel(session);
-    else if (!atomic_load(&survives) && !atomic_load(&held))
-        _exit(INTERRUPT_EXIT);
+    else if (idle != NULL)
+        idle();
 }
 
-void interrupt_install(bool survive) {
-    atomic_store(&survives, survive);
+void interrupt_install(void (*idle)(void))
+{
+    atomic_store(&when_idle, idle);
     struct sigaction action;
     memset(&action, 0, sizeof action);
     action.sa_handler = handle;
@@ -32,16 +35,14 @@ void interrupt_install(bool survive) {
     sigaction(SIGINT, &action, NULL);
 }
 
-void interrupt_target(primer_session *session) {
+void interrupt_target(primer_session *session)
+{
     atomic_store(&target, NULL);
     atomic_store(&seen, false);
     atomic_store(&target, session);
 }
 
-void interrupt_hold(bool hold) {
-    atomic_store(&held, hold);
-}
-
-bool interrupt_seen(void) {
+bool interrupt_seen(void)
+{
     return atomic_load(&seen);
 }

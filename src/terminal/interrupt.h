@@ -16,8 +16,7 @@
 void interrupt_install(bool survive);
 /* What Ctrl-C cancels from now on; NULL: nothing. Clears what was seen. */
 void interrupt_target(primer_session *session);
-/* Until turned off again Ctrl-C does no more than set the flag that interrupt_seen tells. */
-void interrupt_hold(bool hold);
+/* Ctrl-C came since the target was set. */
 bool interrupt_seen(void);
 
 #endif

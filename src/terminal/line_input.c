@@ -27,14 +27,16 @@ struct line_input {
     const char *prompt; /* of the read that is going on */
 };
 
-static char *give_prompt(EditLine *edit) {
+static char *give_prompt(EditLine *edit)
+{
     struct line_input *input = NULL;
     el_get(edit, EL_CLIENTDATA, &input);
     return (char *)(uintptr_t)input->prompt;
 }
 
 /* Keys that terminals send and libedit doesn't know by itself. */
-static void bind_keys(EditLine *edit) {
+static void bind_keys(EditLine *edit)
+{
     static const char *const keys[][2] = {
         {"^R", "em-inc-search-prev"},  {"\\e[1;5C", "em-next-word"},
         {"\\e[1;5D", "ed-prev-word"},  {"\\e[H", "ed-move-to-beg"},
@@ -46,7 +48,8 @@ static void bind_keys(EditLine *edit) {
         el_set(edit, EL_BIND, keys[i][0], keys[i][1], NULL);
 }
 
-static void load_history(struct line_input *input, const char *path) {
+static void load_history(struct line_input *input, const char *path)
+{
     HistEvent event;
     input->history = history_init();
     if (input->history == NULL)
@@ -58,7 +61,8 @@ static void load_history(struct line_input *input, const char *path) {
     el_set(input->edit, EL_HIST, history, input->history);
 }
 
-static void start_editing(struct line_input *input, const char *history_path) {
+static void start_editing(struct line_input *input, const char *history_path)
+{
     const int copy = dup(STDERR_FILENO);
     input->screen = copy < 0 ? NULL : fdopen(copy, "w");
     if (input->screen == NULL) {
@@ -79,7 +83,8 @@ static void start_editing(struct line_input *input, const char *history_path) {
 }
 
 primer_status line_input_create(struct line_input **out, const char *history_path,
-                                primer_error *error) {
+                                primer_error *error)
+{
     struct line_input *input = memory_allocate(1, sizeof *input);
     if (input == NULL)
         return memory_failure(error, "line editing", sizeof *input);
@@ -96,7 +101,8 @@ primer_status line_input_create(struct line_input **out, const char *history_pat
     return PRIMER_OK;
 }
 
-static void save_history(struct line_input *input) {
+static void save_history(struct line_input *input)
+{
     HistEvent event;
     if (input->history == NULL || input->history_path == NULL)
         return;
@@ -105,7 +111,8 @@ static void save_history(struct line_input *input) {
     umask(mask);
 }
 
-void line_input_free(struct line_input *input) {
+void line_input_free(struct line_input *input)
+{
     if (input == NULL)
         return;
     save_history(input);
@@ -119,7 +126,8 @@ void line_input_free(struct line_input *input) {
     memory_free(input);
 }
 
-static enum line_result read_edited(struct line_input *input, struct buffer *line) {
+static enum line_result read_edited(struct line_input *input, struct buffer *line)
+{
     int length = 0;
     errno = 0;
     const char *text = el_gets(input->edit, &length);
@@ -136,7 +144,8 @@ static enum line_result read_edited(struct line_input *input, struct buffer *lin
 }
 
 /* The prompt without what stands between escape marks. */
-static void show_plain_prompt(const char *prompt) {
+static void show_plain_prompt(const char *prompt)
+{
     bool escape = false;
     for (; *prompt != '\0'; prompt++) {
         if (*prompt == ESCAPE_MARK)
@@ -147,7 +156,8 @@ static void show_plain_prompt(const char *prompt) {
     fflush(stderr);
 }
 
-static enum line_result read_plain(struct buffer *line) {
+static enum line_result read_plain(struct buffer *line)
+{
     for (;;) {
         char c;
         const ssize_t got = read(STDIN_FILENO, &c, 1);
@@ -162,8 +172,8 @@ static enum line_result read_plain(struct buffer *line) {
     }
 }
 
-enum line_result line_input_read(struct line_input *input, const char *prompt,
-                                 struct buffer *line) {
+enum line_result line_input_read(struct line_input *input, const char *prompt, struct buffer *line)
+{
     buffer_clear(line);
     if (buffer_append(line, "", 0, NULL) != PRIMER_OK)
         return LINE_FAILED;
@@ -175,7 +185,8 @@ enum line_result line_input_read(struct line_input *input, const char *prompt,
     return read_plain(line);
 }
 
-void line_input_remember(struct line_input *input, const char *text) {
+void line_input_remember(struct line_input *input, const char *text)
+{
     HistEvent event;
     if (input->history != NULL && *text != '\0')
         history(input->history, &event, H_ENTER, text);

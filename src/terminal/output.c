@@ -10,18 +10,21 @@
 
 static bool gone;
 
-void output_open(void) {
+void output_open(void)
+{
     signal(SIGPIPE, SIG_IGN);
 }
 
-static primer_status refused(primer_error *error) {
+static primer_status refused(primer_error *error)
+{
     const int number = errno;
     gone = gone || number == EPIPE;
     clearerr(stdout);
     return error_set(error, PRIMER_EIO, "standard output: cannot write: %s", strerror(number));
 }
 
-primer_status output_write(const char *bytes, size_t length, primer_error *error) {
+primer_status output_write(const char *bytes, size_t length, primer_error *error)
+{
     while (length > 0) {
         errno = 0;
         const size_t done = fwrite(bytes, 1, length, stdout);
@@ -35,11 +38,13 @@ primer_status output_write(const char *bytes, size_t length, primer_error *error
     return PRIMER_OK;
 }
 
-primer_status output_text(const char *text, primer_error *error) {
+primer_status output_text(const char *text, primer_error *error)
+{
     return output_write(text, strlen(text), error);
 }
 
-primer_status output_flush(primer_error *error) {
+primer_status output_flush(primer_error *error)
+{
     errno = 0;
     while (fflush(stdout) != 0) {
         if (errno != EINTR)
@@ -50,10 +55,12 @@ primer_status output_flush(primer_error *error) {
     return PRIMER_OK;
 }
 
-bool output_gone(void) {
+bool output_gone(void)
+{
     return gone;
 }
 
-bool output_is_terminal(void) {
+bool output_is_terminal(void)
+{
     return isatty(STDOUT_FILENO) != 0;
 }

@@ -10,9 +10,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
+#include <unistd.h>
 
 #include "base/clock.h"
+#include "base/hash.h"
 #include "base/memory.h"
 
 #define SAMPLING(field) offsetof(struct parameters, sampling.field)
@@ -82,20 +83,22 @@ struct setting {
     const char *label, *text;
 };
 
-static void *place(const struct setting *setting) {
+static void *place(const struct setting *setting)
+{
     return (char *)setting->parameters + setting->row->offset;
 }
 
 static primer_status unexpected(const struct setting *setting, primer_error *error,
-                                const char *expected) {
+                                const char *expected)
+{
     char shown[128];
     return error_set(error, PRIMER_EINVAL, "%s: found \"%s\", expected %s", setting->label,
                      error_printable(setting->text, strlen(setting->text), shown, sizeof shown),
                      expected);
 }
 
-static primer_status read_number(const struct setting *setting, double *value,
-                                 primer_error *error) {
+static primer_status read_number(const struct setting *setting, double *value, primer_error *error)
+{
     char expected[96], *end = NULL;
     *value = strtod(setting->text, &end);
     if (end != setting->text && *end == '\0' && *value >= setting->row->least &&
@@ -106,7 +109,8 @@ static primer_status read_number(const struct setting *setting, double *value,
     return unexpected(setting, error, expected);
 }
 
-static bool read_integer_text(const char *text, int64_t *value, const char **end) {
+static bool read_integer_text(const char *text, int64_t *value, const char **end)
+{
     char *stop = NULL;
     errno = 0;
     const long long number = strtoll(text, &stop, 10);
@@ -116,7 +120,8 @@ static bool read_integer_text(const char *text, int64_t *value, const char **end
 }
 
 static primer_status read_integer(const struct setting *setting, int64_t *value,
-                                  primer_error *error) {
+                                  primer_error *error)
+{
     char expected[96];
     const char *end = NULL;
     if (read_integer_text(setting->text, value, &end) && *end == '\0' &&
@@ -127,35 +132,40 @@ static primer_status read_integer(const struct setting *setting, int64_t *value,
     return unexpected(setting, error, expected);
 }
 
-static primer_status set_float(const struct setting *setting, primer_error *error) {
+static primer_status set_float(const struct setting *setting, primer_error *error)
+{
     double value = 0;
     FORWARD(read_number(setting, &value, error));
     *(float *)place(setting) = (float)value;
     return PRIMER_OK;
 }
 
-static primer_status set_double(const struct setting *setting, primer_error *error) {
+static primer_status set_double(const struct setting *setting, primer_error *error)
+{
     double value = 0;
     FORWARD(read_number(setting, &value, error));
     *(double *)place(setting) = value;
     return PRIMER_OK;
 }
 
-static primer_status set_size(const struct setting *setting, primer_error *error) {
+static primer_status set_size(const struct setting *setting, primer_error *error)
+{
     int64_t value = 0;
     FORWARD(read_integer(setting, &value, error));
     *(size_t *)place(setting) = (size_t)value;
     return PRIMER_OK;
 }
 
-static primer_status set_signed(const struct setting *setting, primer_error *error) {
+static primer_status set_signed(const struct setting *setting, primer_error *error)
+{
     int64_t value = 0;
     FORWARD(read_integer(setting, &value, error));
     *(int64_t *)place(setting) = value;
     return PRIMER_OK;
 }
 
-static primer_status set_seed(const struct setting *setting, primer_error *error) {
+static primer_status set_seed(const struct setting *setting, primer_error *error)
+{
     char *end = NULL;
     errno = 0;
     const bool drawn = strcmp(setting->text, "-1") == 0;
@@ -169,7 +179,8 @@ static primer_status set_seed(const struct setting *setting, primer_error *error
     return PRIMER_OK;
 }
 
-static primer_status set_switch(const struct setting *setting, primer_error *error) {
+static primer_status set_switch(const struct setting *setting, primer_error *error)
+{
     static const char *const yes[] = {"on", "true", "yes", "1"}, *const no[] = {"off", "false",
                                                                                 "no", "0"};
     for (size_t i = 0; i < sizeof yes / sizeof yes[0]; i++) {
@@ -182,7 +193,8 @@ static primer_status set_switch(const struct setting *setting, primer_error *err
     return unexpected(setting, error, "on or off");
 }
 
-static primer_status set_kv(const struct setting *setting, primer_error *error) {
+static primer_status set_kv(const struct setting *setting, primer_error *error)
+{
     for (size_t i = 0; i < sizeof kv_names / sizeof kv_names[0]; i++)
         if (strcmp(kv_names[i], setting->text) == 0) {
             *(primer_kv_format *)place(setting) = (primer_kv_format)i;
@@ -191,7 +203,8 @@ static primer_status set_kv(const struct setting *setting, primer_error *error) 
     return unexpected(setting, error, "f16, f32, bf16 or q8_0");
 }
 
-static primer_status set_extend(const struct setting *setting, primer_error *error) {
+static primer_status set_extend(const struct setting *setting, primer_error *error)
+{
     int64_t group = 0, window = 0;
     const char *end = NULL;
     const bool valid = read_integer_text(setting->text, &group, &end) && *end == ',' &&
@@ -218,7 +231,8 @@ static const char *const steps[][4] = {
 };
 #define STEPS_TEXT "penalties, bias, top_k, typical_p, top_p, min_p, temperature, by commas"
 
-static const char *step_named(const char *text, size_t length) {
+static const char *step_named(const char *text, size_t length)
+{
     for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++)
         for (size_t j = 0; j < 4 && steps[i][j] != NULL; j++)
             if (strlen(steps[i][j]) == length && strncmp(steps[i][j], text, length) == 0)
@@ -226,7 +240,8 @@ static const char *step_named(const char *text, size_t length) {
     return NULL;
 }
 
-static primer_status set_order(const struct setting *setting, primer_error *error) {
+static primer_status set_order(const struct setting *setting, primer_error *error)
+{
     primer_status status = PRIMER_OK;
     struct buffer order = {0};
     for (const char *text = setting->text; *text != '\0';) {
@@ -249,7 +264,8 @@ cleanup:
     return status;
 }
 
-static primer_status set_bias(const struct setting *setting, primer_error *error) {
+static primer_status set_bias(const struct setting *setting, primer_error *error)
+{
     struct parameters *parameters = setting->parameters;
     if (*setting->text == '\0') {
         parameters->bias_count = 0;
@@ -275,7 +291,8 @@ static primer_status set_bias(const struct setting *setting, primer_error *error
 }
 
 /* \n, \t and \\ as they are written on a command line. */
-static void unescape(char *text) {
+static void unescape(char *text)
+{
     char *out = text;
     for (const char *in = text; *in != '\0'; in++) {
         if (*in == '\\' && (in[1] == 'n' || in[1] == 't' || in[1] == '\\')) {
@@ -288,13 +305,15 @@ static void unescape(char *text) {
     *out = '\0';
 }
 
-static void clear_stops(struct parameters *parameters) {
+static void clear_stops(struct parameters *parameters)
+{
     for (size_t i = 0; i < parameters->stop_count; i++)
         memory_free(parameters->stops[i]);
     parameters->stop_count = 0;
 }
 
-static primer_status set_stop(const struct setting *setting, primer_error *error) {
+static primer_status set_stop(const struct setting *setting, primer_error *error)
+{
     struct parameters *parameters = setting->parameters;
     if (*setting->text == '\0') {
         clear_stops(parameters);
@@ -315,75 +334,87 @@ static primer_status set_stop(const struct setting *setting, primer_error *error
 /* ---- showing values
  * -------------------------------------------------------------------------------- */
 
-static const void *value_of(const struct parameters *parameters, const struct parameter *row) {
+static const void *value_of(const struct parameters *parameters, const struct parameter *row)
+{
     return (const char *)parameters + row->offset;
 }
 
 static primer_status show_float(const struct parameters *parameters, const struct parameter *row,
-                                size_t index, struct buffer *out, primer_error *error) {
+                                size_t index, struct buffer *out, primer_error *error)
+{
     (void)index;
     return buffer_format(out, error, "%.7g", (double)*(const float *)value_of(parameters, row));
 }
 
 static primer_status show_double(const struct parameters *parameters, const struct parameter *row,
-                                 size_t index, struct buffer *out, primer_error *error) {
+                                 size_t index, struct buffer *out, primer_error *error)
+{
     (void)index;
     return buffer_format(out, error, "%.15g", *(const double *)value_of(parameters, row));
 }
 
 static primer_status show_size(const struct parameters *parameters, const struct parameter *row,
-                               size_t index, struct buffer *out, primer_error *error) {
+                               size_t index, struct buffer *out, primer_error *error)
+{
     (void)index;
     return buffer_format(out, error, "%zu", *(const size_t *)value_of(parameters, row));
 }
 
 static primer_status show_signed(const struct parameters *parameters, const struct parameter *row,
-                                 size_t index, struct buffer *out, primer_error *error) {
+                                 size_t index, struct buffer *out, primer_error *error)
+{
     (void)index;
     return buffer_format(out, error, "%lld",
                          (long long)*(const int64_t *)value_of(parameters, row));
 }
 
 static primer_status show_seed(const struct parameters *parameters, const struct parameter *row,
-                               size_t index, struct buffer *out, primer_error *error) {
+                               size_t index, struct buffer *out, primer_error *error)
+{
     (void)row, (void)index;
     return buffer_format(out, error, "%llu", (unsigned long long)parameters->sampling.seed);
 }
 
 static primer_status show_switch(const struct parameters *parameters, const struct parameter *row,
-                                 size_t index, struct buffer *out, primer_error *error) {
+                                 size_t index, struct buffer *out, primer_error *error)
+{
     (void)index;
     return buffer_text(out, *(const bool *)value_of(parameters, row) ? "on" : "off", error);
 }
 
 static primer_status show_kv(const struct parameters *parameters, const struct parameter *row,
-                             size_t index, struct buffer *out, primer_error *error) {
+                             size_t index, struct buffer *out, primer_error *error)
+{
     (void)index;
     return buffer_text(out, kv_names[*(const primer_kv_format *)value_of(parameters, row)], error);
 }
 
 static primer_status show_extend(const struct parameters *parameters, const struct parameter *row,
-                                 size_t index, struct buffer *out, primer_error *error) {
+                                 size_t index, struct buffer *out, primer_error *error)
+{
     (void)row, (void)index;
     return buffer_format(out, error, "%zu,%zu", parameters->session.self_extend_group,
                          parameters->session.self_extend_window);
 }
 
 static primer_status show_order(const struct parameters *parameters, const struct parameter *row,
-                                size_t index, struct buffer *out, primer_error *error) {
+                                size_t index, struct buffer *out, primer_error *error)
+{
     (void)row, (void)index;
     return buffer_text(out, parameters->order, error);
 }
 
 static primer_status show_bias(const struct parameters *parameters, const struct parameter *row,
-                               size_t index, struct buffer *out, primer_error *error) {
+                               size_t index, struct buffer *out, primer_error *error)
+{
     (void)row;
     return buffer_format(out, error, "%d%+.9g", parameters->bias[index].id,
                          (double)parameters->bias[index].bias);
 }
 
 static primer_status show_stop(const struct parameters *parameters, const struct parameter *row,
-                               size_t index, struct buffer *out, primer_error *error) {
+                               size_t index, struct buffer *out, primer_error *error)
+{
     (void)row;
     for (const char *text = parameters->stops[index]; *text != '\0'; text++) {
         if (*text == '\n' || *text == '\t' || *text == '\\')
@@ -397,19 +428,23 @@ static primer_status show_stop(const struct parameters *parameters, const struct
     return PRIMER_OK;
 }
 
-static size_t count_seed(const struct parameters *parameters) {
+static size_t count_seed(const struct parameters *parameters)
+{
     return parameters->seeded ? 1 : 0;
 }
 
-static size_t count_order(const struct parameters *parameters) {
+static size_t count_order(const struct parameters *parameters)
+{
     return parameters->order != NULL ? 1 : 0;
 }
 
-static size_t count_bias(const struct parameters *parameters) {
+static size_t count_bias(const struct parameters *parameters)
+{
     return parameters->bias_count;
 }
 
-static size_t count_stop(const struct parameters *parameters) {
+static size_t count_stop(const struct parameters *parameters)
+{
     return parameters->stop_count;
 }
 
@@ -435,21 +470,24 @@ static const struct kind {
     [PARAMETER_STOP] = {set_stop, show_stop, count_stop},
 };
 
-size_t parameters_count(const struct parameters *parameters, const struct parameter *parameter) {
+size_t parameters_count(const struct parameters *parameters, const struct parameter *parameter)
+{
     const struct kind *kind = &kinds[parameter->kind];
     return kind->count == NULL ? 1 : kind->count(parameters);
 }
 
 primer_status parameters_show(const struct parameters *parameters,
                               const struct parameter *parameter, size_t index, struct buffer *out,
-                              primer_error *error) {
+                              primer_error *error)
+{
     return kinds[parameter->kind].show(parameters, parameter, index, out, error);
 }
 
 /* ---- the table's users
  * ----------------------------------------------------------------------------- */
 
-void parameters_default(struct parameters *parameters) {
+void parameters_default(struct parameters *parameters)
+{
     *parameters = (struct parameters){.sampling = primer_sampling_default(), .max_tokens = -1};
     parameters->penalty_last = parameters->sampling.penalty_window == 0
                                    ? -1
@@ -457,7 +495,8 @@ void parameters_default(struct parameters *parameters) {
     parameters->session.self_extend_group = 1;
 }
 
-void parameters_free(struct parameters *parameters) {
+void parameters_free(struct parameters *parameters)
+{
     clear_stops(parameters);
     memory_free(parameters->stops);
     memory_free(parameters->bias);
@@ -465,12 +504,14 @@ void parameters_free(struct parameters *parameters) {
     *parameters = (struct parameters){0};
 }
 
-const struct parameter *parameters_table(size_t *count) {
+const struct parameter *parameters_table(size_t *count)
+{
     *count = ROWS;
     return table;
 }
 
-const struct parameter *parameters_named(const char *name) {
+const struct parameter *parameters_named(const char *name)
+{
     for (size_t i = 0; i < ROWS; i++)
         if (strcmp(table[i].name, name) == 0)
             return &table[i];
@@ -478,12 +519,14 @@ const struct parameter *parameters_named(const char *name) {
 }
 
 primer_status parameters_set(struct parameters *parameters, const struct parameter *parameter,
-                             const char *label, const char *text, primer_error *error) {
+                             const char *label, const char *text, primer_error *error)
+{
     const struct setting setting = {parameters, parameter, label, text};
     return kinds[parameter->kind].set(&setting, error);
 }
 
-primer_sampling parameters_sampling(const struct parameters *parameters) {
+primer_sampling parameters_sampling(const struct parameters *parameters)
+{
     primer_sampling sampling = parameters->sampling;
     sampling.order = parameters->order;
     sampling.bias = parameters->bias;
@@ -496,11 +539,12 @@ primer_sampling parameters_sampling(const struct parameters *parameters) {
     return sampling;
 }
 
-void parameters_draw_seed(struct parameters *parameters) {
-    uint64_t seed = clock_nanoseconds();
-    if (parameters->seeded)
-        return;
-    if (getrandom(&seed, sizeof seed, GRND_NONBLOCK) != (ssize_t)sizeof seed)
-        seed ^= (uint64_t)clock_wall_seconds() << 32;
-    parameters->sampling.seed = seed >> 1; /* printable as a signed number everywhere */
+/* Two runs differ in the time, the process or where the system put it. */
+void parameters_draw_seed(struct parameters *parameters)
+{
+    const uint64_t facts[] = {clock_nanoseconds(), (uint64_t)clock_wall_seconds(),
+                              (uint64_t)getpid(), (uint64_t)(uintptr_t)parameters};
+    if (!parameters->seeded)
+        parameters->sampling.seed =
+            hash_bytes(facts, sizeof facts, 0) >> 1; /* fits a signed number */
 }

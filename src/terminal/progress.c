@@ -10,18 +10,21 @@
 
 #define SECOND 1000000000ULL
 
-struct progress progress_begin(const char *what, const char *unit) {
+struct progress progress_begin(const char *what, const char *unit)
+{
     return (struct progress){.what = what,
                              .unit = unit,
                              .begun = clock_nanoseconds(),
                              .enabled = isatty(STDERR_FILENO) != 0 && !render_dumb()};
 }
 
-static const char *amount(const struct progress *progress, uint64_t value, char out[RENDER_TEXT]) {
+static const char *amount(const struct progress *progress, uint64_t value, char out[RENDER_TEXT])
+{
     return strcmp(progress->unit, "B") == 0 ? render_bytes(value, out) : render_count(value, out);
 }
 
-void progress_step(struct progress *progress, uint64_t done, uint64_t total, const char *note) {
+void progress_step(struct progress *progress, uint64_t done, uint64_t total, const char *note)
+{
     const uint64_t now = clock_nanoseconds();
     if (!progress->enabled || total == 0 || now - progress->begun < SECOND ||
         (progress->shown != 0 && now - progress->shown < SECOND / 10))
@@ -40,12 +43,14 @@ void progress_step(struct progress *progress, uint64_t done, uint64_t total, con
     fflush(stderr);
 }
 
-void progress_end(struct progress *progress) {
+void progress_end(struct progress *progress)
+{
     if (progress->shown != 0)
         fputs("\r\033[K", stderr);
     progress->shown = 0;
 }
 
-void progress_prompt(void *context, size_t done, size_t total) {
+void progress_prompt(void *context, size_t done, size_t total)
+{
     progress_step(context, done, total, NULL);
 }

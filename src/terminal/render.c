@@ -19,33 +19,39 @@ static const char *const styles[] = {
     [RENDER_PROMPT] = "\033[36m", [RENDER_WARN] = "\033[33m", [RENDER_FULL] = "\033[31m",
 };
 
-void render_setup(enum render_color color) {
+void render_setup(enum render_color color)
+{
     wanted = color;
     /* A bare container has no locale set, but its terminal shows UTF-8 all the same. */
     if (setlocale(LC_CTYPE, "") == NULL || MB_CUR_MAX == 1)
         setlocale(LC_CTYPE, "C.UTF-8");
 }
 
-bool render_dumb(void) {
+bool render_dumb(void)
+{
     const char *term = knob_text(KNOB_TERM);
     return term == NULL || strcmp(term, "dumb") == 0;
 }
 
-bool render_colored(int descriptor) {
+bool render_colored(int descriptor)
+{
     if (wanted != RENDER_AUTO)
         return wanted == RENDER_ALWAYS;
     return isatty(descriptor) != 0 && knob_text(KNOB_NO_COLOR) == NULL && !render_dumb();
 }
 
-const char *render_style(int descriptor, enum render_style style) {
+const char *render_style(int descriptor, enum render_style style)
+{
     return render_colored(descriptor) ? styles[style] : "";
 }
 
-bool render_unicode(void) {
+bool render_unicode(void)
+{
     return MB_CUR_MAX > 1;
 }
 
-size_t render_columns(int descriptor) {
+size_t render_columns(int descriptor)
+{
     struct winsize size;
     size_t columns = 0;
     if (ioctl(descriptor, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
@@ -53,7 +59,8 @@ size_t render_columns(int descriptor) {
     return knob_number(KNOB_COLUMNS, &columns) && columns > 0 ? columns : USUAL_COLUMNS;
 }
 
-const char *render_bytes(uint64_t bytes, char out[RENDER_TEXT]) {
+const char *render_bytes(uint64_t bytes, char out[RENDER_TEXT])
+{
     static const char *const units[] = {"B", "kB", "MB", "GB", "TB", "PB", "EB"};
     double value = (double)bytes;
     size_t unit = 0;
@@ -66,7 +73,8 @@ const char *render_bytes(uint64_t bytes, char out[RENDER_TEXT]) {
     return out;
 }
 
-const char *render_duration(double seconds, char out[RENDER_TEXT]) {
+const char *render_duration(double seconds, char out[RENDER_TEXT])
+{
     if (!(seconds >= 0) || seconds > 1e9)
         snprintf(out, RENDER_TEXT, "? s");
     else if (seconds < 1)
@@ -80,7 +88,8 @@ const char *render_duration(double seconds, char out[RENDER_TEXT]) {
     return out;
 }
 
-const char *render_count(uint64_t count, char out[RENDER_TEXT]) {
+const char *render_count(uint64_t count, char out[RENDER_TEXT])
+{
     char digits[32];
     const size_t length =
         (size_t)snprintf(digits, sizeof digits, "%llu", (unsigned long long)count);
@@ -94,7 +103,8 @@ const char *render_count(uint64_t count, char out[RENDER_TEXT]) {
     return out;
 }
 
-const char *render_gauge(size_t used, size_t total, size_t cells, char out[RENDER_TEXT]) {
+const char *render_gauge(size_t used, size_t total, size_t cells, char out[RENDER_TEXT])
+{
     const char *full = render_unicode() ? "\xe2\x96\xb0" : "#",
                *empty = render_unicode() ? "\xe2\x96\xb1" : "-";
     const double share = total == 0 ? 0 : (double)used / (double)total;

@@ -12,7 +12,8 @@
 
 enum { FILE_MOST = 64 << 20 /* bytes */, VERSION = 1 };
 
-primer_status saved_chat_path(const char *name, struct buffer *path, primer_error *error) {
+primer_status saved_chat_path(const char *name, struct buffer *path, primer_error *error)
+{
     primer_status status = PRIMER_OK;
     struct buffer leaf = {0};
     const size_t length = strlen(name);
@@ -32,7 +33,8 @@ cleanup:
 }
 
 /* "x.json" -> "x.session" */
-static primer_status session_path(const char *path, struct buffer *out, primer_error *error) {
+static primer_status session_path(const char *path, struct buffer *out, primer_error *error)
+{
     FORWARD(buffer_append(out, path, strlen(path) - strlen(".json"), error));
     return buffer_text(out, ".session", error);
 }
@@ -40,7 +42,8 @@ static primer_status session_path(const char *path, struct buffer *out, primer_e
 /* ---- writing
  * --------------------------------------------------------------------------------------- */
 
-static json_t *parameter_values(const struct parameters *parameters, const struct parameter *row) {
+static json_t *parameter_values(const struct parameters *parameters, const struct parameter *row)
+{
     json_t *values = json_array();
     for (size_t i = 0; values != NULL && i < parameters_count(parameters, row); i++) {
         struct buffer text = {0};
@@ -56,7 +59,8 @@ static json_t *parameter_values(const struct parameters *parameters, const struc
     return values;
 }
 
-static json_t *parameters_to_json(const struct parameters *parameters) {
+static json_t *parameters_to_json(const struct parameters *parameters)
+{
     size_t count = 0;
     const struct parameter *rows = parameters_table(&count);
     json_t *object = json_object();
@@ -72,7 +76,8 @@ static json_t *parameters_to_json(const struct parameters *parameters) {
 
 /* Texts that a model wrote may be invalid UTF-8, which JSON can't hold: through base's own
  * escaping, which puts U+FFFD in its place, and back. */
-static json_t *text_to_json(const char *text) {
+static json_t *text_to_json(const char *text)
+{
     struct buffer quoted = {0};
     json_t *value = NULL;
     if (buffer_json_string(&quoted, text, strlen(text), NULL) == PRIMER_OK)
@@ -81,7 +86,8 @@ static json_t *text_to_json(const char *text) {
     return value;
 }
 
-static json_t *messages_to_json(const struct conversation *conversation) {
+static json_t *messages_to_json(const struct conversation *conversation)
+{
     json_t *list = json_array();
     for (size_t i = 0; list != NULL && i < conversation->count; i++) {
         const primer_message *message = &conversation->messages[i];
@@ -95,7 +101,8 @@ static json_t *messages_to_json(const struct conversation *conversation) {
     return list;
 }
 
-static json_t *dialogue_to_json(const struct dialogue *dialogue) {
+static json_t *dialogue_to_json(const struct dialogue *dialogue)
+{
     const struct conversation *conversation = &dialogue->conversation;
     return json_pack("{s:i, s:o, s:s, s:o, s:I, s:o, s:o}", "primer_chat", VERSION, "model",
                      text_to_json(primer_model_info(dialogue->model)->name), "template",
@@ -106,12 +113,17 @@ static json_t *dialogue_to_json(const struct dialogue *dialogue) {
                      messages_to_json(conversation));
 }
 
-static primer_status write_text(const char *path, const char *text, primer_error *error) {
+static int collect(const char *bytes, size_t length, void *text)
+{
+    return buffer_append(text, bytes, length, NULL) == PRIMER_OK ? 0 : -1;
+}
+
+static primer_status write_text(const char *path, const struct buffer *text, primer_error *error)
+{
     primer_status status = PRIMER_OK;
     struct file_writer writer = {0};
     TRY(file_writer_open(&writer, path, error));
-    TRY(file_writer_write(&writer, text, strlen(text), error));
-    TRY(file_writer_write(&writer, "\n", 1, error));
+    TRY(file_writer_write(&writer, text->bytes, text->length, error));
     TRY(file_writer_commit(&writer, error));
 
 cleanup:
@@ -120,23 +132,24 @@ cleanup:
 }
 
 primer_status saved_chat_write(const struct dialogue *dialogue, const char *path,
-                               primer_error *error) {
+                               primer_error *error)
+{
     primer_status status = PRIMER_OK;
-    struct buffer session = {0};
+    struct buffer session = {0}, text = {0};
     size_t held = 0;
     json_t *object = dialogue_to_json(dialogue);
-    char *text = object == NULL ? NULL : json_dumps(object, JSON_INDENT(2));
-    if (text == NULL)
+    if (object == NULL || json_dump_callback(object, collect, &text, JSON_INDENT(2)) != 0)
         FAIL(PRIMER_ENOMEM, "%s: no memory for the conversation's text", path);
-    TRY(write_text(path, text, error));
+    TRY(buffer_text(&text, "\n", error));
+    TRY(write_text(path, &text, error));
     primer_session_tokens(dialogue->session, &held);
     TRY(session_path(path, &session, error));
     if (held > 0)
         TRY(primer_session_save(dialogue->session, session.bytes, error));
 
 cleanup:
-    free(text);
     json_decref(object);
+    buffer_free(&text);
     buffer_free(&session);
     return status;
 }
@@ -145,7 +158,8 @@ cleanup:
  * --------------------------------------------------------------------------------------- */
 
 static primer_status expect(const char *path, const json_t *value, json_type type,
-                            const char *field, const char *expected, primer_error *error) {
+                            const char *field, const char *expected, primer_error *error)
+{
     if (value != NULL && json_typeof(value) == type)
         return PRIMER_OK;
     return error_set(error, PRIMER_EFORMAT, "%s: field \"%s\" is %s, expected %s", path, field,
@@ -153,7 +167,8 @@ static primer_status expect(const char *path, const json_t *value, json_type typ
 }
 
 static primer_status read_parameter(const char *path, const char *name, const json_t *values,
-                                    struct parameters *parameters, primer_error *error) {
+                                    struct parameters *parameters, primer_error *error)
+{
     const struct parameter *row = parameters_named(name);
     if (row == NULL)
         return error_set(error, PRIMER_EFORMAT, "%s: parameter \"%s\" is unknown", path, name);
@@ -172,7 +187,8 @@ static primer_status read_parameter(const char *path, const char *name, const js
 }
 
 static primer_status read_parameters(const char *path, json_t *object,
-                                     struct parameters *parameters, primer_error *error) {
+                                     struct parameters *parameters, primer_error *error)
+{
     const char *name;
     json_t *values;
     FORWARD(expect(path, object, JSON_OBJECT, "parameters", "an object", error));
@@ -182,7 +198,8 @@ static primer_status read_parameters(const char *path, json_t *object,
 }
 
 static primer_status read_messages(const char *path, const json_t *list,
-                                   struct conversation *conversation, primer_error *error) {
+                                   struct conversation *conversation, primer_error *error)
+{
     FORWARD(expect(path, list, JSON_ARRAY, "messages", "a list", error));
     for (size_t i = 0; i < json_array_size(list); i++) {
         const json_t *entry = json_array_get(list, i);
@@ -207,7 +224,8 @@ struct saved {
 };
 
 static primer_status read_object(const char *path, const json_t *object, struct saved *saved,
-                                 primer_error *error) {
+                                 primer_error *error)
+{
     const json_t *version = json_object_get(object, "primer_chat"),
                  *system = json_object_get(object, "system");
     const json_t *template = json_object_get(object, "template"),
@@ -234,7 +252,8 @@ static primer_status read_object(const char *path, const json_t *object, struct 
     return read_parameters(path, json_object_get(object, "parameters"), &saved->parameters, error);
 }
 
-static primer_status load_object(const char *path, json_t **object, primer_error *error) {
+static primer_status load_object(const char *path, json_t **object, primer_error *error)
+{
     struct buffer text = {0};
     json_error_t problem;
     primer_status status = file_read(path, FILE_MOST, &text, error);
@@ -251,7 +270,8 @@ static primer_status load_object(const char *path, json_t **object, primer_error
 
 /* Puts what was read into the dialogue, with a session and a sampler of its parameters; or nothing
  * at all. */
-static primer_status replace(struct dialogue *dialogue, struct saved *saved, primer_error *error) {
+static primer_status replace(struct dialogue *dialogue, struct saved *saved, primer_error *error)
+{
     struct dialogue next = {
         .model = dialogue->model, .format = saved->format, .parameters = saved->parameters};
     saved->parameters = (struct parameters){0};
@@ -272,7 +292,8 @@ static primer_status replace(struct dialogue *dialogue, struct saved *saved, pri
 }
 
 primer_status saved_chat_read(struct dialogue *dialogue, const char *path, bool *restored,
-                              primer_error *error) {
+                              primer_error *error)
+{
     primer_status status = PRIMER_OK;
     json_t *object = NULL;
     struct saved saved = {0};

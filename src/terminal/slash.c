@@ -20,12 +20,14 @@ struct slash_command {
     slash_function *run;
 };
 
-static bool is_space(char c) {
+static bool is_space(char c)
+{
     return c == ' ' || c == '\n' || c == '\t' || c == '\r';
 }
 
 /* White space, then quotes ("..." or """..."""), taken off both ends; in place. */
-static char *trimmed(char *text) {
+static char *trimmed(char *text)
+{
     size_t length = strlen(text);
     for (; is_space(*text); text++)
         length--;
@@ -38,12 +40,18 @@ static char *trimmed(char *text) {
     if (quotes > 0 && strncmp(text + length - quotes, "\"\"\"", quotes) == 0) {
         text[length - quotes] = '\0';
         text += quotes;
+        length -= 2 * quotes;
+        if (quotes == 3 && length > 0 && text[length - 1] == '\n')
+            text[length - 1] = '\0';
+        if (quotes == 3 && *text == '\n')
+            text++;
     }
     return text;
 }
 
 /* Cuts the first word off: returns it, and moves *text to what follows. */
-static char *take_word(char **text) {
+static char *take_word(char **text)
+{
     char *word = *text;
     while (is_space(*word))
         word++;
@@ -58,7 +66,8 @@ static char *take_word(char **text) {
 /* ---- /set
  * ------------------------------------------------------------------------------------------ */
 
-static primer_status unknown_parameter(const char *name, primer_error *error) {
+static primer_status unknown_parameter(const char *name, primer_error *error)
+{
     size_t count = 0;
     const struct parameter *rows = parameters_table(&count);
     struct suggest nearest = suggest_for(name);
@@ -71,7 +80,8 @@ static primer_status unknown_parameter(const char *name, primer_error *error) {
         nearest.best == NULL ? "" : "; did you mean ", nearest.best == NULL ? "" : nearest.best);
 }
 
-static primer_status set_parameter(struct dialogue *dialogue, char *argument, primer_error *error) {
+static primer_status set_parameter(struct dialogue *dialogue, char *argument, primer_error *error)
+{
     const char *name = take_word(&argument);
     if (*name == '\0')
         return error_set(error, PRIMER_EINVAL,
@@ -84,20 +94,23 @@ static primer_status set_parameter(struct dialogue *dialogue, char *argument, pr
     return PRIMER_OK;
 }
 
-static primer_status set_system(struct dialogue *dialogue, char *argument, primer_error *error) {
+static primer_status set_system(struct dialogue *dialogue, char *argument, primer_error *error)
+{
     const char *text = trimmed(argument);
     FORWARD(conversation_set_system(&dialogue->conversation, text, error));
     fputs(*text == '\0' ? "no system message\n" : "the system message is set\n", stderr);
     return PRIMER_OK;
 }
 
-static void list_templates(void) {
+static void list_templates(void)
+{
     for (size_t i = 0; primer_chat_format_at(i) != NULL; i++)
         fprintf(stderr, "  %-10s %s\n", primer_chat_format_name(primer_chat_format_at(i)),
                 primer_chat_format_summary(primer_chat_format_at(i)));
 }
 
-static primer_status set_template(struct dialogue *dialogue, char *argument, primer_error *error) {
+static primer_status set_template(struct dialogue *dialogue, char *argument, primer_error *error)
+{
     const char *name = trimmed(argument);
     const primer_chat_format *format = primer_chat_format_named(name);
     if (format == NULL) {
@@ -110,14 +123,16 @@ static primer_status set_template(struct dialogue *dialogue, char *argument, pri
     return PRIMER_OK;
 }
 
-static primer_status set_verbose(struct dialogue *dialogue, char *argument, primer_error *error) {
+static primer_status set_verbose(struct dialogue *dialogue, char *argument, primer_error *error)
+{
     (void)argument, (void)error;
     dialogue->statistics = true;
     fputs("statistics after each answer: on\n", stderr);
     return PRIMER_OK;
 }
 
-static primer_status set_quiet(struct dialogue *dialogue, char *argument, primer_error *error) {
+static primer_status set_quiet(struct dialogue *dialogue, char *argument, primer_error *error)
+{
     (void)argument, (void)error;
     dialogue->statistics = false;
     fputs("statistics after each answer: off\n", stderr);
@@ -127,7 +142,8 @@ static primer_status set_quiet(struct dialogue *dialogue, char *argument, primer
 /* ---- /show
  * ----------------------------------------------------------------------------------------- */
 
-static primer_status show_info(struct dialogue *dialogue, char *argument, primer_error *error) {
+static primer_status show_info(struct dialogue *dialogue, char *argument, primer_error *error)
+{
     (void)argument, (void)error;
     const primer_model_information *about = primer_model_info(dialogue->model);
     char a[RENDER_TEXT], b[RENDER_TEXT], name[128];
@@ -143,8 +159,8 @@ static primer_status show_info(struct dialogue *dialogue, char *argument, primer
     return PRIMER_OK;
 }
 
-static primer_status show_parameters(struct dialogue *dialogue, char *argument,
-                                     primer_error *error) {
+static primer_status show_parameters(struct dialogue *dialogue, char *argument, primer_error *error)
+{
     (void)argument;
     primer_status status = PRIMER_OK;
     size_t rows = 0;
@@ -168,14 +184,16 @@ cleanup:
     return status;
 }
 
-static primer_status show_system(struct dialogue *dialogue, char *argument, primer_error *error) {
+static primer_status show_system(struct dialogue *dialogue, char *argument, primer_error *error)
+{
     (void)argument, (void)error;
     const char *system = dialogue->conversation.system;
     fprintf(stderr, "%s\n", system == NULL ? "no system message" : system);
     return PRIMER_OK;
 }
 
-static primer_status show_template(struct dialogue *dialogue, char *argument, primer_error *error) {
+static primer_status show_template(struct dialogue *dialogue, char *argument, primer_error *error)
+{
     (void)argument, (void)error;
     const char *own = primer_model_info(dialogue->model)->chat_template;
     const char *now = primer_chat_format_name(dialogue->format);
@@ -190,7 +208,8 @@ static primer_status show_template(struct dialogue *dialogue, char *argument, pr
 }
 
 static primer_status show_conversation(struct dialogue *dialogue, char *argument,
-                                       primer_error *error) {
+                                       primer_error *error)
+{
     (void)argument, (void)error;
     const struct conversation *conversation = &dialogue->conversation;
     for (size_t i = 0; i < conversation->count; i++) {
@@ -223,7 +242,8 @@ static const struct topic show_topics[] = {
 };
 
 static primer_status run_topic(const struct topic *topics, struct dialogue *dialogue,
-                               char *argument, const char *usage, primer_error *error) {
+                               char *argument, const char *usage, primer_error *error)
+{
     const char *name = take_word(&argument);
     struct suggest nearest = suggest_for(name);
     for (const struct topic *topic = topics; topic->name != NULL; topic++) {
@@ -237,7 +257,8 @@ static primer_status run_topic(const struct topic *topics, struct dialogue *dial
 }
 
 /* "/set temperature 0.5" is understood too. */
-static primer_status slash_set(struct dialogue *dialogue, char *argument, primer_error *error) {
+static primer_status slash_set(struct dialogue *dialogue, char *argument, primer_error *error)
+{
     char word[64];
     const size_t length = strcspn(argument, " \t\n");
     snprintf(word, sizeof word, "%.*s", (int)(length < sizeof word ? length : 0), argument);
@@ -248,7 +269,8 @@ static primer_status slash_set(struct dialogue *dialogue, char *argument, primer
                      error);
 }
 
-static primer_status slash_show(struct dialogue *dialogue, char *argument, primer_error *error) {
+static primer_status slash_show(struct dialogue *dialogue, char *argument, primer_error *error)
+{
     if (*argument == '\0')
         return show_info(dialogue, argument, error);
     return run_topic(show_topics, dialogue, argument,
@@ -258,7 +280,8 @@ static primer_status slash_show(struct dialogue *dialogue, char *argument, prime
 /* ---- the other commands
  * ---------------------------------------------------------------------------- */
 
-static primer_status slash_save(struct dialogue *dialogue, char *argument, primer_error *error) {
+static primer_status slash_save(struct dialogue *dialogue, char *argument, primer_error *error)
+{
     primer_status status = PRIMER_OK;
     struct buffer path = {0};
     TRY(saved_chat_path(trimmed(argument), &path, error));
@@ -270,7 +293,8 @@ cleanup:
     return status;
 }
 
-static primer_status slash_load(struct dialogue *dialogue, char *argument, primer_error *error) {
+static primer_status slash_load(struct dialogue *dialogue, char *argument, primer_error *error)
+{
     primer_status status = PRIMER_OK;
     struct buffer path = {0};
     bool restored = false;
@@ -285,19 +309,22 @@ cleanup:
     return status;
 }
 
-static primer_status slash_clear(struct dialogue *dialogue, char *argument, primer_error *error) {
+static primer_status slash_clear(struct dialogue *dialogue, char *argument, primer_error *error)
+{
     (void)argument;
     FORWARD(dialogue_clear(dialogue, error));
     fputs("the conversation begins anew\n", stderr);
     return PRIMER_OK;
 }
 
-static primer_status slash_regen(struct dialogue *dialogue, char *argument, primer_error *error) {
+static primer_status slash_regen(struct dialogue *dialogue, char *argument, primer_error *error)
+{
     (void)argument;
     return dialogue_again(dialogue, error);
 }
 
-static primer_status slash_undo(struct dialogue *dialogue, char *argument, primer_error *error) {
+static primer_status slash_undo(struct dialogue *dialogue, char *argument, primer_error *error)
+{
     (void)argument;
     if (!conversation_take_back(&dialogue->conversation, "user"))
         return error_set(error, PRIMER_EINVAL, "nothing was said yet");
@@ -305,7 +332,8 @@ static primer_status slash_undo(struct dialogue *dialogue, char *argument, prime
     return PRIMER_OK;
 }
 
-static primer_status slash_stats(struct dialogue *dialogue, char *argument, primer_error *error) {
+static primer_status slash_stats(struct dialogue *dialogue, char *argument, primer_error *error)
+{
     const char *word = trimmed(argument);
     if (strcmp(word, "on") == 0)
         return set_verbose(dialogue, argument, error);
@@ -320,7 +348,8 @@ static primer_status slash_stats(struct dialogue *dialogue, char *argument, prim
     return PRIMER_OK;
 }
 
-static primer_status slash_bye(struct dialogue *dialogue, char *argument, primer_error *error) {
+static primer_status slash_bye(struct dialogue *dialogue, char *argument, primer_error *error)
+{
     (void)argument, (void)error;
     dialogue->leave = true;
     return PRIMER_OK;
@@ -344,7 +373,8 @@ static const struct slash_command commands[] = {
 };
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
 
-static primer_status slash_help(struct dialogue *dialogue, char *argument, primer_error *error) {
+static primer_status slash_help(struct dialogue *dialogue, char *argument, primer_error *error)
+{
     (void)dialogue, (void)argument, (void)error;
     for (size_t i = 0; i < COMMANDS; i++)
         fprintf(stderr, "  %-7s%-21s %s\n", commands[i].name, commands[i].arguments,
@@ -355,7 +385,8 @@ static primer_status slash_help(struct dialogue *dialogue, char *argument, prime
     return PRIMER_OK;
 }
 
-static const struct slash_command *named(const char *name) {
+static const struct slash_command *named(const char *name)
+{
     for (size_t i = 0; i < COMMANDS; i++)
         if (strcmp(commands[i].name, name) == 0 ||
             (commands[i].other != NULL && strcmp(commands[i].other, name) == 0))
@@ -363,7 +394,8 @@ static const struct slash_command *named(const char *name) {
     return NULL;
 }
 
-static primer_status unknown_command(const char *name, primer_error *error) {
+static primer_status unknown_command(const char *name, primer_error *error)
+{
     struct suggest nearest = suggest_for(name);
     for (size_t i = 0; i < COMMANDS; i++)
         if (*commands[i].name != '\0')
@@ -375,7 +407,8 @@ static primer_status unknown_command(const char *name, primer_error *error) {
                      nearest.best == NULL ? "" : nearest.best);
 }
 
-primer_status slash_run(struct dialogue *dialogue, const char *line, primer_error *error) {
+primer_status slash_run(struct dialogue *dialogue, const char *line, primer_error *error)
+{
     char *copy = memory_copy_text(line);
     if (copy == NULL)
         return memory_failure(error, "a command", strlen(line) + 1);

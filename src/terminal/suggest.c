@@ -11,11 +11,13 @@
 
 enum { LONGEST = 64 };
 
-static size_t least(size_t a, size_t b) {
+static size_t least(size_t a, size_t b)
+{
     return a < b ? a : b;
 }
 
-static size_t distance(const char *a, size_t m, const char *b, size_t n) {
+static size_t distance(const char *a, size_t m, const char *b, size_t n)
+{
     size_t rows[3][LONGEST + 1];
     for (size_t j = 0; j <= n; j++)
         rows[0][j] = j;
@@ -33,11 +35,13 @@ static size_t distance(const char *a, size_t m, const char *b, size_t n) {
     return rows[m % 3][n];
 }
 
-struct suggest suggest_for(const char *word) {
+struct suggest suggest_for(const char *word)
+{
     return (struct suggest){word, NULL, (size_t)-1};
 }
 
-void suggest_consider(struct suggest *suggest, const char *candidate) {
+void suggest_consider(struct suggest *suggest, const char *candidate)
+{
     const size_t m = strlen(suggest->word), n = strlen(candidate);
     if (m > LONGEST || n > LONGEST)
         return;

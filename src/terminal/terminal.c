@@ -27,7 +27,8 @@ struct terminal {
 };
 
 /* "▰▱▱▱▱▱▱▱ 12% >>> ", the gauge in the colour of its fill. */
-static void make_prompt(const struct terminal *terminal, char out[PROMPT_BYTES]) {
+static void make_prompt(const struct terminal *terminal, char out[PROMPT_BYTES])
+{
     size_t used = 0;
     const size_t context = primer_session_context(terminal->dialogue.session);
     primer_session_tokens(terminal->dialogue.session, &used);
@@ -43,7 +44,8 @@ static void make_prompt(const struct terminal *terminal, char out[PROMPT_BYTES])
              plain, render_style(STDERR_FILENO, RENDER_PROMPT), plain);
 }
 
-static size_t count_quotes(const char *text) {
+static size_t count_quotes(const char *text)
+{
     size_t count = 0;
     for (text = strstr(text, QUOTES); text != NULL; text = strstr(text + 3, QUOTES))
         count++;
@@ -51,7 +53,8 @@ static size_t count_quotes(const char *text) {
 }
 
 /* One thing said: a line, or the lines from one """ to the next. */
-static enum line_result read_text(struct terminal *terminal) {
+static enum line_result read_text(struct terminal *terminal)
+{
     char prompt[PROMPT_BYTES];
     struct buffer *line = &terminal->line, *text = &terminal->text;
     make_prompt(terminal, prompt);
@@ -72,7 +75,8 @@ static enum line_result read_text(struct terminal *terminal) {
 }
 
 /* Takes the marks of a text of several lines away, with a newline next to each. */
-static char *without_quotes(char *text) {
+static char *without_quotes(char *text)
+{
     const size_t length = strlen(text);
     if (length < 6 || strncmp(text, QUOTES, 3) != 0 || strcmp(text + length - 3, QUOTES) != 0)
         return text;
@@ -82,11 +86,13 @@ static char *without_quotes(char *text) {
     return text + (text[3] == '\n' ? 4 : 3);
 }
 
-static bool is_blank(const char *text) {
+static bool is_blank(const char *text)
+{
     return text[strspn(text, " \t\r\n")] == '\0';
 }
 
-static void take_turn(struct terminal *terminal) {
+static void take_turn(struct terminal *terminal)
+{
     primer_error error = {0};
     char *text = terminal->text.bytes;
     if (is_blank(text))
@@ -99,7 +105,8 @@ static void take_turn(struct terminal *terminal) {
                 render_style(STDERR_FILENO, RENDER_PLAIN));
 }
 
-static void greet(const struct terminal_options *options, const struct dialogue *dialogue) {
+static void greet(const struct terminal_options *options, const struct dialogue *dialogue)
+{
     const primer_model_information *about = primer_model_info(options->model);
     char name[128], size[RENDER_TEXT];
     fprintf(stderr, "%s%s%s  %s, %s, %s, context %zu, template %s\n",
@@ -119,7 +126,8 @@ static void greet(const struct terminal_options *options, const struct dialogue 
 }
 
 /* A history that can't be kept is no reason not to talk. */
-static primer_status open_input(struct terminal *terminal, primer_error *error) {
+static primer_status open_input(struct terminal *terminal, primer_error *error)
+{
     struct buffer history = {0};
     const bool kept = home_path("history", &history, NULL) == PRIMER_OK;
     const primer_status status =
@@ -128,7 +136,8 @@ static primer_status open_input(struct terminal *terminal, primer_error *error) 
     return status;
 }
 
-static primer_status talk(struct terminal *terminal, primer_error *error) {
+static primer_status talk(struct terminal *terminal, primer_error *error)
+{
     while (!terminal->dialogue.leave && !output_gone()) {
         switch (read_text(terminal)) {
         case LINE_TEXT:
@@ -148,10 +157,11 @@ static primer_status talk(struct terminal *terminal, primer_error *error) {
     return PRIMER_OK;
 }
 
-primer_status terminal_chat(const struct terminal_options *options, primer_error *error) {
+primer_status terminal_chat(const struct terminal_options *options, primer_error *error)
+{
     primer_status status = PRIMER_OK;
     struct terminal terminal = {0};
-    interrupt_install(true);
+    interrupt_install(NULL);
     TRY(dialogue_create(&terminal.dialogue, options->model, options->format, options->parameters,
                         error));
     terminal.dialogue.statistics = options->statistics;
