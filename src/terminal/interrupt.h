@@ -1,7 +1,7 @@
 /* interrupt.h - Ctrl-C: ends the answer that is being written, or the program where there is none.
  *
- * One program, one keyboard: the state is global. The handler only sets flags and cancels the
- * session that interrupt_target named.
+ * One program, one keyboard: the state is global. The handler only sets a flag, cancels the session
+ * that interrupt_target named, or calls what was installed.
  */
 #ifndef TERMINAL_INTERRUPT_H
 #define TERMINAL_INTERRUPT_H
@@ -9,12 +9,10 @@
 #include <stdbool.h>
 #include "primer.h"
 
-#define INTERRUPT_EXIT 130 /* the exit code of a program that Ctrl-C ended */
-
-/* `survive`: without a target the program goes on (a chat); otherwise it ends with INTERRUPT_EXIT.
- */
-void interrupt_install(bool survive);
-/* What Ctrl-C cancels from now on; NULL: nothing. Clears what was seen. */
+/* `idle` is called, inside the signal's handler, where there is nothing to be cancelled; NULL: nothing
+ * happens then (a chat goes on). */
+void interrupt_install(void (*idle)(void));
+/* What Ctrl-C cancels from now on; NULL: nothing. Forgets what was seen. */
 void interrupt_target(primer_session *session);
 /* Ctrl-C came since the target was set. */
 bool interrupt_seen(void);
