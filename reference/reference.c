@@ -10,7 +10,8 @@
 
 static const reference_family *const families[] = {&reference_phi2, &reference_llama};
 
-static const reference_family *find_family(const reference_gguf *file) {
+static const reference_family *find_family(const reference_gguf *file)
+{
     const char *text = NULL;
     size_t length = 0;
     if (!reference_gguf_text(file, "general.architecture", &text, &length)) {
@@ -25,7 +26,8 @@ static const reference_family *find_family(const reference_gguf *file) {
     return NULL;
 }
 
-bool reference_open(const char *path, reference_model **model, reference_error *error) {
+bool reference_open(const char *path, reference_model **model, reference_error *error)
+{
     reference_gguf *file = NULL;
     if (!reference_gguf_open(path, &file, error)) {
         return false;
@@ -40,24 +42,29 @@ bool reference_open(const char *path, reference_model **model, reference_error *
     return reference_model_create(file, family, model, error);
 }
 
-void reference_free(reference_model *model) {
+void reference_free(reference_model *model)
+{
     reference_model_free(model);
 }
 
-size_t reference_vocabulary(const reference_model *model) {
+size_t reference_vocabulary(const reference_model *model)
+{
     return model->vocabulary;
 }
 
-size_t reference_context(const reference_model *model) {
+size_t reference_context(const reference_model *model)
+{
     return model->context;
 }
 
-bool reference_piece(const reference_model *model, size_t id, const char **text, size_t *length) {
+bool reference_piece(const reference_model *model, size_t id, const char **text, size_t *length)
+{
     return reference_gguf_text_at(model->file, "tokenizer.ggml.tokens", id, text, length);
 }
 
 bool reference_evaluate(const reference_model *model, const reference_self_extend *extend,
-                        const uint32_t *ids, size_t n, double *logits, reference_error *error) {
+                        const uint32_t *ids, size_t n, double *logits, reference_error *error)
+{
     reference_buffers buffers = {0};
     if (n == 0) {
         return true;
@@ -84,7 +91,8 @@ bool reference_evaluate(const reference_model *model, const reference_self_exten
     return ok;
 }
 
-void reference_log_softmax(double *rows, size_t n, size_t vocabulary) {
+void reference_log_softmax(double *rows, size_t n, size_t vocabulary)
+{
     for (size_t t = 0; t < n; t++, rows += vocabulary) {
         double largest = -INFINITY;
         double sum = 0;

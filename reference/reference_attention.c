@@ -31,7 +31,8 @@ typedef struct {
     double *score;
 } turned;
 
-static bool create_turned(size_t n, size_t size, turned *head) {
+static bool create_turned(size_t n, size_t size, turned *head)
+{
     head->near_query = calloc(n, size * sizeof(double));
     head->near_key = calloc(n, size * sizeof(double));
     head->far_query = calloc(n, size * sizeof(double));
@@ -41,7 +42,8 @@ static bool create_turned(size_t n, size_t size, turned *head) {
            head->far_key != NULL && head->score != NULL;
 }
 
-static void free_turned(turned *head) {
+static void free_turned(turned *head)
+{
     free(head->near_query);
     free(head->near_key);
     free(head->far_query);
@@ -54,7 +56,8 @@ static void free_turned(turned *head) {
  * the plane, rotated by position * frequency. Which dimensions pair up is the family's custom. The
  * dimensions after the rotary ones carry no position.
  */
-static void rotate(const reference_model *model, size_t position, const double *from, double *to) {
+static void rotate(const reference_model *model, size_t position, const double *from, double *to)
+{
     const size_t pairs = model->rotary / 2;
     for (size_t i = 0; i < pairs; i++) {
         const size_t a = model->family->rotates_halves ? i : 2 * i;
@@ -70,7 +73,8 @@ static void rotate(const reference_model *model, size_t position, const double *
 
 /* Turns one head's queries and keys to all positions they are needed at. */
 static void turn(const reference_model *model, const reference_self_extend *extend, size_t n,
-                 const double *query, const double *key, turned *head) {
+                 const double *query, const double *key, turned *head)
+{
     const size_t size = model->head_size;
     const size_t query_width = model->heads * size;
     const size_t key_width = model->key_heads * size;
@@ -88,7 +92,8 @@ static void turn(const reference_model *model, const reference_self_extend *exte
 
 /* One query's view of the past: writes out [head size]. */
 static void look_back(const reference_model *model, const reference_self_extend *extend, size_t i,
-                      const double *value, turned *head, double *out) {
+                      const double *value, turned *head, double *out)
+{
     const size_t size = model->head_size;
     const size_t key_width = model->key_heads * size;
     const size_t first = model->window != 0 && i >= model->window ? i - model->window + 1 : 0;
@@ -110,7 +115,8 @@ static void look_back(const reference_model *model, const reference_self_extend 
 }
 
 bool reference_attention(const reference_model *model, const reference_self_extend *extend,
-                         size_t n, reference_buffers *buffers, reference_error *error) {
+                         size_t n, reference_buffers *buffers, reference_error *error)
+{
     const size_t size = model->head_size;
     turned head;
     const bool ok = create_turned(n, size, &head);

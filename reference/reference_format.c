@@ -29,18 +29,21 @@
 
 #include <string.h>
 
-static uint16_t word_at(const uint8_t *bytes) {
+static uint16_t word_at(const uint8_t *bytes)
+{
     return (uint16_t)(bytes[0] | bytes[1] << 8);
 }
 
-static float float_from_bits(uint32_t bits) {
+static float float_from_bits(uint32_t bits)
+{
     float value;
     memcpy(&value, &bits, sizeof value);
     return value;
 }
 
 /* IEEE 754 binary16: [sign 1][exponent 5, bias 15][fraction 10]. */
-static float half_at(const uint8_t *bytes) {
+static float half_at(const uint8_t *bytes)
+{
     const uint32_t half = word_at(bytes);
     const uint32_t sign = (half & 0x8000u) << 16;
     const uint32_t exponent = half >> 10 & 0x1f;
@@ -55,49 +58,59 @@ static float half_at(const uint8_t *bytes) {
     return float_from_bits(sign | (exponent + 112) << 23 | fraction << 13);
 }
 
-static float f32(const uint8_t *block, size_t e) {
+static float f32(const uint8_t *block, size_t e)
+{
     (void)e;
     return float_from_bits((uint32_t)word_at(block) | (uint32_t)word_at(block + 2) << 16);
 }
 
-static float f16(const uint8_t *block, size_t e) {
+static float f16(const uint8_t *block, size_t e)
+{
     (void)e;
     return half_at(block);
 }
 
 /* The upper half of a binary32. */
-static float bf16(const uint8_t *block, size_t e) {
+static float bf16(const uint8_t *block, size_t e)
+{
     (void)e;
     return float_from_bits((uint32_t)word_at(block) << 16);
 }
 
 /* Four bits of a block of 32: element i in the lower half of byte i, i + 16 in the upper. */
-static int nibble(const uint8_t *codes, size_t e) {
+static int nibble(const uint8_t *codes, size_t e)
+{
     return e < 16 ? codes[e] & 15 : codes[e - 16] >> 4;
 }
 
 /* The same with a fifth bit, bit e of a 32-bit word. */
-static int five_bits(const uint8_t *fifth, const uint8_t *codes, size_t e) {
+static int five_bits(const uint8_t *fifth, const uint8_t *codes, size_t e)
+{
     return nibble(codes, e) | (fifth[e / 8] >> e % 8 & 1) << 4;
 }
 
-static float q4_0(const uint8_t *block, size_t e) {
+static float q4_0(const uint8_t *block, size_t e)
+{
     return half_at(block) * (float)(nibble(block + 2, e) - 8);
 }
 
-static float q4_1(const uint8_t *block, size_t e) {
+static float q4_1(const uint8_t *block, size_t e)
+{
     return half_at(block) * (float)nibble(block + 4, e) + half_at(block + 2);
 }
 
-static float q5_0(const uint8_t *block, size_t e) {
+static float q5_0(const uint8_t *block, size_t e)
+{
     return half_at(block) * (float)(five_bits(block + 2, block + 6, e) - 16);
 }
 
-static float q5_1(const uint8_t *block, size_t e) {
+static float q5_1(const uint8_t *block, size_t e)
+{
     return half_at(block) * (float)five_bits(block + 4, block + 8, e) + half_at(block + 2);
 }
 
-static float q8_0(const uint8_t *block, size_t e) {
+static float q8_0(const uint8_t *block, size_t e)
+{
     return half_at(block) * (float)(int8_t)block[2 + e];
 }
 
@@ -105,7 +118,8 @@ static float q8_0(const uint8_t *block, size_t e) {
 static const int8_t levels[16] = {-127, -104, -83, -65, -49, -35, -22, -10,
                                   1,    13,   25,  38,  53,  69,  89,  113};
 
-static float iq4_nl(const uint8_t *block, size_t e) {
+static float iq4_nl(const uint8_t *block, size_t e)
+{
     return half_at(block) * (float)levels[nibble(block + 2, e)];
 }
 
@@ -113,12 +127,14 @@ static float iq4_nl(const uint8_t *block, size_t e) {
  * Two bits per code. Byte l of each half-block's 32 holds elements l, l + 32, l + 64, l + 96 of
  * that half of 128, lowest bits first.
  */
-static int two_bits(const uint8_t *codes, size_t e) {
+static int two_bits(const uint8_t *codes, size_t e)
+{
     return codes[e / 128 * 32 + e % 32] >> e % 128 / 32 * 2 & 3;
 }
 
 /* A scale (low four bits) and a minimum (high four) for every 16. */
-static float q2_k(const uint8_t *block, size_t e) {
+static float q2_k(const uint8_t *block, size_t e)
+{
     const int scale = block[e / 16] & 15;
     const int minimum = block[e / 16] >> 4;
     const float d = half_at(block + 80);
@@ -127,14 +143,16 @@ static float q2_k(const uint8_t *block, size_t e) {
 }
 
 /* Sixteen 6-bit scales: four low bits in bytes 0..7, two high bits in bytes 8..11. */
-static int q3_k_scale(const uint8_t *scales, size_t s) {
+static int q3_k_scale(const uint8_t *scales, size_t s)
+{
     const int low = s < 8 ? scales[s] & 15 : scales[s - 8] >> 4;
     const int high = scales[8 + s % 4] >> s / 4 * 2 & 3;
     return (low | high << 4) - 32;
 }
 
 /* Codes -4..3: two bits, and a third that is 1 where 4 is *not* to be taken away. */
-static float q3_k(const uint8_t *block, size_t e) {
+static float q3_k(const uint8_t *block, size_t e)
+{
     const int third = block[e % 32] >> e / 32 & 1;
     const int code = two_bits(block + 32, e) - (third != 0 ? 0 : 4);
     return half_at(block + 108) * (float)q3_k_scale(block + 96, e / 16) * (float)code;
@@ -144,36 +162,43 @@ static float q3_k(const uint8_t *block, size_t e) {
  * Eight 6-bit scales and eight 6-bit minima in 12 bytes. The first four of each are the low six
  * bits of bytes 0..3 and 4..7, whose two high bits belong to the last four, as do bytes 8..11.
  */
-static int k4_scale(const uint8_t *scales, size_t s) {
+static int k4_scale(const uint8_t *scales, size_t s)
+{
     return s < 4 ? scales[s] & 63 : (scales[s + 4] & 15) | scales[s - 4] >> 6 << 4;
 }
 
-static int k4_minimum(const uint8_t *scales, size_t s) {
+static int k4_minimum(const uint8_t *scales, size_t s)
+{
     return s < 4 ? scales[s + 4] & 63 : scales[s + 4] >> 4 | scales[s] >> 6 << 4;
 }
 
 /* Four bits per code of a block of 256: each 32 bytes hold 64 elements, halves as in Q4_0. */
-static int wide_nibble(const uint8_t *codes, size_t e) {
+static int wide_nibble(const uint8_t *codes, size_t e)
+{
     return codes[e / 64 * 32 + e % 32] >> e % 64 / 32 * 4 & 15;
 }
 
-static float k4_value(const uint8_t *block, size_t e, int code) {
+static float k4_value(const uint8_t *block, size_t e, int code)
+{
     const float scale = half_at(block) * (float)k4_scale(block + 4, e / 32);
     const float minimum = half_at(block + 2) * (float)k4_minimum(block + 4, e / 32);
     return scale * (float)code - minimum;
 }
 
-static float q4_k(const uint8_t *block, size_t e) {
+static float q4_k(const uint8_t *block, size_t e)
+{
     return k4_value(block, e, wide_nibble(block + 16, e));
 }
 
-static float q5_k(const uint8_t *block, size_t e) {
+static float q5_k(const uint8_t *block, size_t e)
+{
     const int fifth = block[16 + e % 32] >> e / 32 & 1;
     return k4_value(block, e, wide_nibble(block + 48, e) | fifth << 4);
 }
 
 /* Codes -32..31: four bits in `low`, whose 64 bytes a half hold 128 elements, two in `high`. */
-static float q6_k(const uint8_t *block, size_t e) {
+static float q6_k(const uint8_t *block, size_t e)
+{
     const uint8_t *low = block + e / 128 * 64;
     const int four = low[e % 64] >> e % 128 / 64 * 4 & 15;
     const int code = (four | two_bits(block + 128, e) << 4) - 32;
@@ -182,7 +207,8 @@ static float q6_k(const uint8_t *block, size_t e) {
 }
 
 /* A 6-bit scale for every 32; the codes of each 32 are a block of IQ4_NL without its scale. */
-static float iq4_xs(const uint8_t *block, size_t e) {
+static float iq4_xs(const uint8_t *block, size_t e)
+{
     const size_t s = e / 32;
     const int low = block[4 + s / 2] >> s % 2 * 4 & 15;
     const int high = word_at(block + 2) >> s * 2 & 3;
@@ -208,7 +234,8 @@ static const reference_format formats[] = {
     {.type = 30, .name = "BF16", .length = 1, .bytes = 2, .element = bf16},
 };
 
-const reference_format *reference_format_find(uint32_t type) {
+const reference_format *reference_format_find(uint32_t type)
+{
     for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++) {
         if (formats[i].type == type) {
             return &formats[i];
@@ -217,6 +244,7 @@ const reference_format *reference_format_find(uint32_t type) {
     return NULL;
 }
 
-double reference_format_at(const reference_format *format, const uint8_t *data, size_t i) {
+double reference_format_at(const reference_format *format, const uint8_t *data, size_t i)
+{
     return (double)format->element(data + i / format->length * format->bytes, i % format->length);
 }

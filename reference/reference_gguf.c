@@ -59,7 +59,8 @@ struct reference_gguf {
     size_t tensor_count;
 };
 
-static const uint8_t *take(reader *in, uint64_t n) {
+static const uint8_t *take(reader *in, uint64_t n)
+{
     if (in->failed || n > in->size - in->position) {
         in->failed = true;
         return NULL;
@@ -69,7 +70,8 @@ static const uint8_t *take(reader *in, uint64_t n) {
     return at;
 }
 
-static uint32_t take_u32(reader *in) {
+static uint32_t take_u32(reader *in)
+{
     uint32_t value = 0;
     const uint8_t *at = take(in, sizeof value);
     if (at != NULL) {
@@ -78,7 +80,8 @@ static uint32_t take_u32(reader *in) {
     return value;
 }
 
-static uint64_t take_u64(reader *in) {
+static uint64_t take_u64(reader *in)
+{
     uint64_t value = 0;
     const uint8_t *at = take(in, sizeof value);
     if (at != NULL) {
@@ -87,7 +90,8 @@ static uint64_t take_u64(reader *in) {
     return value;
 }
 
-static const char *take_text(reader *in, size_t *length) {
+static const char *take_text(reader *in, size_t *length)
+{
     const uint64_t n = take_u64(in);
     const char *text = (const char *)take(in, n);
     *length = text != NULL ? (size_t)n : 0;
@@ -95,7 +99,8 @@ static const char *take_text(reader *in, size_t *length) {
 }
 
 /* Steps over a value; arrays of arrays don't occur in models and are refused. */
-static void skip_value(reader *in, uint32_t kind) {
+static void skip_value(reader *in, uint32_t kind)
+{
     size_t length;
     uint64_t count = 1;
     if (kind == KIND_ARRAY) {
@@ -113,8 +118,8 @@ static void skip_value(reader *in, uint32_t kind) {
     }
 }
 
-static bool read_whole_file(const char *path, uint8_t **bytes, size_t *size,
-                            reference_error *error) {
+static bool read_whole_file(const char *path, uint8_t **bytes, size_t *size, reference_error *error)
+{
     uint8_t *buffer = NULL;
     FILE *in = fopen(path, "rb");
     bool ok = false;
@@ -143,7 +148,8 @@ cleanup:
 }
 
 /* Where a tensor's data ends, counted from its start; 0 if that makes no sense. */
-static size_t tensor_bytes(const reference_tensor *tensor, size_t limit) {
+static size_t tensor_bytes(const reference_tensor *tensor, size_t limit)
+{
     const reference_format *format = tensor->format;
     if (format == NULL || tensor->columns % format->length != 0) {
         return 0;
@@ -157,7 +163,8 @@ static size_t tensor_bytes(const reference_tensor *tensor, size_t limit) {
 }
 
 /* Reads one description; the offset stays in *offset until the data's start is known. */
-static void read_tensor(reader *in, reference_tensor *tensor, uint64_t *offset) {
+static void read_tensor(reader *in, reference_tensor *tensor, uint64_t *offset)
+{
     size_t length;
     const char *name = take_text(in, &length);
     const uint32_t dimensions = take_u32(in);
@@ -181,7 +188,8 @@ static void read_tensor(reader *in, reference_tensor *tensor, uint64_t *offset) 
     *offset = take_u64(in);
 }
 
-static bool read_fields(reader *in, reference_gguf *file) {
+static bool read_fields(reader *in, reference_gguf *file)
+{
     for (size_t i = 0; i < file->field_count && !in->failed; i++) {
         field *f = &file->fields[i];
         f->key = take_text(in, &f->key_length);
@@ -192,7 +200,8 @@ static bool read_fields(reader *in, reference_gguf *file) {
     return !in->failed;
 }
 
-static bool read_tensors(reader *in, reference_gguf *file, reference_error *error) {
+static bool read_tensors(reader *in, reference_gguf *file, reference_error *error)
+{
     uint64_t *offsets = calloc(file->tensor_count + 1, sizeof *offsets);
     double alignment = 32;
     bool ok = false;
@@ -225,7 +234,8 @@ cleanup:
     return ok;
 }
 
-static bool read_gguf(reference_gguf *file, reference_error *error) {
+static bool read_gguf(reference_gguf *file, reference_error *error)
+{
     reader in = {.bytes = file->bytes, .size = file->size};
     const uint8_t *magic = take(&in, 4);
     const uint32_t version = take_u32(&in);
@@ -252,7 +262,8 @@ static bool read_gguf(reference_gguf *file, reference_error *error) {
     return read_tensors(&in, file, error);
 }
 
-bool reference_gguf_open(const char *path, reference_gguf **file, reference_error *error) {
+bool reference_gguf_open(const char *path, reference_gguf **file, reference_error *error)
+{
     reference_gguf *opened = calloc(1, sizeof *opened);
     if (opened == NULL || (opened->path = strdup(path)) == NULL) {
         snprintf(error->message, sizeof error->message, "%s: out of memory", path);
@@ -267,7 +278,8 @@ bool reference_gguf_open(const char *path, reference_gguf **file, reference_erro
     return true;
 }
 
-void reference_gguf_free(reference_gguf *file) {
+void reference_gguf_free(reference_gguf *file)
+{
     if (file != NULL) {
         free(file->path);
         free(file->bytes);
@@ -277,11 +289,13 @@ void reference_gguf_free(reference_gguf *file) {
     }
 }
 
-const char *reference_gguf_path(const reference_gguf *file) {
+const char *reference_gguf_path(const reference_gguf *file)
+{
     return file->path;
 }
 
-static const field *find_field(const reference_gguf *file, const char *key) {
+static const field *find_field(const reference_gguf *file, const char *key)
+{
     const size_t length = strlen(key);
     for (size_t i = 0; i < file->field_count; i++) {
         const field *f = &file->fields[i];
@@ -293,7 +307,8 @@ static const field *find_field(const reference_gguf *file, const char *key) {
 }
 
 /* An integer of 1, 2, 4 or 8 bytes, sign-extended where its kind has a sign. */
-static double integer_at(const uint8_t *at, size_t bytes, bool is_signed) {
+static double integer_at(const uint8_t *at, size_t bytes, bool is_signed)
+{
     uint64_t value = 0;
     memcpy(&value, at, bytes);
     if (!is_signed) {
@@ -303,7 +318,8 @@ static double integer_at(const uint8_t *at, size_t bytes, bool is_signed) {
     return (double)((int64_t)(value << unused) >> unused);
 }
 
-bool reference_gguf_number(const reference_gguf *file, const char *key, double *value) {
+bool reference_gguf_number(const reference_gguf *file, const char *key, double *value)
+{
     const field *f = find_field(file, key);
     if (f == NULL || f->kind == KIND_TEXT || f->kind == KIND_ARRAY) {
         return false;
@@ -324,7 +340,8 @@ bool reference_gguf_number(const reference_gguf *file, const char *key, double *
 }
 
 bool reference_gguf_text(const reference_gguf *file, const char *key, const char **text,
-                         size_t *length) {
+                         size_t *length)
+{
     const field *f = find_field(file, key);
     if (f == NULL || f->kind != KIND_TEXT) {
         return false;
@@ -335,7 +352,8 @@ bool reference_gguf_text(const reference_gguf *file, const char *key, const char
 }
 
 bool reference_gguf_text_at(const reference_gguf *file, const char *key, size_t i,
-                            const char **text, size_t *length) {
+                            const char **text, size_t *length)
+{
     const field *f = find_field(file, key);
     if (f == NULL || f->kind != KIND_ARRAY) {
         return false;
@@ -351,7 +369,8 @@ bool reference_gguf_text_at(const reference_gguf *file, const char *key, size_t 
     return true;
 }
 
-const reference_tensor *reference_gguf_tensor(const reference_gguf *file, const char *name) {
+const reference_tensor *reference_gguf_tensor(const reference_gguf *file, const char *name)
+{
     for (size_t i = 0; i < file->tensor_count; i++) {
         if (strcmp(file->tensors[i].name, name) == 0) {
             return &file->tensors[i];

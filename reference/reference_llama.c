@@ -19,7 +19,8 @@
 #include "reference_attention.h"
 #include "reference_math.h"
 
-static bool bind_attention(reference_model *model, size_t i, reference_error *error) {
+static bool bind_attention(reference_model *model, size_t i, reference_error *error)
+{
     reference_layer *layer = &model->layers[i];
     const size_t d = model->width;
     const size_t hq = model->heads * model->head_size;
@@ -41,7 +42,8 @@ static bool bind_attention(reference_model *model, size_t i, reference_error *er
                                                &layer->output_bias, error);
 }
 
-static bool bind_layer(reference_model *model, size_t i, reference_error *error) {
+static bool bind_layer(reference_model *model, size_t i, reference_error *error)
+{
     reference_layer *layer = &model->layers[i];
     const size_t d = model->width;
     const size_t f = model->forward_width;
@@ -59,7 +61,8 @@ static bool bind_layer(reference_model *model, size_t i, reference_error *error)
                                                error);
 }
 
-static bool bind(reference_model *model, reference_error *error) {
+static bool bind(reference_model *model, reference_error *error)
+{
     const size_t d = model->width;
     const size_t v = model->vocabulary;
     model->head = model->embedding; /* tied, unless the file holds its own */
@@ -71,7 +74,8 @@ static bool bind(reference_model *model, reference_error *error) {
 /* The drawing above; w->x [n][d] in and out. */
 static bool forward_layer(const reference_model *model, const reference_self_extend *extend,
                           const reference_layer *layer, size_t n, reference_buffers *w,
-                          reference_error *error) {
+                          reference_error *error)
+{
     const size_t d = model->width;
     reference_math_rms_norm(&layer->attention_norm, model->epsilon, w->x, n, w->normed);
     reference_math_linear(&layer->query, &layer->query_bias, w->normed, n, w->query);
@@ -93,7 +97,8 @@ static bool forward_layer(const reference_model *model, const reference_self_ext
 }
 
 static bool forward(const reference_model *model, const reference_self_extend *extend, size_t n,
-                    reference_buffers *w, double *logits, reference_error *error) {
+                    reference_buffers *w, double *logits, reference_error *error)
+{
     for (size_t i = 0; i < model->layer_count; i++) {
         if (!forward_layer(model, extend, &model->layers[i], n, w, error)) {
             return false;

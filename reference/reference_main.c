@@ -33,7 +33,8 @@ typedef struct {
 static const char usage[] =
     "usage: reference MODEL.gguf --ids 1,2,3|- [--top K | --all --out FILE] [--self-extend G,W]\n";
 
-static bool parse_size(const char *text, const char **end, size_t *value) {
+static bool parse_size(const char *text, const char **end, size_t *value)
+{
     char *after;
     errno = 0;
     const unsigned long long parsed = strtoull(text, &after, 10);
@@ -45,7 +46,8 @@ static bool parse_size(const char *text, const char **end, size_t *value) {
     return true;
 }
 
-static bool parse_value(const char *name, const char *value, arguments *a) {
+static bool parse_value(const char *name, const char *value, arguments *a)
+{
     const char *end = value;
     if (strcmp(name, "--ids") == 0) {
         a->ids = value;
@@ -63,7 +65,8 @@ static bool parse_value(const char *name, const char *value, arguments *a) {
            a->extend.group > 0 && a->extend.window > 0;
 }
 
-static bool parse(int count, char **values, arguments *a) {
+static bool parse(int count, char **values, arguments *a)
+{
     for (int i = 1; i < count; i++) {
         if (strcmp(values[i], "--all") == 0) {
             a->all = true;
@@ -79,7 +82,8 @@ static bool parse(int count, char **values, arguments *a) {
 }
 
 /* All of stdin as a text; NULL when there is no memory. */
-static char *read_stdin(void) {
+static char *read_stdin(void)
+{
     size_t length = 0;
     size_t capacity = 1 << 16;
     char *text = malloc(capacity);
@@ -103,7 +107,8 @@ static char *read_stdin(void) {
 }
 
 /* The numbers in a text, in order; *ids is the caller's. */
-static bool parse_ids(const char *text, uint32_t **ids, size_t *n) {
+static bool parse_ids(const char *text, uint32_t **ids, size_t *n)
+{
     const char *digits = "0123456789";
     uint32_t *found = malloc((strlen(text) / 2 + 1) * sizeof *found);
     size_t count = 0;
@@ -121,7 +126,8 @@ static bool parse_ids(const char *text, uint32_t **ids, size_t *n) {
     return found != NULL;
 }
 
-static int compare(const void *a, const void *b) {
+static int compare(const void *a, const void *b)
+{
     const candidate *x = a;
     const candidate *y = b;
     if (x->log_probability != y->log_probability) {
@@ -131,7 +137,8 @@ static int compare(const void *a, const void *b) {
 }
 
 static bool print_lines(const uint32_t *ids, const double *rows, size_t n, size_t vocabulary,
-                        size_t top) {
+                        size_t top)
+{
     candidate *candidates = malloc(vocabulary * sizeof *candidates);
     for (size_t t = 0; candidates != NULL && t < n; t++) {
         for (size_t v = 0; v < vocabulary; v++) {
@@ -150,7 +157,8 @@ static bool print_lines(const uint32_t *ids, const double *rows, size_t n, size_
     return ok && fflush(stdout) == 0;
 }
 
-static bool write_all(const char *path, const double *rows, size_t count) {
+static bool write_all(const char *path, const double *rows, size_t count)
+{
     FILE *out = fopen(path, "wb");
     if (out == NULL) {
         return false;
@@ -160,7 +168,8 @@ static bool write_all(const char *path, const double *rows, size_t count) {
 }
 
 static bool evaluate(const arguments *a, reference_model *model, const uint32_t *ids, size_t n,
-                     reference_error *error) {
+                     reference_error *error)
+{
     const size_t vocabulary = reference_vocabulary(model);
     double *rows = calloc(n + 1, vocabulary * sizeof *rows);
     bool ok = false;
@@ -184,7 +193,8 @@ cleanup:
     return ok;
 }
 
-int main(int count, char **values) {
+int main(int count, char **values)
+{
     arguments a = {.top = 20};
     reference_error error = {"the ids can't be read"};
     reference_model *model = NULL;

@@ -9,11 +9,13 @@
 /* Elements of a row decoded at a time: a multiple of every block's length. */
 enum { PIECE = 256 };
 
-static double at(const reference_tensor *tensor, size_t i) {
+static double at(const reference_tensor *tensor, size_t i)
+{
     return reference_format_at(tensor->format, tensor->data, i);
 }
 
-double reference_math_dot(const double *a, const double *b, size_t n) {
+double reference_math_dot(const double *a, const double *b, size_t n)
+{
     double sum[4] = {0}; /* four chains, so that additions need not wait for each other */
     size_t i = 0;
     for (; i + 4 <= n; i += 4) {
@@ -29,7 +31,8 @@ double reference_math_dot(const double *a, const double *b, size_t n) {
 }
 
 void reference_math_linear(const reference_tensor *weight, const reference_tensor *bias,
-                           const double *x, size_t n, double *y) {
+                           const double *x, size_t n, double *y)
+{
     const size_t inputs = weight->columns;
     const size_t outputs = weight->rows;
     for (size_t o = 0; o < outputs; o++) {
@@ -50,14 +53,16 @@ void reference_math_linear(const reference_tensor *weight, const reference_tenso
     }
 }
 
-void reference_math_row(const reference_tensor *matrix, size_t row, double *x) {
+void reference_math_row(const reference_tensor *matrix, size_t row, double *x)
+{
     for (size_t i = 0; i < matrix->columns; i++) {
         x[i] = at(matrix, row * matrix->columns + i);
     }
 }
 
 void reference_math_layer_norm(const reference_tensor *weight, const reference_tensor *bias,
-                               double epsilon, const double *x, size_t n, double *y) {
+                               double epsilon, const double *x, size_t n, double *y)
+{
     const size_t d = weight->columns;
     for (size_t t = 0; t < n; t++, x += d, y += d) {
         double mean = 0;
@@ -78,7 +83,8 @@ void reference_math_layer_norm(const reference_tensor *weight, const reference_t
 }
 
 void reference_math_rms_norm(const reference_tensor *weight, double epsilon, const double *x,
-                             size_t n, double *y) {
+                             size_t n, double *y)
+{
     const size_t d = weight->columns;
     for (size_t t = 0; t < n; t++, x += d, y += d) {
         const double square = reference_math_dot(x, x, d) / (double)d;
@@ -89,7 +95,8 @@ void reference_math_rms_norm(const reference_tensor *weight, double epsilon, con
     }
 }
 
-void reference_math_gelu(double *x, size_t n) {
+void reference_math_gelu(double *x, size_t n)
+{
     const double root = 0.79788456080286535588; /* sqrt(2 / pi) */
     for (size_t i = 0; i < n; i++) {
         const double cube = x[i] * x[i] * x[i];
@@ -97,19 +104,22 @@ void reference_math_gelu(double *x, size_t n) {
     }
 }
 
-void reference_math_swiglu(double *gate, const double *up, size_t n) {
+void reference_math_swiglu(double *gate, const double *up, size_t n)
+{
     for (size_t i = 0; i < n; i++) {
         gate[i] = gate[i] / (1 + exp(-gate[i])) * up[i];
     }
 }
 
-void reference_math_add(double *x, const double *y, size_t n) {
+void reference_math_add(double *x, const double *y, size_t n)
+{
     for (size_t i = 0; i < n; i++) {
         x[i] += y[i];
     }
 }
 
-void reference_math_softmax(double *x, size_t n) {
+void reference_math_softmax(double *x, size_t n)
+{
     double largest = -INFINITY;
     double sum = 0;
     for (size_t i = 0; i < n; i++) {

@@ -15,13 +15,15 @@
 /* No model of today has a size beyond this; products of two sizes can't overflow. */
 static const double largest_size = 1e8;
 
-static bool fail(const reference_model *model, const char *what, reference_error *error) {
+static bool fail(const reference_model *model, const char *what, reference_error *error)
+{
     snprintf(error->message, sizeof error->message, "%s: %s", reference_gguf_path(model->file),
              what);
     return false;
 }
 
-static bool find_number(const reference_model *model, const char *key, double *value) {
+static bool find_number(const reference_model *model, const char *key, double *value)
+{
     char name[128];
     snprintf(name, sizeof name, "%s.%s", model->family->architecture, key);
     return reference_gguf_number(model->file, name, value);
@@ -29,7 +31,8 @@ static bool find_number(const reference_model *model, const char *key, double *v
 
 /* A size from the metadata; `otherwise` where it is absent, unless that is 0: then it must be. */
 static bool read_size(const reference_model *model, const char *key, size_t otherwise, size_t *size,
-                      reference_error *error) {
+                      reference_error *error)
+{
     double value = (double)otherwise;
     find_number(model, key, &value);
     if (!(value >= 1 && value <= largest_size)) {
@@ -41,7 +44,8 @@ static bool read_size(const reference_model *model, const char *key, size_t othe
     return true;
 }
 
-static bool read_sizes(reference_model *model, reference_error *error) {
+static bool read_sizes(reference_model *model, reference_error *error)
+{
     size_t value_size = 0;
     double experts = 0;
     double window = 0;
@@ -71,7 +75,8 @@ static bool read_sizes(reference_model *model, reference_error *error) {
 }
 
 /* The factor by which linear scaling stretches positions; 1 without scaling. */
-static bool read_stretch(const reference_model *model, double *stretch, reference_error *error) {
+static bool read_stretch(const reference_model *model, double *stretch, reference_error *error)
+{
     char name[128];
     const char *kind = "linear";
     size_t length = strlen(kind);
@@ -98,7 +103,8 @@ static bool read_stretch(const reference_model *model, double *stretch, referenc
  * base^(-2i / rotary) a position. Llama 3.1 and later divide each by a factor of its own from
  * rope_freqs.weight; linear scaling divides all by one (Chen et al., arXiv 2306.15595).
  */
-static bool read_frequencies(reference_model *model, reference_error *error) {
+static bool read_frequencies(reference_model *model, reference_error *error)
+{
     const size_t pairs = model->rotary / 2;
     reference_tensor factors = {0};
     double base = 10000;
@@ -124,7 +130,8 @@ static bool read_frequencies(reference_model *model, reference_error *error) {
     return true;
 }
 
-static bool build(reference_model *model, reference_error *error) {
+static bool build(reference_model *model, reference_error *error)
+{
     const reference_tensor *embedding = reference_gguf_tensor(model->file, "token_embd.weight");
     if (embedding == NULL) {
         return fail(model, "tensor token_embd.weight is missing", error);
@@ -148,7 +155,8 @@ static bool build(reference_model *model, reference_error *error) {
 }
 
 bool reference_model_create(reference_gguf *file, const reference_family *family,
-                            reference_model **model, reference_error *error) {
+                            reference_model **model, reference_error *error)
+{
     reference_model *built = calloc(1, sizeof *built);
     if (built == NULL) {
         snprintf(error->message, sizeof error->message, "out of memory");
@@ -165,7 +173,8 @@ bool reference_model_create(reference_gguf *file, const reference_family *family
     return true;
 }
 
-void reference_model_free(reference_model *model) {
+void reference_model_free(reference_model *model)
+{
     if (model != NULL) {
         reference_gguf_free(model->file);
         free(model->frequency);
@@ -175,8 +184,8 @@ void reference_model_free(reference_model *model) {
 }
 
 bool reference_model_bind_optional(const reference_model *model, const char *name, size_t rows,
-                                   size_t columns, reference_tensor *tensor,
-                                   reference_error *error) {
+                                   size_t columns, reference_tensor *tensor, reference_error *error)
+{
     const reference_tensor *found = reference_gguf_tensor(model->file, name);
     if (found == NULL) {
         return true;
@@ -198,7 +207,8 @@ bool reference_model_bind_optional(const reference_model *model, const char *nam
 }
 
 bool reference_model_bind(const reference_model *model, const char *name, size_t rows,
-                          size_t columns, reference_tensor *tensor, reference_error *error) {
+                          size_t columns, reference_tensor *tensor, reference_error *error)
+{
     if (!reference_model_bind_optional(model, name, rows, columns, tensor, error)) {
         return false;
     }
@@ -212,7 +222,8 @@ bool reference_model_bind(const reference_model *model, const char *name, size_t
 
 bool reference_model_bind_layer(const reference_model *model, size_t i, const char *name,
                                 size_t rows, size_t columns, reference_tensor *tensor,
-                                reference_error *error) {
+                                reference_error *error)
+{
     char full[128];
     snprintf(full, sizeof full, "blk.%zu.%s", i, name);
     return reference_model_bind(model, full, rows, columns, tensor, error);
@@ -220,14 +231,16 @@ bool reference_model_bind_layer(const reference_model *model, size_t i, const ch
 
 bool reference_model_bind_layer_optional(const reference_model *model, size_t i, const char *name,
                                          size_t rows, size_t columns, reference_tensor *tensor,
-                                         reference_error *error) {
+                                         reference_error *error)
+{
     char full[128];
     snprintf(full, sizeof full, "blk.%zu.%s", i, name);
     return reference_model_bind_optional(model, full, rows, columns, tensor, error);
 }
 
 bool reference_buffers_create(const reference_model *model, size_t n, reference_buffers *buffers,
-                              reference_error *error) {
+                              reference_error *error)
+{
     const size_t query_width = model->heads * model->head_size;
     const size_t key_width = model->key_heads * model->head_size;
     buffers->x = calloc(n, model->width * sizeof(double));
@@ -248,7 +261,8 @@ bool reference_buffers_create(const reference_model *model, size_t n, reference_
     return true;
 }
 
-void reference_buffers_free(reference_buffers *buffers) {
+void reference_buffers_free(reference_buffers *buffers)
+{
     free(buffers->x);
     free(buffers->normed);
     free(buffers->query);

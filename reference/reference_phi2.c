@@ -22,8 +22,8 @@
 #include "reference_math.h"
 
 /* Rows [first, first + rows) of a matrix, or that many elements of a vector (rows of one). */
-static void slice(const reference_tensor *whole, size_t first, size_t rows,
-                  reference_tensor *part) {
+static void slice(const reference_tensor *whole, size_t first, size_t rows, reference_tensor *part)
+{
     const reference_format *format = whole->format;
     const bool is_vector = whole->rows == 1;
     const size_t row_bytes = (is_vector ? 1 : whole->columns / format->length) * format->bytes;
@@ -33,7 +33,8 @@ static void slice(const reference_tensor *whole, size_t first, size_t rows,
     part->data = whole->data + first * row_bytes;
 }
 
-static bool bind_fused(reference_model *model, size_t i, reference_error *error) {
+static bool bind_fused(reference_model *model, size_t i, reference_error *error)
+{
     reference_layer *layer = &model->layers[i];
     const size_t d = model->width;
     const size_t hq = model->heads * model->head_size;
@@ -58,7 +59,8 @@ static bool bind_fused(reference_model *model, size_t i, reference_error *error)
     return true;
 }
 
-static bool bind_split(reference_model *model, size_t i, reference_error *error) {
+static bool bind_split(reference_model *model, size_t i, reference_error *error)
+{
     reference_layer *layer = &model->layers[i];
     const size_t d = model->width;
     const size_t hq = model->heads * model->head_size;
@@ -71,7 +73,8 @@ static bool bind_split(reference_model *model, size_t i, reference_error *error)
            reference_model_bind_layer(model, i, "attn_v.bias", 1, hk, &layer->value_bias, error);
 }
 
-static bool bind_layer(reference_model *model, size_t i, reference_error *error) {
+static bool bind_layer(reference_model *model, size_t i, reference_error *error)
+{
     reference_layer *layer = &model->layers[i];
     const size_t d = model->width;
     const size_t f = model->forward_width;
@@ -94,7 +97,8 @@ static bool bind_layer(reference_model *model, size_t i, reference_error *error)
            reference_model_bind_layer(model, i, "ffn_down.bias", 1, d, &layer->down_bias, error);
 }
 
-static bool bind(reference_model *model, reference_error *error) {
+static bool bind(reference_model *model, reference_error *error)
+{
     const size_t d = model->width;
     const size_t v = model->vocabulary;
     return reference_model_bind(model, "output_norm.weight", 1, d, &model->output_norm, error) &&
@@ -106,7 +110,8 @@ static bool bind(reference_model *model, reference_error *error) {
 /* The drawing above; w->x [n][d] in and out. */
 static bool forward_layer(const reference_model *model, const reference_self_extend *extend,
                           const reference_layer *layer, size_t n, reference_buffers *w,
-                          reference_error *error) {
+                          reference_error *error)
+{
     const size_t d = model->width;
     reference_math_layer_norm(&layer->attention_norm, &layer->attention_norm_bias, model->epsilon,
                               w->x, n, w->normed);
@@ -128,7 +133,8 @@ static bool forward_layer(const reference_model *model, const reference_self_ext
 }
 
 static bool forward(const reference_model *model, const reference_self_extend *extend, size_t n,
-                    reference_buffers *w, double *logits, reference_error *error) {
+                    reference_buffers *w, double *logits, reference_error *error)
+{
     for (size_t i = 0; i < model->layer_count; i++) {
         if (!forward_layer(model, extend, &model->layers[i], n, w, error)) {
             return false;

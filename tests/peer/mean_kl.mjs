@@ -1,0 +1,120 @@
+// The mean Kullback-Leibler divergence of engines from the reference over the tokens of a text:
+// the mean over positions of sum over v of p_ref(v) (log p_ref(v) - log p_engine(v)).
+//
+//     node mean_kl.mjs IDS REFERENCE NAME=FILE...
+//
+// REFERENCE holds doubles [tokens][vocabulary] of natural-log probabilities. An engine's FILE
+// holds the same, or lines {"id":1,"top":[[id,logprob],...]}, one for each id (- is stdin).
+// Prints one JSON object; for two engines, `ratio` is the first one's mean over the second's.
+//
+// Both distributions are renormalised over the candidates that the engine names, which takes out
+// the rounding of its softmax. Where it names fewer than the vocabulary, that compares less than
+// the whole: `positions_cut_short` counts the positions, `mass_unnamed` is the largest share of the
+// reference's probability that was left out at one of them. Both are 0 for a full comparison.
+import {closeSync, createReadStream, fstatSync, openSync, readFileSync, readSync} from "node:fs";
+import {createInterface} from "node:readline";
+
+const [, , idsPath, referencePath, ...engines] = process.argv;
+if (engines.length === 0) {
+    console.error("usage: node mean_kl.mjs IDS REFERENCE NAME=FILE...");
+    process.exit(2);
+}
+const ids = (readFileSync(idsPath, "utf8").match(/\d+/g) ?? []).map(Number);
+const reference = openRows(referencePath);
+const report = {positions: ids.length, vocabulary: reference.width};
+const means = [];
+for (const engine of engines) {
+    const [name, path] = [engine.slice(0, engine.indexOf("=")), engine.slice(engine.indexOf("=") + 1)];
+    report[name] = await compare(name, path);
+    means.push(report[name].mean_kl);
+}
+if (means.length === 2) report.ratio = means[0] / means[1];
+console.log(JSON.stringify(report));
+
+function openRows(path) {
+    const file = openSync(path, "r");
+    const width = fstatSync(file).size / 8 / ids.length;
+    if (!Number.isInteger(width) || width === 0)
+        throw new Error(`${path}: its size is not that of ${ids.length} rows of doubles`);
+    return {width, row(i) {
+        const row = new Float64Array(width);
+        const bytes = new Uint8Array(row.buffer);
+        for (let done = 0; done < bytes.length;) {
+            const got = readSync(file, bytes, done, bytes.length - done, i * bytes.length + done);
+            if (got === 0) throw new Error(`${path}: ends in row ${i}`);
+            done += got;
+        }
+        return row;
+    }, close: () => closeSync(file)};
+}
+
+async function* engineRows(name, path) {
+    if (path !== "-" && readFirstByte(path) !== "{") {
+        const rows = openRows(path);
+        if (rows.width !== reference.width)
+            throw new Error(`${name}: ${rows.width} candidates, the reference has ${reference.width}`);
+        for (let i = 0; i < ids.length; i++) yield rows.row(i);
+        rows.close();
+        return;
+    }
+    const input = path === "-" ? process.stdin : createReadStream(path);
+    let i = 0;
+    for await (const line of createInterface({input})) {
+        const {id, top} = JSON.parse(line);
+        if (id !== ids[i]) throw new Error(`${name}: line ${i + 1} is of id ${id}, expected ${ids[i]}`);
+        const row = new Float64Array(reference.width).fill(NaN);
+        for (const [token, logprob] of top) row[token] = logprob;
+        i++;
+        yield row;
+    }
+    if (i !== ids.length) throw new Error(`${name}: ${i} lines for ${ids.length} ids`);
+}
+
+function readFirstByte(path) {
+    const file = openSync(path, "r");
+    const byte = new Uint8Array(1);
+    readSync(file, byte, 0, 1, 0);
+    closeSync(file);
+    return String.fromCharCode(byte[0]);
+}
+
+function logSum(row, named) {
+    let largest = -Infinity, sum = 0;
+    for (const v of named) largest = Math.max(largest, row[v]);
+    for (const v of named) sum += Math.exp(row[v] - largest);
+    return largest + Math.log(sum);
+}
+
+function divergence(p, q, named) {
+    const [totalP, totalQ] = [logSum(p, named), logSum(q, named)];
+    let sum = 0;
+    for (const v of named) {
+        const logP = p[v] - totalP;
+        sum += Math.exp(logP) * (logP - (q[v] - totalQ));
+    }
+    return {kl: sum, unnamed: 1 - Math.exp(totalP)};
+}
+
+async function compare(name, path) {
+    let i = 0, sum = 0, largest = 0, cut = 0, mass = 0, sameTop = 0;
+    for await (const row of engineRows(name, path)) {
+        const expected = reference.row(i++);
+        const named = [...row.keys()].filter(v => !Number.isNaN(row[v]));
+        const {kl, unnamed} = divergence(expected, row, named);
+        sum += kl;
+        largest = Math.max(largest, kl);
+        if (named.length < row.length) {
+            cut++;
+            mass = Math.max(mass, unnamed);
+        }
+        sameTop += highest(expected) === highest(row);
+    }
+    return {mean_kl: sum / i, max_kl: largest, same_top: sameTop / i, positions_cut_short: cut,
+        mass_unnamed: mass};
+}
+
+function highest(row) {
+    let best = 0;
+    for (let v = 1; v < row.length; v++) if (row[v] > row[best] || Number.isNaN(row[best])) best = v;
+    return best;
+}
