@@ -99,10 +99,11 @@ static size_t whole_vectors(size_t count)
     return (count + KERNEL_TILE - 1) / KERNEL_TILE * KERNEL_TILE;
 }
 
-/* Keys, grouped keys and values of the page widened; two scores per query and key; composed
- * queries. */
+/* Keys, grouped keys and values of the page widened, and their scales; two scores per query
+ * and key. */
 size_t kernel_attention_scratch(size_t dimensions, size_t queries)
 {
     const size_t padded = whole_vectors(dimensions);
-    return 3 * KERNEL_PAGE * padded + queries * (2 * KERNEL_PAGE + padded);
+    const size_t blocks = (dimensions + QUANT_BLOCK - 1) / QUANT_BLOCK;
+    return 3 * KERNEL_PAGE * (padded + blocks) + queries * 2 * KERNEL_PAGE;
 }

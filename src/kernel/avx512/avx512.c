@@ -1,7 +1,11 @@
-/* avx512.c - this level's row of the table. */
+/* avx512.c - this level's row of the table, and its kernels over lanes. */
 #include "kernel/avx512/avx512.h"
+
+#include "kernel/lanes/lanes_avx512.h"
+#include "kernel/lanes/lanes.inc"
 
 void avx512_fill(struct kernel *kernel)
 {
+    lanes_fill(kernel);
     kernel->level = CPU_AVX512;
 }

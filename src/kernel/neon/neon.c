@@ -1,7 +1,11 @@
-/* neon.c - this level's row of the table. */
+/* neon.c - this level's row of the table, and its kernels over lanes. */
 #include "kernel/neon/neon.h"
+
+#include "kernel/lanes/lanes_neon.h"
+#include "kernel/lanes/lanes.inc"
 
 void neon_fill(struct kernel *kernel)
 {
+    lanes_fill(kernel);
     kernel->level = CPU_NEON;
 }

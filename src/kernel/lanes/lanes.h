@@ -1,0 +1,49 @@
+/* lanes.h - what the registers of all levels have in common.
+ *
+ * A level's header (lanes_avx512.h, lanes_avx2.h, lanes_neon.h) defines the type `lanes`, one
+ * register of LANES floats (16, 8 or 4), and the functions below on it; the bodies (lanes_*.inc)
+ * are written once over them, and lanes.inc makes a level's kernels of them. Sixteen lanes of the
+ * numeric contract are LANES_PARTS registers: lane j is lane j % LANES of register j / LANES.
+ *
+ *   lanes_load(p) lanes_store(p, v)            LANES floats at any address
+ *   lanes_load_first(p, n)                     n < LANES floats, zeros above them; nothing else is
+ * read lanes_store_first(p, v, n) lanes_select_first(n, a, b)                lanes below n of a,
+ * the others of b; n of any size lanes_set(x) lanes_zero() lanes_first(v)   all lanes x, all +0;
+ * lane 0 lanes_fma(a, b, c)                         a * b + c, rounded once lanes_larger(a, b)
+ * lanes_smaller(a, b)     a > b ? a : b, a < b ? a : b: b where either is NaN lanes_where_above(a,
+ * b, yes, no)           a > b ? yes : no lanes_round(v)                             to integers,
+ * half to even lanes_times_power(y, n)                    (y * 2^(n >> 1)) * 2^(n - (n >> 1)), n
+ * integers, |n| <= 128; for other n any value, NaN where y is NaN lanes_magnitude(v)
+ * lanes_negate(v)         sign bit cleared, flipped lanes_larger_bits(a, b)                    the
+ * larger as unsigned integers; lanes_largest_bits(v): of all lanes_store_i8(p, v) LANES integers in
+ * i8's range, half to even; returns their sum lanes_widen(type, p)                       LANES
+ * elements F32, F16, BF16, or i8 for Q8_0 (unscaled) lanes_store_half(p, v) lanes_store_bfloat(p,
+ * v) lanes_load_pairs(p, &even, &odd)           2 * LANES floats; lanes_store_pairs(p, even, odd)
+ *   lanes_tree(sums)                           the contract's tree over LANES_PARTS registers
+ *
+ * Shapes of the blocked loops, so that their accumulators stay in registers:
+ *
+ *   LANES_ROWS x LANES_TOKENS   float product      LANES_KEY_TILES x LANES_QUERIES   scores, of 16
+ * keys each LANES_WIDTHS x LANES_MIXED  mixing of values: registers of dimensions x queries
+ */
+#ifndef KERNEL_LANES_LANES_H
+#define KERNEL_LANES_LANES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include "base/half.h"
+#include "kernel/kernel.h"
+
+#define LANES_INLINE static inline __attribute__((always_inline))
+#define LANES_PARTS  (16 / LANES)
+/* In front of a loop with few, constant rounds. */
+#define LANES_UNROLL _Pragma("GCC unroll 32")
+
+static inline size_t lanes_element_size(enum quant_type type)
+{
+    return type == QUANT_F32 ? 4 : type == QUANT_Q8_0 ? 1 : 2;
+}
+
+#endif
