@@ -1,8 +1,9 @@
 /* tokenizer.h - text to token ids and back.
  *
- * Two families, each one file: byte-level BPE (GPT-2, CodeGen/Phi-2, Llama-3: a pattern cuts the text,
- * merges join bytes by rank) and SentencePiece-style BPE (Llama-2, Mistral, Phi-3, TinyStories: pieces join
- * by score, unknown characters fall back to bytes). Both read from a GGUF's metadata or a tokenizer.json.
+ * Two families, each one file: byte-level BPE (GPT-2, CodeGen/Phi-2, Llama-3: a pattern cuts the
+ * text, merges join bytes by rank) and SentencePiece-style BPE (Llama-2, Mistral, Phi-3,
+ * TinyStories: pieces join by score, unknown characters fall back to bytes). Both read from a
+ * GGUF's metadata or a tokenizer.json.
  *
  * A tokenizer is read-only after creation and shared between threads. Any bytes can be encoded, and
  * decoding the ids gives the same bytes back wherever the vocabulary can express them (a vocabulary
@@ -20,16 +21,18 @@
 
 struct tokenizer;
 
-primer_status tokenizer_from_gguf(struct tokenizer **tokenizer, const struct gguf *gguf, primer_error *error);
+primer_status tokenizer_from_gguf(struct tokenizer **tokenizer, const struct gguf *gguf,
+                                  primer_error *error);
 /* A Hugging Face tokenizer.json (bytes of the file; `name` for messages). */
 primer_status tokenizer_from_json(struct tokenizer **tokenizer, const char *bytes, size_t length,
                                   const char *name, primer_error *error);
 void tokenizer_free(struct tokenizer *tokenizer);
 
 enum tokenizer_flags {
-    TOKENIZER_SPECIAL = 1,   /* special tokens written in the text (<|endoftext|>) become their ids */
-    TOKENIZER_BOS = 2,       /* add the beginning-of-sequence id if the file's metadata asks for it */
-    TOKENIZER_CONTINUE = 4   /* the text continues another: no space is put before it (SentencePiece) */
+    TOKENIZER_SPECIAL = 1, /* special tokens written in the text (<|endoftext|>) become their ids */
+    TOKENIZER_BOS = 2,     /* add the beginning-of-sequence id if the file's metadata asks for it */
+    TOKENIZER_CONTINUE =
+        4 /* the text continues another: no space is put before it (SentencePiece) */
 };
 
 /* A growing list of ids; zero-initialise. */
@@ -44,15 +47,18 @@ primer_status token_list_append(struct token_list *list, int32_t id, primer_erro
 primer_status tokenizer_encode(const struct tokenizer *tokenizer, const char *text, size_t length,
                                unsigned flags, struct token_list *out, primer_error *error);
 
-/* Appends the bytes of `count` ids. The space that SentencePiece puts before a text is taken off the first
- * piece unless TOKENIZER_CONTINUE is given; special (control) tokens give nothing unless TOKENIZER_SPECIAL. */
+/* Appends the bytes of `count` ids. The space that SentencePiece puts before a text is taken off
+ * the first piece unless TOKENIZER_CONTINUE is given; special (control) tokens give nothing unless
+ * TOKENIZER_SPECIAL. */
 primer_status tokenizer_decode(const struct tokenizer *tokenizer, const int32_t *ids, size_t count,
                                unsigned flags, struct buffer *out, primer_error *error);
-/* The bytes of one id inside a text (no space removed), borrowed; NULL for an id outside the vocabulary.
- * For byte tokens one raw byte. Control tokens give length 0 unless `special`. */
-const char *tokenizer_bytes(const struct tokenizer *tokenizer, int32_t id, bool special, size_t *length);
+/* The bytes of one id inside a text (no space removed), borrowed; NULL for an id outside the
+ * vocabulary. For byte tokens one raw byte. Control tokens give length 0 unless `special`. */
+const char *tokenizer_bytes(const struct tokenizer *tokenizer, int32_t id, bool special,
+                            size_t *length);
 
 size_t tokenizer_vocabulary(const struct tokenizer *tokenizer); /* ids are 0 .. this - 1 */
+size_t tokenizer_longest(const struct tokenizer *tokenizer);    /* bytes of the longest token */
 int32_t tokenizer_bos(const struct tokenizer *tokenizer);       /* -1: none */
 int32_t tokenizer_eos(const struct tokenizer *tokenizer);       /* -1: none */
 bool tokenizer_adds_bos(const struct tokenizer *tokenizer);     /* as the metadata asks */
