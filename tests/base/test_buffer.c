@@ -103,8 +103,8 @@ static void json_strings_are_escaped(void **state)
     check_json("é€😀", 9, "\"é€😀\"");
 }
 
-/* The examples of the Unicode Standard, section 3.9, tables 3-8 to 3-11: one U+FFFD for each maximal
- * subpart. */
+/* The examples of the Unicode Standard, section 3.9, tables 3-8 to 3-11: one U+FFFD for each
+ * maximal subpart. */
 static void json_strings_replace_maximal_subparts(void **state)
 {
     (void)state;

@@ -1,4 +1,5 @@
-/* test_cpu.c - levels against what the kernel lists, and limits out of a tree of system files made here. */
+/* test_cpu.c - levels against what the kernel lists, and limits out of a tree of system files
+ * made here. */
 #include "base/cpu.h"
 
 #include <setjmp.h>
@@ -82,8 +83,8 @@ static void levels_are_what_the_kernel_lists(void **state)
     }
     *strchr(flags + 1, '\n') = ' ';
     const bool avx2 = listed(flags, "avx2") && listed(flags, "fma") && listed(flags, "f16c");
-    const bool wide = listed(flags, "avx512f") && listed(flags, "avx512vl") &&
-                      listed(flags, "avx512_vnni");
+    const bool wide =
+        listed(flags, "avx512f") && listed(flags, "avx512vl") && listed(flags, "avx512_vnni");
     assert_int_equal(cpu_has(CPU_AVX2), avx2);
     assert_int_equal(cpu_has_avx_vnni(), avx2 && listed(flags, "avx_vnni"));
     assert_int_equal(cpu_has(CPU_AVX2_VNNI), avx2 && (listed(flags, "avx_vnni") || wide));
@@ -112,7 +113,7 @@ static void levels_contain_the_ones_before(void **state)
     for (int level = (int)cpu_best() + 1; level < CPU_LEVELS; level++)
         assert_false(cpu_has((enum cpu_level)level));
     assert_false(cpu_has(CPU_LEVELS));
-    assert_false(cpu_has((enum cpu_level)-1));
+    assert_false(cpu_has((enum cpu_level) - 1));
 }
 
 static void levels_have_names(void **state)
@@ -329,19 +330,33 @@ static void long_lines_are_passed_over(void **state)
         put("proc/self/mountinfo", text);
         assert_int_equal(cpu_limits_quota(root), 2000);
     }
+    memset(text, 'o', 4095); /* the rest of a line is no line, whatever it looks like */
+    snprintf(text + 4095, sizeof text - 4095, "%s%s",
+             "30 23 0:26 / /wrong rw - cgroup2 cgroup2 rw\n", MOUNT_2);
+    put("wrong/cpu.max", "100000 100000\n");
+    put("proc/self/mountinfo", text);
+    assert_int_equal(cpu_limits_quota(root), 2000);
     memset(text, 'o', 9000);
     text[9000] = '\0'; /* no end of line at all */
     put("proc/self/mountinfo", text);
     assert_true(cpu_limits_quota(root) == UINT64_MAX);
-    put("proc/self/mountinfo", "30 23 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw"); /* last line */
+    put("proc/self/mountinfo",
+        "30 23 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw"); /* last line */
     assert_int_equal(cpu_limits_quota(root), 2000);
 }
 
 static void broken_lines_are_passed_over(void **state)
 {
     (void)state;
-    static const char *const broken[] = {"", "\n\n", "x", "0:", "0", ":::", "30 23 - cgroup2",
-                                         "1 2 3 4 5 6 - cgroup2", "- - - - - - - - -"};
+    static const char *const broken[] = {"",
+                                         "\n\n",
+                                         "x",
+                                         "0:",
+                                         "0",
+                                         ":::",
+                                         "30 23 - cgroup2",
+                                         "1 2 3 4 5 6 - cgroup2",
+                                         "- - - - - - - - -"};
     put("sys/fs/cgroup/cpu.max", "200000 100000\n");
     for (size_t i = 0; i < sizeof broken / sizeof broken[0]; i++) {
         char text[256];

@@ -10,9 +10,9 @@
 
 #include <string.h>
 
-static const unsigned char sample[] = {
-    0x80, 0x34, 0xF2, 0x78, 0x56, 0x34, 0xF2, 1, 2, 3, 4, 5, 6, 7, 0xF8, 0, 0, 0xC0, 0xBF,
-    0,    0,    0,    0,    0,    0,    0xF8, 0x3F};
+static const unsigned char sample[] = {0x80, 0x34, 0xF2, 0x78, 0x56, 0x34, 0xF2, 1,    2,
+                                       3,    4,    5,    6,    7,    0xF8, 0,    0,    0xC0,
+                                       0xBF, 0,    0,    0,    0,    0,    0,    0xF8, 0x3F};
 
 static void values_are_little_endian(void **state)
 {
@@ -106,6 +106,7 @@ static void alignment_stays_inside(void **state)
     primer_error error;
     struct cursor cursor = cursor_over(sample, 13);
     assert_int_equal(cursor_align(&cursor, 8, &error), PRIMER_OK);
+    assert_int_equal(cursor_align(&cursor, 0, &error), PRIMER_EFORMAT);
     assert_int_equal(cursor.position, 0);
     cursor.position = 5;
     assert_int_equal(cursor_align(&cursor, 1, &error), PRIMER_OK);

@@ -1,7 +1,8 @@
-/* test_file.c - maps, whole reads and the writer, with a system that writes short, is interrupted, runs
- * full or refuses.
+/* test_file.c - maps, whole reads and the writer, with a system that writes short, is interrupted,
+ * runs full or refuses.
  *
- * The program's own write, fsync and rename stand before the C library's and do what `trouble` says.
+ * The program's own write, fsync and rename stand before the C library's and do what `trouble`
+ * says.
  */
 #include "base/file.h"
 
@@ -313,8 +314,8 @@ static void writes_of_every_size_arrive(void **state)
     unsigned char *const all = memory_allocate(TOTAL, 1);
     for (size_t i = 0; i < TOTAL; i++)
         all[i] = (unsigned char)(i * 31 + i / 977);
-    static const size_t sizes[] = {1, 0, 1000, (1 << 20) - 1001, 1, 1 << 20, 1,
-                                   (1 << 20) + 1, 7, 3 << 19, 65537};
+    static const size_t sizes[] = {1, 0,       1000, (1 << 20) - 1001, 1, 1 << 20, 1, (1 << 20) + 1,
+                                   7, 3 << 19, 65537};
     for (int troubled = 0; troubled < 2; troubled++) {
         no_trouble();
         if (troubled) {
@@ -357,8 +358,8 @@ static void alignment_writes_zeros(void **state)
     check_contents(path_of("a"), expected, sizeof expected);
 }
 
-/* A disk that is full after any number of bytes: the write or the commit says so, by name; the old file
- * stays, the partial one goes. */
+/* A disk that is full after any number of bytes: the write or the commit says so, by name; the
+ * old file stays, the partial one goes. */
 static void full_disks_are_errors(void **state)
 {
     (void)state;

@@ -1,5 +1,5 @@
-/* test_half.c - binary16 and bfloat16: all halves, the floats around every border, and the processor's
- * own conversion where it has one. */
+/* test_half.c - binary16 and bfloat16: all halves, the floats around every border, and the
+ * processor's own conversion where it has one. */
 #include "base/half.h"
 
 #include <setjmp.h>
@@ -82,8 +82,8 @@ static void halves_come_back(void **state)
     }
 }
 
-/* Rounding by definition: between neighbouring halves the nearer one, of two equally near the even one;
- * the border to infinity is where the next half after the largest would be rounded to. */
+/* Rounding by definition: between neighbouring halves the nearer one, of two equally near the
+ * even one; the border to infinity is where the next half after the largest would be rounded to. */
 static void floats_between_halves_are_rounded_to_even(void **state)
 {
     (void)state;

@@ -79,8 +79,16 @@ static void numbers_are_whole(void **state)
 {
     (void)state;
     size_t number = 5;
-    static const char *const wrong[] = {"x", "1x", "-1", " 1", "1 ", "1.5", "0x10", "+1",
-                                        "18446744073709551616", "99999999999999999999999"};
+    static const char *const wrong[] = {"x",
+                                        "1x",
+                                        "-1",
+                                        " 1",
+                                        "1 ",
+                                        "1.5",
+                                        "0x10",
+                                        "+1",
+                                        "18446744073709551616",
+                                        "99999999999999999999999"};
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         knob_set(KNOB_COLUMNS, wrong[i]);
         assert_false(knob_number(KNOB_COLUMNS, &number));
@@ -149,14 +157,10 @@ int main(void)
     unsetenv("PRIMER_LOG");
     unsetenv("PRIMER_HOME");
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(threads_load_it_once),
-        cmocka_unit_test(the_environment_is_read),
-        cmocka_unit_test(empty_counts_as_unset),
-        cmocka_unit_test(too_long_counts_as_unset),
-        cmocka_unit_test(unset_gives_the_fallback),
-        cmocka_unit_test(later_changes_are_not_seen),
-        cmocka_unit_test(set_replaces_and_copies),
-        cmocka_unit_test(numbers_are_whole),
+        cmocka_unit_test(threads_load_it_once),     cmocka_unit_test(the_environment_is_read),
+        cmocka_unit_test(empty_counts_as_unset),    cmocka_unit_test(too_long_counts_as_unset),
+        cmocka_unit_test(unset_gives_the_fallback), cmocka_unit_test(later_changes_are_not_seen),
+        cmocka_unit_test(set_replaces_and_copies),  cmocka_unit_test(numbers_are_whole),
         cmocka_unit_test(the_table_is_complete),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,5 @@
-/* test_memory.c - the door to the allocator: products, alignment, injected failures, ranges, arenas. */
+/* test_memory.c - the door to the allocator: products, alignment, injected failures, ranges,
+ * arenas. */
 #include "base/memory.h"
 
 #include <setjmp.h>
@@ -162,7 +163,8 @@ static void ranges_are_zeroed_and_lazy(void **state)
     (void)state;
     primer_error error;
     void *block = NULL;
-    const size_t bytes = (size_t)1 << 36; /* more than the machine may have: only touched pages count */
+    const size_t bytes = (size_t)1
+                         << 36; /* more than the machine may have: only touched pages count */
     assert_int_equal(memory_reserve(bytes, &block, &error), PRIMER_OK);
     unsigned char *const range = block;
     assert_int_equal(range[0] | range[bytes - 1], 0);

@@ -1,4 +1,5 @@
-/* test_pool.c - every task once, threads numbered, nesting, callers in turns, sleep, and refusals. */
+/* test_pool.c - every task once, threads numbered, nesting, callers in turns, sleep, and
+ * refusals. */
 #include "base/pool.h"
 
 #include <setjmp.h>
@@ -39,7 +40,8 @@ enum { MOST_TASKS = 4096, MOST_THREADS = 9 };
 struct job {
     struct pool *pool;
     size_t threads, tasks;
-    unsigned char done[MOST_TASKS]; /* not atomic: one thread may touch each, and the caller afterwards */
+    unsigned char
+        done[MOST_TASKS]; /* not atomic: one thread may touch each, and the caller afterwards */
     atomic_bool busy[MOST_THREADS];
     atomic_size_t wrong;
 };
@@ -215,15 +217,29 @@ static void a_task_may_use_another_pool(void **state)
     pool_free(first);
 }
 
+/* A thread's number stays taken for some microseconds. */
+static void slow_task(void *context, size_t task, size_t thread)
+{
+    struct job *const job = context;
+    if (atomic_exchange(&job->busy[thread], true))
+        atomic_fetch_add(&job->wrong, 1);
+    const uint64_t start = clock_nanoseconds();
+    while (clock_nanoseconds() - start < 5000)
+        ;
+    job->done[task]++;
+    atomic_store(&job->busy[thread], false);
+}
+
 static void *call_often(void *argument)
 {
     struct job *const job = argument;
     for (int i = 0; i < 200; i++)
-        pool_run(job->pool, run_task, job, job->tasks);
+        pool_run(job->pool, slow_task, job, job->tasks);
     return NULL;
 }
 
-/* The `done` bytes aren't atomic and `busy` is per number: jobs that overlapped would be noticed. */
+/* The `done` bytes aren't atomic and `busy` is per number: jobs that overlapped would be
+ * noticed. */
 static void callers_take_turns(void **state)
 {
     (void)state;
@@ -264,11 +280,10 @@ static void sleepers_are_woken(void **state)
     assert_true(done[1] + done[2] > 0); /* the workers took part */
 }
 
-static void idle_pools_use_no_processor(void **state)
+static void check_idle(size_t threads)
 {
-    (void)state;
     static struct job job;
-    job = (struct job){.pool = create(4), .threads = 4, .tasks = 100};
+    job = (struct job){.pool = create(threads), .threads = threads, .tasks = 100};
     pool_run(job.pool, run_task, &job, job.tasks);
     const struct timespec settle = {0, 20 * 1000 * 1000}, pause = {0, 200 * 1000 * 1000};
     nanosleep(&settle, NULL);
@@ -277,6 +292,13 @@ static void idle_pools_use_no_processor(void **state)
     const uint64_t used = clock_cpu_nanoseconds() - start;
     pool_free(job.pool);
     assert_true(used < 20 * 1000 * 1000);
+}
+
+static void idle_pools_use_no_processor(void **state)
+{
+    (void)state;
+    check_idle(2); /* spins before it sleeps where there are two processors */
+    check_idle(MOST_THREADS);
 }
 
 static _Atomic(uintptr_t) handled_by;
@@ -298,6 +320,15 @@ static void signals_go_to_the_program(void **state)
     pthread_sigmask(SIG_SETMASK, NULL, &blocked);
     assert_false(sigismember(&blocked, SIGUSR1)); /* the caller's mask is as it was */
     sigaction(SIGUSR1, &action, &before);
+    sigset_t one;
+    sigemptyset(&one);
+    sigaddset(&one, SIGUSR1);
+    pthread_sigmask(SIG_BLOCK, &one, NULL);
+    kill(getpid(), SIGUSR1); /* no worker takes it while this thread doesn't */
+    usleep(20000);
+    assert_true(atomic_load(&handled_by) == 0);
+    pthread_sigmask(SIG_UNBLOCK, &one, NULL);
+    assert_true(atomic_load(&handled_by) == (uintptr_t)pthread_self());
     for (int i = 0; i < 50; i++) {
         atomic_store(&handled_by, 0);
         kill(getpid(), SIGUSR1);

@@ -8,13 +8,12 @@
 
 #include <cmocka.h>
 
-
 static void sequence_is_xoshiro256_starstar(void **state)
 {
     (void)state;
     struct random random = {{1, 2, 3, 4}};
-    static const uint64_t expected[] = {11520, 0, 1509978240, 1215971899390074240u,
-                                        1216172134540287360u, 607988272756665600u};
+    static const uint64_t expected[] = {
+        11520, 0, 1509978240, 1215971899390074240u, 1216172134540287360u, 607988272756665600u};
     for (size_t i = 0; i < sizeof expected / sizeof expected[0]; i++)
         assert_true(random_u64(&random) == expected[i]);
 }

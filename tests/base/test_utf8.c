@@ -32,13 +32,14 @@ static void every_code_point_comes_back(void **state)
     assert_memory_equal(bytes, "\xEF\xBF\xBD", 3);
 }
 
-/* All sequences of four bytes of these kinds: what decodes is exactly what some code point encodes to. */
+/* All sequences of four bytes of these kinds: what decodes is exactly what some code point
+ * encodes to. */
 static void only_encodings_decode(void **state)
 {
     (void)state;
-    static const unsigned char kinds[] = {0x00, 0x41, 0x7F, 0x80, 0x8F, 0x90, 0x9F, 0xA0,
-                                          0xBF, 0xC0, 0xC1, 0xC2, 0xDF, 0xE0, 0xE1, 0xEC,
-                                          0xED, 0xEE, 0xEF, 0xF0, 0xF1, 0xF3, 0xF4, 0xF5, 0xFF};
+    static const unsigned char kinds[] = {0x00, 0x41, 0x7F, 0x80, 0x8F, 0x90, 0x9F, 0xA0, 0xBF,
+                                          0xC0, 0xC1, 0xC2, 0xDF, 0xE0, 0xE1, 0xEC, 0xED, 0xEE,
+                                          0xEF, 0xF0, 0xF1, 0xF3, 0xF4, 0xF5, 0xFF};
     const size_t count = sizeof kinds;
     for (size_t i = 0; i < count * count * count * count; i++) {
         const char bytes[4] = {(char)kinds[i % count], (char)kinds[i / count % count],
@@ -88,7 +89,7 @@ static void streams_hold_back_half_characters(void **state)
     assert_int_equal(shown, sizeof text - 1);
     assert_int_equal(utf8_complete("a\xE2\x82", 3), 1);
     assert_int_equal(utf8_complete("\xF0\x9F\x98", 3), 0);
-    assert_int_equal(utf8_complete("\xF0\x80", 2), 2);       /* can't become a character */
+    assert_int_equal(utf8_complete("\xF0\x80", 2), 2); /* can't become a character */
     assert_int_equal(utf8_complete("\x80\x80\x80\x80", 4), 4);
     assert_int_equal(utf8_complete("\xC3\xA9\xA9", 3), 3);
     assert_int_equal(utf8_complete("a\xF5", 2), 2);
@@ -117,21 +118,21 @@ static void columns_are_counted(void **state)
     assert_int_equal(width(""), 0);
     assert_int_equal(width("abc"), 3);
     assert_int_equal(width("é"), 1);
-    assert_int_equal(width("e\xCC\x81"), 1);         /* e and a combining acute */
+    assert_int_equal(width("e\xCC\x81"), 1); /* e and a combining acute */
     assert_int_equal(width("漢字"), 4);
     assert_int_equal(width("かな"), 4);
     assert_int_equal(width("한글"), 4);
     assert_int_equal(width("\xE1\x84\x92\xE1\x85\xA1"), 2); /* the same as jamo: they join */
     assert_int_equal(width("😀"), 2);
-    assert_int_equal(width("ＡＢ"), 4);              /* full width */
-    assert_int_equal(width("ｱ"), 1);                 /* half width */
-    assert_int_equal(width("\xE2\x80\x8B"), 0);      /* zero width space */
-    assert_int_equal(width("❤\xEF\xB8\x8F"), 1);    /* variation selector adds nothing */
-    assert_int_equal(width("\xC2\xAD"), 1);          /* soft hyphen */
+    assert_int_equal(width("ＡＢ"), 4);          /* full width */
+    assert_int_equal(width("ｱ"), 1);             /* half width */
+    assert_int_equal(width("\xE2\x80\x8B"), 0);  /* zero width space */
+    assert_int_equal(width("❤\xEF\xB8\x8F"), 1); /* variation selector adds nothing */
+    assert_int_equal(width("\xC2\xAD"), 1);      /* soft hyphen */
     assert_int_equal(width("\x1b\x07\n"), 0);
     assert_int_equal(width("…—«»„“"), 6);
-    assert_int_equal(width("\xF0\xA0\x80\x80"), 2);  /* U+20000 */
-    assert_int_equal(width("\xFF\xE2\x82z"), 3);     /* two U+FFFD and z */
+    assert_int_equal(width("\xF0\xA0\x80\x80"), 2); /* U+20000 */
+    assert_int_equal(width("\xFF\xE2\x82z"), 3);    /* two U+FFFD and z */
     assert_int_equal(width("กำ"), 2);
     assert_int_equal(width("กี่"), 1);
 }
