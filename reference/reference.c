@@ -97,7 +97,7 @@ void reference_log_softmax(double *rows, size_t n, size_t vocabulary)
         double largest = -INFINITY;
         double sum = 0;
         for (size_t v = 0; v < vocabulary; v++) {
-            largest = fmax(largest, rows[v]);
+            largest = rows[v] > largest ? rows[v] : largest;
         }
         for (size_t v = 0; v < vocabulary; v++) {
             sum += exp(rows[v] - largest);

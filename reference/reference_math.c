@@ -123,7 +123,7 @@ void reference_math_softmax(double *x, size_t n)
     double largest = -INFINITY;
     double sum = 0;
     for (size_t i = 0; i < n; i++) {
-        largest = fmax(largest, x[i]);
+        largest = x[i] > largest ? x[i] : largest;
     }
     for (size_t i = 0; i < n; i++) {
         x[i] = exp(x[i] - largest);

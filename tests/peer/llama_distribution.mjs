@@ -15,7 +15,8 @@ import {join, resolve} from "node:path";
 import {pathToFileURL} from "node:url";
 
 const [, , path, idsPath, outPath, kv = "f16"] = process.argv;
-const entry = join(resolve(process.env.PRIMER_PEER ?? "."), "node_modules/node-llama-cpp/dist/index.js");
+const entry = join(resolve(process.env.PRIMER_PEER ?? "."),
+    "node_modules/node-llama-cpp/dist/index.js");
 if (!process.env.PRIMER_PEER || !existsSync(entry)) {
     console.error("skipped: PRIMER_PEER names no folder with node_modules/node-llama-cpp");
     process.exit(77);

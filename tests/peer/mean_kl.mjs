@@ -24,7 +24,8 @@ const reference = openRows(referencePath);
 const report = {positions: ids.length, vocabulary: reference.width};
 const means = [];
 for (const engine of engines) {
-    const [name, path] = [engine.slice(0, engine.indexOf("=")), engine.slice(engine.indexOf("=") + 1)];
+    const cut = engine.indexOf("=");
+    const [name, path] = [engine.slice(0, cut), engine.slice(cut + 1)];
     report[name] = await compare(name, path);
     means.push(report[name].mean_kl);
 }
@@ -52,7 +53,7 @@ async function* engineRows(name, path) {
     if (path !== "-" && readFirstByte(path) !== "{") {
         const rows = openRows(path);
         if (rows.width !== reference.width)
-            throw new Error(`${name}: ${rows.width} candidates, the reference has ${reference.width}`);
+            throw new Error(`${name}: ${rows.width} candidates, expected ${reference.width}`);
         for (let i = 0; i < ids.length; i++) yield rows.row(i);
         rows.close();
         return;
@@ -61,7 +62,8 @@ async function* engineRows(name, path) {
     let i = 0;
     for await (const line of createInterface({input})) {
         const {id, top} = JSON.parse(line);
-        if (id !== ids[i]) throw new Error(`${name}: line ${i + 1} is of id ${id}, expected ${ids[i]}`);
+        if (id !== ids[i])
+            throw new Error(`${name}: line ${i + 1} is of id ${id}, expected ${ids[i]}`);
         const row = new Float64Array(reference.width).fill(NaN);
         for (const [token, logprob] of top) row[token] = logprob;
         i++;
@@ -115,6 +117,7 @@ async function compare(name, path) {
 
 function highest(row) {
     let best = 0;
-    for (let v = 1; v < row.length; v++) if (row[v] > row[best] || Number.isNaN(row[best])) best = v;
+    for (let v = 1; v < row.length; v++)
+        if (row[v] > row[best] || Number.isNaN(row[best])) best = v;
     return best;
 }

@@ -1,7 +1,7 @@
 #!/bin/sh
 # The reference against llama.cpp: on a model in F32 with its keys and values cached in f32, what is
-# left is rounding. Skipped where PRIMER_PEER names no folder with node_modules/node-llama-cpp in it,
-# or the model that both read isn't there.
+# left is rounding. Skipped where PRIMER_PEER names no folder with node_modules/node-llama-cpp in
+# it, or the model that both read isn't there.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 reference=${REFERENCE:-${PRIMER_BUILD:-build/release-gcc}/reference}
@@ -20,7 +20,8 @@ trap 'rm -rf "$work"' EXIT
 # A walk through the vocabulary; what it says doesn't matter.
 awk 'BEGIN { x = 1; for (i = 0; i < 400; i++) { print x; x = (x * 37 + 11) % 512 } }' >"$work/ids"
 status=0
-node "$here/llama_distribution.mjs" "$model" "$work/ids" "$work/llama" f32 >"$work/log" 2>&1 || status=$?
+node "$here/llama_distribution.mjs" "$model" "$work/ids" "$work/llama" f32 >"$work/log" 2>&1 ||
+    status=$?
 if [ $status -ne 0 ]; then
     cat "$work/log"
     exit $status

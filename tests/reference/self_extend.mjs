@@ -1,10 +1,11 @@
 // The perplexity of long texts with and without Self-Extend, in double precision.
 //
-//     REFERENCE=build/release-gcc/reference node self_extend.mjs MODEL.gguf IDS WINDOWS LENGTH[,G,W]...
+//     REFERENCE=PROGRAM node self_extend.mjs MODEL.gguf IDS WINDOWS LENGTH[,G,W]...
 //
-// IDS is a file of token ids. For each LENGTH the text is cut into windows of that many tokens from
-// its beginning, as many as fit and at most WINDOWS, and the second half of each is scored as
-// llama.cpp does it: what is predicted after tokens LENGTH / 2 to LENGTH - 2. A line per setting.
+// PROGRAM is the reference's (build/release-gcc/reference); IDS is a file of token ids. For each
+// LENGTH the text is cut into windows of that many tokens from its beginning, as many as fit and at
+// most WINDOWS, and the second half of each is scored as llama.cpp does it: what is predicted after
+// tokens LENGTH / 2 to LENGTH - 2. A line per setting.
 import {execFileSync} from "node:child_process";
 import {mkdtempSync, readFileSync, rmSync} from "node:fs";
 import {tmpdir} from "node:os";
