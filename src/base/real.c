@@ -11,7 +11,8 @@
 #include <stdint.h>
 #include <string.h>
 
-static double scale_by_power_of_two(double x, int n) {
+static double scale_by_power_of_two(double x, int n)
+{
     /* Two steps, so that results near the ends of the range are rounded once. */
     for (int step = 0; step < 2; step++) {
         const int part = step == 0 ? n / 2 : n - n / 2;
@@ -23,7 +24,8 @@ static double scale_by_power_of_two(double x, int n) {
     return x;
 }
 
-double real_exp(double x) {
+double real_exp(double x)
+{
     if (x != x)
         return x;
     if (x > 709.79)
@@ -52,7 +54,8 @@ double real_exp(double x) {
     return scale_by_power_of_two(sum, (int)n);
 }
 
-double real_log(double x) {
+double real_log(double x)
+{
     if (x != x || x < 0)
         return NAN;
     if (x == 0)
@@ -73,11 +76,13 @@ double real_log(double x) {
            (exponent * 1.90821492927058770002e-10 + 2 * s * sum);
 }
 
-double real_power(double base, double exponent) {
+double real_power(double base, double exponent)
+{
     return real_exp(exponent * real_log(base));
 }
 
-void real_sine_cosine(double x, double *sine, double *cosine) {
+void real_sine_cosine(double x, double *sine, double *cosine)
+{
     const double k = nearbyint(x * 0.63661977236758134);
     double r = x - k * 1.57079632673412561417e+00;
     r -= k * 6.07710050630396597660e-11;

@@ -9,14 +9,16 @@
 
 #define MIB (1024.0 * 1024.0)
 
-void primer_free(void *block) {
+void primer_free(void *block)
+{
     memory_free(block);
 }
 
 /* A hash of everything before the tensor data, the file's size, and 256 bytes from the beginning,
  * the middle and the end of every tensor: two files that differ in their weights differ here, short
  * of intent, and no pass over gigabytes is needed. */
-static uint64_t identify(const struct gguf *gguf) {
+static uint64_t identify(const struct gguf *gguf)
+{
     const struct file_map *map = gguf_map(gguf);
     const unsigned char *first = map->bytes + map->size;
     uint64_t hash = map->size;
@@ -33,7 +35,8 @@ static uint64_t identify(const struct gguf *gguf) {
 }
 
 primer_status engine_memory_check(const primer_model *model, uint64_t more_kv, uint64_t scratch,
-                                  size_t context, primer_error *error) {
+                                  size_t context, primer_error *error)
+{
     const uint64_t available = cpu_memory_available();
     const uint64_t weights = model->information.weight_bytes;
     const uint64_t kv = atomic_load(&model->kv_reserved) + more_kv;
@@ -54,7 +57,8 @@ primer_status engine_memory_check(const primer_model *model, uint64_t more_kv, u
         (double)available / MIB);
 }
 
-static char *copy_key(const struct gguf *gguf, const char *key) {
+static char *copy_key(const struct gguf *gguf, const char *key)
+{
     struct gguf_string text = {NULL, 0};
     if (gguf_get_string(gguf, key, &text, NULL) != PRIMER_OK || text.bytes == NULL)
         return NULL;
@@ -62,7 +66,8 @@ static char *copy_key(const struct gguf *gguf, const char *key) {
 }
 
 /* The format that most weight bytes have. */
-static const char *main_type(const struct gguf *gguf) {
+static const char *main_type(const struct gguf *gguf)
+{
     size_t bytes[QUANT_TYPES] = {0}, best = QUANT_F32;
     for (size_t i = 0; i < gguf_tensor_count(gguf); i++) {
         const struct gguf_tensor *t = gguf_tensor_at(gguf, i);
@@ -74,7 +79,8 @@ static const char *main_type(const struct gguf *gguf) {
     return quant_format_of((uint32_t)best)->name;
 }
 
-static primer_status fill_information(primer_model *m, primer_error *error) {
+static primer_status fill_information(primer_model *m, primer_error *error)
+{
     const struct model *model = m->model;
     primer_model_information *info = &m->information;
     m->name = copy_key(m->gguf, "general.name");
@@ -113,7 +119,8 @@ static primer_status fill_information(primer_model *m, primer_error *error) {
     return PRIMER_OK;
 }
 
-static void destroy(primer_model *m) {
+static void destroy(primer_model *m)
+{
     while (m->pools != NULL) {
         struct engine_pool *entry = m->pools;
         m->pools = entry->next;
@@ -134,7 +141,8 @@ static void destroy(primer_model *m) {
 
 /* Takes over `gguf`, also when it fails. */
 static primer_status open_gguf(struct gguf *gguf, const primer_model_options *options,
-                               primer_model **model, primer_error *error) {
+                               primer_model **model, primer_error *error)
+{
     primer_status status = PRIMER_OK;
     primer_model *m = memory_allocate(1, sizeof *m);
     if (m == NULL) {
@@ -165,7 +173,8 @@ cleanup:
 }
 
 primer_status primer_model_open(const char *path, const primer_model_options *options,
-                                primer_model **model, primer_error *error) {
+                                primer_model **model, primer_error *error)
+{
     struct gguf *gguf = NULL;
     FORWARD(gguf_open(&gguf, path, error));
     return open_gguf(gguf, options, model, error);
@@ -173,17 +182,20 @@ primer_status primer_model_open(const char *path, const primer_model_options *op
 
 primer_status primer_model_open_memory(const void *bytes, size_t size, const char *name,
                                        const primer_model_options *options, primer_model **model,
-                                       primer_error *error) {
+                                       primer_error *error)
+{
     struct gguf *gguf = NULL;
     FORWARD(gguf_open_memory(&gguf, bytes, size, name, error));
     return open_gguf(gguf, options, model, error);
 }
 
-void primer_model_free(primer_model *model) {
+void primer_model_free(primer_model *model)
+{
     if (model != NULL && atomic_fetch_sub(&model->references, 1) == 1)
         destroy(model);
 }
 
-const primer_model_information *primer_model_info(const primer_model *model) {
+const primer_model_information *primer_model_info(const primer_model *model)
+{
     return &model->information;
 }

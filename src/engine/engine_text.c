@@ -7,7 +7,8 @@ _Static_assert((int)PRIMER_TEXT_SPECIAL == (int)TOKENIZER_SPECIAL &&
                "the public flags are the tokenizer's");
 
 primer_status primer_tokenize(const primer_model *model, const char *text, size_t length,
-                              unsigned flags, int32_t **ids, size_t *count, primer_error *error) {
+                              unsigned flags, int32_t **ids, size_t *count, primer_error *error)
+{
     struct token_list list = {0};
     const primer_status status =
         tokenizer_encode(model->tokenizer, text, length, flags, &list, error);
@@ -26,7 +27,8 @@ primer_status primer_tokenize(const primer_model *model, const char *text, size_
 }
 
 primer_status primer_detokenize(const primer_model *model, const int32_t *ids, size_t count,
-                                unsigned flags, char **text, size_t *length, primer_error *error) {
+                                unsigned flags, char **text, size_t *length, primer_error *error)
+{
     struct buffer out = {0};
     primer_status status = tokenizer_decode(model->tokenizer, ids, count, flags, &out, error);
     if (status == PRIMER_OK && out.bytes == NULL)
@@ -40,22 +42,27 @@ primer_status primer_detokenize(const primer_model *model, const int32_t *ids, s
     return PRIMER_OK;
 }
 
-const char *primer_token_bytes(const primer_model *model, int32_t id, size_t *length) {
+const char *primer_token_bytes(const primer_model *model, int32_t id, size_t *length)
+{
     return tokenizer_bytes(model->tokenizer, id, true, length);
 }
 
-int32_t primer_token_bos(const primer_model *model) {
+int32_t primer_token_bos(const primer_model *model)
+{
     return tokenizer_bos(model->tokenizer);
 }
 
-int32_t primer_token_eos(const primer_model *model) {
+int32_t primer_token_eos(const primer_model *model)
+{
     return tokenizer_eos(model->tokenizer);
 }
 
-bool primer_token_ends(const primer_model *model, int32_t id) {
+bool primer_token_ends(const primer_model *model, int32_t id)
+{
     return tokenizer_ends(model->tokenizer, id);
 }
 
-int32_t primer_token_find(const primer_model *model, const char *text, size_t length) {
+int32_t primer_token_find(const primer_model *model, const char *text, size_t length)
+{
     return tokenizer_find(model->tokenizer, text, length);
 }

@@ -23,7 +23,8 @@ struct writer {
     primer_generated out;
 };
 
-const char *primer_stop_reason_name(primer_stop_reason reason) {
+const char *primer_stop_reason_name(primer_stop_reason reason)
+{
     static const char *const names[] = {
         [PRIMER_STOP_END] = "end",         [PRIMER_STOP_STRING] = "stop",
         [PRIMER_STOP_LENGTH] = "length",   [PRIMER_STOP_CONTEXT] = "context",
@@ -33,7 +34,8 @@ const char *primer_stop_reason_name(primer_stop_reason reason) {
 }
 
 static primer_status writer_open(struct writer *w, primer_session *session,
-                                 const primer_generation *options, primer_error *error) {
+                                 const primer_generation *options, primer_error *error)
+{
     primer_status status = PRIMER_OK;
     size_t longest = 0;
     *w = (struct writer){.session = session, .options = options, .sampler = options->sampler};
@@ -59,7 +61,8 @@ cleanup:
     return status;
 }
 
-static void writer_close(struct writer *w) {
+static void writer_close(struct writer *w)
+{
     if (w->sampler != w->options->sampler)
         primer_sampler_free(w->sampler);
     memory_free(w->pending);
@@ -68,7 +71,8 @@ static void writer_close(struct writer *w) {
 }
 
 /* The first place in `pending` where a stop string stands; *which is its index. */
-static bool find_stop(const struct writer *w, size_t *at, size_t *which) {
+static bool find_stop(const struct writer *w, size_t *at, size_t *which)
+{
     bool found = false;
     for (size_t i = 0; i < w->options->stop_count; i++) {
         const char *stop = w->options->stops[i];
@@ -84,7 +88,8 @@ static bool find_stop(const struct writer *w, size_t *at, size_t *which) {
 
 /* How much of `pending` can be shown: whole characters, and no end that a stop string could
  * continue. */
-static size_t showable(const struct writer *w) {
+static size_t showable(const struct writer *w)
+{
     size_t most = utf8_complete(w->pending, w->length);
     for (size_t i = 0; i < w->options->stop_count; i++) {
         const char *stop = w->options->stops[i];
@@ -100,7 +105,8 @@ static size_t showable(const struct writer *w) {
 }
 
 /* Shows the first `count` pending bytes; false when the caller wants no more. */
-static bool show(struct writer *w, size_t count) {
+static bool show(struct writer *w, size_t count)
+{
     memcpy(w->shown, w->pending, count);
     w->shown[count] = '\0';
     memmove(w->pending, w->pending + count, w->length - count);
@@ -110,7 +116,8 @@ static bool show(struct writer *w, size_t count) {
     return w->options->callback == NULL || w->options->callback(w->options->context, &w->out);
 }
 
-static void take_bytes(struct writer *w, int32_t id) {
+static void take_bytes(struct writer *w, int32_t id)
+{
     size_t length = 0;
     const char *bytes = tokenizer_bytes(w->session->model->tokenizer, id, false, &length);
     if (w->strip_space && length > 0) {
@@ -124,7 +131,8 @@ static void take_bytes(struct writer *w, int32_t id) {
     w->length += length;
 }
 
-static void describe(struct writer *w, int32_t id) {
+static void describe(struct writer *w, int32_t id)
+{
     const size_t vocabulary = w->session->model->model->vocabulary;
     w->out = (primer_generated){.id = id, .logprob = NAN, .top = w->top};
     if (w->options->top_logprobs == 0)
@@ -137,7 +145,8 @@ static void describe(struct writer *w, int32_t id) {
 
 /* One token is chosen and its text handled. Returns false when the answer is over, *reason says
  * why. */
-static bool take_token(struct writer *w, int32_t id, primer_generation_result *result) {
+static bool take_token(struct writer *w, int32_t id, primer_generation_result *result)
+{
     const primer_generation *o = w->options;
     primer_session *s = w->session;
     size_t at, which;
@@ -166,7 +175,8 @@ static bool take_token(struct writer *w, int32_t id, primer_generation_result *r
 }
 
 static primer_status write_tokens(struct writer *w, uint64_t start,
-                                  primer_generation_result *result, primer_error *error) {
+                                  primer_generation_result *result, primer_error *error)
+{
     primer_session *s = w->session;
     for (;;) {
         int32_t id;
@@ -190,7 +200,8 @@ static primer_status write_tokens(struct writer *w, uint64_t start,
 }
 
 primer_status primer_generate(primer_session *session, const primer_generation *generation,
-                              primer_generation_result *result, primer_error *error) {
+                              primer_generation_result *result, primer_error *error)
+{
     static const primer_generation defaults;
     struct writer w;
     primer_status status = PRIMER_OK;

@@ -45,7 +45,8 @@ struct step {
     void (*apply)(primer_sampler *sampler, const int32_t *ids, size_t count);
 };
 
-primer_sampling primer_sampling_default(void) {
+primer_sampling primer_sampling_default(void)
+{
     return (primer_sampling){.temperature = 0.8f,
                              .top_k = 40,
                              .top_p = 0.95f,
@@ -55,12 +56,14 @@ primer_sampling primer_sampling_default(void) {
                              .penalty_window = 64};
 }
 
-static bool before(const struct candidate *a, const struct candidate *b) {
+static bool before(const struct candidate *a, const struct candidate *b)
+{
     return a->logit > b->logit || (a->logit == b->logit && a->id < b->id);
 }
 
 /* Sinks list[at] in a heap with the last in order on top. */
-static void sink(struct candidate *list, size_t size, size_t at) {
+static void sink(struct candidate *list, size_t size, size_t at)
+{
     const struct candidate moved = list[at];
     for (size_t child; (child = 2 * at + 1) < size; at = child) {
         if (child + 1 < size && before(&list[child], &list[child + 1]))
@@ -72,7 +75,8 @@ static void sink(struct candidate *list, size_t size, size_t at) {
     list[at] = moved;
 }
 
-static void heap_sort(struct candidate *list, size_t count) {
+static void heap_sort(struct candidate *list, size_t count)
+{
     for (size_t i = count / 2; i-- > 0;)
         sink(list, count, i);
     for (size_t end = count; end-- > 1;) {
@@ -83,14 +87,16 @@ static void heap_sort(struct candidate *list, size_t count) {
     }
 }
 
-static void sort(primer_sampler *s) {
+static void sort(primer_sampler *s)
+{
     if (!s->sorted)
         heap_sort(s->list, s->count);
     s->sorted = true;
 }
 
 /* Keeps the first `wanted` in order, without sorting the rest. */
-static void keep_best(primer_sampler *s, size_t wanted) {
+static void keep_best(primer_sampler *s, size_t wanted)
+{
     if (wanted >= s->count)
         return;
     if (!s->sorted) {
@@ -108,7 +114,8 @@ static void keep_best(primer_sampler *s, size_t wanted) {
 }
 
 /* Softmax of the list into `weight`; the list must be sorted. */
-static void weigh(primer_sampler *s) {
+static void weigh(primer_sampler *s)
+{
     double sum = 0;
     for (size_t i = 0; i < s->count; i++)
         sum += s->list[i].weight = real_exp(s->list[i].logit - s->list[0].logit);
@@ -116,7 +123,8 @@ static void weigh(primer_sampler *s) {
         s->list[i].weight /= sum;
 }
 
-static void apply_penalties(primer_sampler *s, const int32_t *ids, size_t count) {
+static void apply_penalties(primer_sampler *s, const int32_t *ids, size_t count)
+{
     const primer_sampling *o = &s->sampling;
     if (o->repeat_penalty == 1 && o->presence_penalty == 0 && o->frequency_penalty == 0)
         return;
@@ -138,7 +146,8 @@ static void apply_penalties(primer_sampler *s, const int32_t *ids, size_t count)
     s->sorted = false;
 }
 
-static void apply_bias(primer_sampler *s, const int32_t *ids, size_t count) {
+static void apply_bias(primer_sampler *s, const int32_t *ids, size_t count)
+{
     (void)ids, (void)count;
     for (size_t b = 0; b < s->sampling.bias_count; b++)
         for (size_t i = 0; i < s->count; i++)
@@ -149,13 +158,15 @@ static void apply_bias(primer_sampler *s, const int32_t *ids, size_t count) {
             }
 }
 
-static void apply_top_k(primer_sampler *s, const int32_t *ids, size_t count) {
+static void apply_top_k(primer_sampler *s, const int32_t *ids, size_t count)
+{
     (void)ids, (void)count;
     if (s->sampling.top_k != 0)
         keep_best(s, s->sampling.top_k);
 }
 
-static void apply_top_p(primer_sampler *s, const int32_t *ids, size_t count) {
+static void apply_top_p(primer_sampler *s, const int32_t *ids, size_t count)
+{
     (void)ids, (void)count;
     double sum = 0;
     size_t kept = 0;
@@ -168,7 +179,8 @@ static void apply_top_p(primer_sampler *s, const int32_t *ids, size_t count) {
     s->count = kept;
 }
 
-static void apply_min_p(primer_sampler *s, const int32_t *ids, size_t count) {
+static void apply_min_p(primer_sampler *s, const int32_t *ids, size_t count)
+{
     (void)ids, (void)count;
     size_t kept = 1;
     if (s->sampling.min_p <= 0)
@@ -181,7 +193,8 @@ static void apply_min_p(primer_sampler *s, const int32_t *ids, size_t count) {
 }
 
 /* Keeps the candidates whose surprise is nearest to the entropy, until they hold typical_p. */
-static void apply_typical(primer_sampler *s, const int32_t *ids, size_t count) {
+static void apply_typical(primer_sampler *s, const int32_t *ids, size_t count)
+{
     (void)ids, (void)count;
     double entropy = 0, sum = 0;
     size_t kept = 0;
@@ -213,7 +226,8 @@ static void apply_typical(primer_sampler *s, const int32_t *ids, size_t count) {
     s->sorted = false;
 }
 
-static void apply_temperature(primer_sampler *s, const int32_t *ids, size_t count) {
+static void apply_temperature(primer_sampler *s, const int32_t *ids, size_t count)
+{
     (void)ids, (void)count;
     for (size_t i = 0; i < s->count; i++)
         s->list[i].logit /= (double)s->sampling.temperature;
@@ -226,7 +240,8 @@ static const struct step steps[] = {
 };
 #define STEPS (sizeof steps / sizeof *steps)
 
-static primer_status parse_order(primer_sampler *s, const char *order, primer_error *error) {
+static primer_status parse_order(primer_sampler *s, const char *order, primer_error *error)
+{
     if (order == NULL)
         order = "penalties,bias,top_k,typical_p,top_p,min_p,temperature";
     while (*order != '\0') {
@@ -251,7 +266,8 @@ static primer_status parse_order(primer_sampler *s, const char *order, primer_er
 }
 
 static primer_status check_range(const char *name, float value, float least, float most,
-                                 primer_error *error) {
+                                 primer_error *error)
+{
     if (value >= least && value <= most)
         return PRIMER_OK;
     return error_set(error, PRIMER_EINVAL, "sampling: %s is %g, expected %g to %g", name,
@@ -259,7 +275,8 @@ static primer_status check_range(const char *name, float value, float least, flo
 }
 
 static primer_status check_sampling(const primer_model *model, const primer_sampling *o,
-                                    primer_error *error) {
+                                    primer_error *error)
+{
     const size_t vocabulary = model->model->vocabulary;
     FORWARD(check_range("temperature", o->temperature, 0, 1000, error));
     FORWARD(check_range("top_p", o->top_p, 0, 1, error));
@@ -283,7 +300,8 @@ static primer_status check_sampling(const primer_model *model, const primer_samp
 }
 
 primer_status primer_sampler_create(const primer_model *model, const primer_sampling *sampling,
-                                    primer_sampler **sampler, primer_error *error) {
+                                    primer_sampler **sampler, primer_error *error)
+{
     primer_status status = PRIMER_OK;
     const size_t vocabulary = model->model->vocabulary;
     primer_sampler *s = memory_allocate(1, sizeof *s);
@@ -310,7 +328,8 @@ cleanup:
     return status;
 }
 
-void primer_sampler_free(primer_sampler *sampler) {
+void primer_sampler_free(primer_sampler *sampler)
+{
     if (sampler == NULL)
         return;
     memory_free(sampler->list);
@@ -319,7 +338,8 @@ void primer_sampler_free(primer_sampler *sampler) {
     memory_free(sampler);
 }
 
-static int32_t choose(primer_sampler *s) {
+static int32_t choose(primer_sampler *s)
+{
     sort(s);
     weigh(s);
     double left = random_unit(&s->random);
@@ -329,7 +349,8 @@ static int32_t choose(primer_sampler *s) {
     return s->list[i].id;
 }
 
-static int32_t most_probable(const primer_sampler *s) {
+static int32_t most_probable(const primer_sampler *s)
+{
     size_t best = 0;
     for (size_t i = 1; i < s->count; i++)
         if (before(&s->list[i], &s->list[best]))
@@ -338,7 +359,8 @@ static int32_t most_probable(const primer_sampler *s) {
 }
 
 primer_status primer_sampler_next(primer_sampler *sampler, const primer_session *session,
-                                  int32_t *id, primer_error *error) {
+                                  int32_t *id, primer_error *error)
+{
     primer_sampler *s = sampler;
     if (session->model != s->model)
         return error_set(error, PRIMER_EINVAL, "the sampler was made for another model");

@@ -7,7 +7,8 @@
 
 #define SCORE_ROWS 16 /* logits rows computed at a time */
 
-double score_log_sum(const float *logits, size_t count) {
+double score_log_sum(const float *logits, size_t count)
+{
     double most = logits[0], sum = 0;
     for (size_t i = 1; i < count; i++)
         if (logits[i] > most)
@@ -18,12 +19,14 @@ double score_log_sum(const float *logits, size_t count) {
 }
 
 /* Whether (logit, id) a comes after b in the order best first, ties by lower id. */
-static bool worse(const primer_token_probability *a, const primer_token_probability *b) {
+static bool worse(const primer_token_probability *a, const primer_token_probability *b)
+{
     return a->logprob < b->logprob || (a->logprob == b->logprob && a->id > b->id);
 }
 
 /* Moves the root of a heap whose worst entry is on top down to its place. */
-static void sift(primer_token_probability *heap, size_t size, size_t at) {
+static void sift(primer_token_probability *heap, size_t size, size_t at)
+{
     for (;;) {
         size_t child = 2 * at + 1;
         if (child >= size)
@@ -40,7 +43,8 @@ static void sift(primer_token_probability *heap, size_t size, size_t at) {
 }
 
 size_t score_top(const float *logits, size_t count, double log_sum, primer_token_probability *top,
-                 size_t wanted) {
+                 size_t wanted)
+{
     const size_t size = wanted < count ? wanted : count;
     if (size == 0)
         return 0;
@@ -67,7 +71,8 @@ size_t score_top(const float *logits, size_t count, double log_sum, primer_token
 }
 
 size_t primer_session_top(const primer_session *session, primer_token_probability *top,
-                          size_t count) {
+                          size_t count)
+{
     if (!session->logits_valid)
         return 0;
     const size_t vocabulary = session->model->model->vocabulary;
@@ -75,7 +80,8 @@ size_t primer_session_top(const primer_session *session, primer_token_probabilit
                      count);
 }
 
-double primer_session_logprob(const primer_session *session, int32_t id) {
+double primer_session_logprob(const primer_session *session, int32_t id)
+{
     const size_t vocabulary = session->model->model->vocabulary;
     if (!session->logits_valid || id < 0 || (size_t)id >= vocabulary)
         return NAN;
@@ -92,7 +98,8 @@ struct scoring {
 };
 
 static primer_status report_rows(const struct scoring *work, size_t position, size_t rows,
-                                 primer_error *error) {
+                                 primer_error *error)
+{
     const primer_session *s = work->session;
     const size_t vocabulary = s->model->model->vocabulary;
     for (size_t r = 0; r < rows; r++) {
@@ -110,7 +117,8 @@ static primer_status report_rows(const struct scoring *work, size_t position, si
 }
 
 /* The chunk that was just computed began at `start`. */
-static primer_status score_chunk(const struct scoring *work, size_t start, primer_error *error) {
+static primer_status score_chunk(const struct scoring *work, size_t start, primer_error *error)
+{
     primer_session *s = work->session;
     primer_model *m = s->model;
     const size_t first = start > work->from ? start : work->from;
@@ -129,7 +137,8 @@ static primer_status score_chunk(const struct scoring *work, size_t start, prime
 
 /* Replaces the session's tokens by ids, nothing computed. */
 static primer_status start_over(primer_session *s, const int32_t *ids, size_t count,
-                                primer_error *error) {
+                                primer_error *error)
+{
     if (count == 0 || count > s->options.context)
         return error_set(error, PRIMER_ELIMIT,
                          "the text has %zu tokens, the context holds 1 to %zu", count,
@@ -143,7 +152,8 @@ static primer_status start_over(primer_session *s, const int32_t *ids, size_t co
 
 primer_status primer_session_score(primer_session *session, const int32_t *ids, size_t count,
                                    size_t from, size_t top, primer_score_callback *callback,
-                                   void *context, primer_error *error) {
+                                   void *context, primer_error *error)
+{
     primer_session *s = session;
     const struct model *model = s->model->model;
     primer_status status = PRIMER_OK;
@@ -174,7 +184,8 @@ cleanup:
     return status;
 }
 
-static void normalize_vector(float *x, size_t count) {
+static void normalize_vector(float *x, size_t count)
+{
     double square = 0;
     for (size_t i = 0; i < count; i++)
         square += (double)x[i] * (double)x[i];
@@ -185,7 +196,8 @@ static void normalize_vector(float *x, size_t count) {
 
 primer_status primer_session_embed(primer_session *session, const int32_t *ids, size_t count,
                                    primer_pooling pooling, bool normalize, float *out,
-                                   primer_error *error) {
+                                   primer_error *error)
+{
     primer_session *s = session;
     const size_t embedding = s->model->model->embedding;
     primer_status status = PRIMER_OK;

@@ -15,12 +15,14 @@ static const enum quant_type kv_types[] = {
 };
 
 /* The most positions that Self-Extend reaches: (L - W) * G + W (Jin et al. 2024, section 3.2). */
-static bool reach_of(size_t trained, size_t group, size_t window, size_t *reach) {
+static bool reach_of(size_t trained, size_t group, size_t window, size_t *reach)
+{
     return memory_product(trained - window, group, reach) && memory_sum(*reach, window, reach);
 }
 
 static primer_status check_self_extend(const struct model *model, primer_session_options *o,
-                                       size_t *most, primer_error *error) {
+                                       size_t *most, primer_error *error)
+{
     const size_t g = o->self_extend_group, w = o->self_extend_window;
     if (g <= 1) {
         o->self_extend_group = o->self_extend_window = 0;
@@ -43,7 +45,8 @@ static primer_status check_self_extend(const struct model *model, primer_session
 }
 
 static primer_status fill_options(const primer_model *m, const primer_session_options *given,
-                                  primer_session_options *o, primer_error *error) {
+                                  primer_session_options *o, primer_error *error)
+{
     const struct model *model = m->model;
     *o = given != NULL ? *given : (primer_session_options){0};
     size_t most = model->context;
@@ -76,7 +79,8 @@ static primer_status fill_options(const primer_model *m, const primer_session_op
 }
 
 static primer_status find_pool(primer_model *m, const struct kv_geometry *geometry,
-                               struct kv_pool **pool, primer_error *error) {
+                               struct kv_pool **pool, primer_error *error)
+{
     primer_status status = PRIMER_OK;
     pthread_mutex_lock(&m->pools_lock);
     struct engine_pool *entry = m->pools;
@@ -100,7 +104,8 @@ static primer_status find_pool(primer_model *m, const struct kv_geometry *geomet
     return status;
 }
 
-static primer_status make_cache(primer_session *s, primer_error *error) {
+static primer_status make_cache(primer_session *s, primer_error *error)
+{
     primer_model *m = s->model;
     struct kv_pool *pool;
     struct kv_geometry geometry = {
@@ -124,7 +129,8 @@ static primer_status make_cache(primer_session *s, primer_error *error) {
 }
 
 primer_status primer_session_create(primer_model *model, const primer_session_options *options,
-                                    primer_session **session, primer_error *error) {
+                                    primer_session **session, primer_error *error)
+{
     primer_status status = PRIMER_OK;
     primer_session *s = memory_allocate(1, sizeof *s);
     if (s == NULL)
@@ -151,7 +157,8 @@ cleanup:
     return status;
 }
 
-void primer_session_free(primer_session *session) {
+void primer_session_free(primer_session *session)
+{
     if (session == NULL)
         return;
     primer_session *s = session;
@@ -167,28 +174,34 @@ void primer_session_free(primer_session *session) {
     memory_free(s);
 }
 
-primer_model *primer_session_model(const primer_session *session) {
+primer_model *primer_session_model(const primer_session *session)
+{
     return session->model;
 }
 
-size_t primer_session_context(const primer_session *session) {
+size_t primer_session_context(const primer_session *session)
+{
     return session->options.context;
 }
 
-const int32_t *primer_session_tokens(const primer_session *session, size_t *count) {
+const int32_t *primer_session_tokens(const primer_session *session, size_t *count)
+{
     *count = session->count;
     return session->ids;
 }
 
-const float *primer_session_logits(const primer_session *session) {
+const float *primer_session_logits(const primer_session *session)
+{
     return session->logits_valid ? session->logits : NULL;
 }
 
-void primer_session_cancel(primer_session *session) {
+void primer_session_cancel(primer_session *session)
+{
     atomic_store(&session->cancel, true);
 }
 
-void session_truncate(primer_session *session, size_t count) {
+void session_truncate(primer_session *session, size_t count)
+{
     if (count == session->count && count == session->computed)
         return;
     session->count = count;
@@ -199,7 +212,8 @@ void session_truncate(primer_session *session, size_t count) {
 }
 
 primer_status session_check_ids(const primer_session *session, const int32_t *ids, size_t count,
-                                primer_error *error) {
+                                primer_error *error)
+{
     const size_t vocabulary = session->model->model->vocabulary;
     for (size_t i = 0; i < count; i++)
         if (ids[i] < 0 || (size_t)ids[i] >= vocabulary)
@@ -208,7 +222,8 @@ primer_status session_check_ids(const primer_session *session, const int32_t *id
     return PRIMER_OK;
 }
 
-static primer_status take_cancel(primer_session *session, primer_error *error) {
+static primer_status take_cancel(primer_session *session, primer_error *error)
+{
     if (!atomic_exchange(&session->cancel, false))
         return PRIMER_OK;
     return error_set(error, PRIMER_ECANCELED, "cancelled with %zu of %zu tokens read",
@@ -216,7 +231,8 @@ static primer_status take_cancel(primer_session *session, primer_error *error) {
 }
 
 primer_status session_pass(primer_session *session, size_t tokens, float *hidden, bool logits,
-                           primer_error *error) {
+                           primer_error *error)
+{
     primer_session *s = session;
     primer_model *m = s->model;
     const size_t embedding = m->model->embedding, from = s->computed;
@@ -245,7 +261,8 @@ primer_status session_pass(primer_session *session, size_t tokens, float *hidden
 }
 
 primer_status session_compute(primer_session *session, primer_progress *progress, void *context,
-                              primer_error *error) {
+                              primer_error *error)
+{
     primer_session *s = session;
     if (s->computed == s->count && s->logits_valid)
         return PRIMER_OK;
@@ -281,7 +298,8 @@ primer_status session_compute(primer_session *session, primer_progress *progress
 
 /* Shortens ids to the context by whole quarters of it, after the first `keep`; to
  * session->shortened. */
-static size_t shorten(primer_session *s, const int32_t *ids, size_t count) {
+static size_t shorten(primer_session *s, const int32_t *ids, size_t count)
+{
     const size_t quarter = s->options.context / 4, keep = s->options.keep;
     const size_t over = count - s->options.context;
     const size_t drop = (over + quarter - 1) / quarter * quarter;
@@ -291,7 +309,8 @@ static size_t shorten(primer_session *s, const int32_t *ids, size_t count) {
     return count - drop;
 }
 
-void session_drop_quarter(primer_session *session) {
+void session_drop_quarter(primer_session *session)
+{
     primer_session *s = session;
     const size_t quarter = s->options.context / 4, keep = s->options.keep;
     memmove(s->ids + keep, s->ids + keep + quarter, (s->count - keep - quarter) * sizeof *s->ids);
@@ -302,7 +321,8 @@ void session_drop_quarter(primer_session *session) {
 }
 
 primer_status primer_session_sync(primer_session *session, const int32_t *ids, size_t count,
-                                  primer_progress *progress, void *context, primer_error *error) {
+                                  primer_progress *progress, void *context, primer_error *error)
+{
     primer_session *s = session;
     if (count == 0)
         return error_set(error, PRIMER_EINVAL, "an empty prompt: at least one token is needed");
@@ -326,7 +346,8 @@ primer_status primer_session_sync(primer_session *session, const int32_t *ids, s
     return session_compute(s, progress, context, error);
 }
 
-primer_status primer_session_append(primer_session *session, int32_t id, primer_error *error) {
+primer_status primer_session_append(primer_session *session, int32_t id, primer_error *error)
+{
     primer_session *s = session;
     FORWARD(session_check_ids(s, &id, 1, error));
     if (s->count == s->options.context) {
@@ -339,7 +360,8 @@ primer_status primer_session_append(primer_session *session, int32_t id, primer_
     return session_compute(s, NULL, NULL, error);
 }
 
-primer_status primer_session_rewind(primer_session *session, size_t count, primer_error *error) {
+primer_status primer_session_rewind(primer_session *session, size_t count, primer_error *error)
+{
     if (count > session->count)
         return error_set(error, PRIMER_EINVAL, "cannot rewind to %zu tokens: the session holds %zu",
                          count, session->count);
@@ -348,7 +370,8 @@ primer_status primer_session_rewind(primer_session *session, size_t count, prime
 }
 
 primer_status primer_session_fork(primer_session *session, primer_session **fork,
-                                  primer_error *error) {
+                                  primer_error *error)
+{
     primer_session *s = session, *f = NULL;
     FORWARD(primer_session_create(s->model, &s->options, &f, error));
     kv_cache_share(&s->cache, &f->cache, s->computed);
@@ -362,7 +385,8 @@ primer_status primer_session_fork(primer_session *session, primer_session **fork
     return PRIMER_OK;
 }
 
-void primer_session_statistics(const primer_session *session, primer_statistics *statistics) {
+void primer_session_statistics(const primer_session *session, primer_statistics *statistics)
+{
     const primer_session *s = session;
     *statistics = s->statistics;
     statistics->tokens = s->count;

@@ -28,7 +28,8 @@ struct header {
 };
 _Static_assert(sizeof(struct header) == 88, "the header has no padding");
 
-static struct header header_of(const primer_session *s) {
+static struct header header_of(const primer_session *s)
+{
     struct header h = {
         .version = VERSION,
         .numerics = NUMERICS,
@@ -56,7 +57,8 @@ struct sink {
     uint64_t hash;
 };
 
-static primer_status put(void *context, const void *bytes, size_t length, primer_error *error) {
+static primer_status put(void *context, const void *bytes, size_t length, primer_error *error)
+{
     struct sink *sink = context;
     const unsigned char *from = bytes;
     FORWARD(file_writer_write(&sink->writer, bytes, length, error));
@@ -74,7 +76,8 @@ static primer_status put(void *context, const void *bytes, size_t length, primer
     return PRIMER_OK;
 }
 
-static uint64_t checksum(const unsigned char *bytes, size_t length) {
+static uint64_t checksum(const unsigned char *bytes, size_t length)
+{
     uint64_t hash = 0;
     for (size_t at = 0; at < length; at += PIECE)
         hash = hash_bytes(bytes + at, length - at < PIECE ? length - at : PIECE, hash);
@@ -82,7 +85,8 @@ static uint64_t checksum(const unsigned char *bytes, size_t length) {
 }
 
 primer_status primer_session_save(const primer_session *session, const char *path,
-                                  primer_error *error) {
+                                  primer_error *error)
+{
     const primer_session *s = session;
     const struct header header = header_of(s);
     const uint64_t logits = s->logits_valid ? header.vocabulary : 0;
@@ -107,13 +111,15 @@ cleanup:
     return status;
 }
 
-static primer_status differs(const char *path, const char *what, primer_error *error) {
+static primer_status differs(const char *path, const char *what, primer_error *error)
+{
     return error_set(error, PRIMER_EFORMAT, "%s: the saved session was made with another %s", path,
                      what);
 }
 
 static primer_status check_header(const primer_session *s, const struct header *h, const char *path,
-                                  primer_error *error) {
+                                  primer_error *error)
+{
     const struct header own = header_of(s);
     if (memcmp(h->magic, own.magic, sizeof h->magic) != 0)
         return error_set(error, PRIMER_EFORMAT,
@@ -139,8 +145,8 @@ static primer_status check_header(const primer_session *s, const struct header *
     return PRIMER_OK;
 }
 
-primer_status primer_session_restore(primer_session *session, const char *path,
-                                     primer_error *error) {
+primer_status primer_session_restore(primer_session *session, const char *path, primer_error *error)
+{
     primer_session *s = session;
     primer_status status = PRIMER_OK;
     struct file_map map = {0};

@@ -42,7 +42,8 @@ struct kv_geometry {
 /* Fills the derived fields. PRIMER_ELIMIT when a product overflows. */
 primer_status kv_geometry_init(struct kv_geometry *geometry, primer_error *error);
 /* Blocks of 32 dimensions that have a scale. */
-static inline size_t kv_scale_blocks(size_t dimensions) {
+static inline size_t kv_scale_blocks(size_t dimensions)
+{
     return (dimensions + 31) / 32;
 }
 

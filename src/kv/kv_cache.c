@@ -7,12 +7,14 @@
 #include "base/memory.h"
 #include "kv/kv_internal.h"
 
-static size_t pages_for(size_t tokens) {
+static size_t pages_for(size_t tokens)
+{
     return tokens / KV_PAGE_TOKENS + (tokens % KV_PAGE_TOKENS != 0);
 }
 
 primer_status kv_cache_create(struct kv_cache *cache, struct kv_pool *pool, size_t tokens,
-                              primer_error *error) {
+                              primer_error *error)
+{
     struct kv_cache made = {.pool = pool, .capacity = pages_for(tokens)};
     made.pages = memory_allocate(made.capacity, sizeof *made.pages);
     if (made.pages == NULL)
@@ -26,7 +28,8 @@ primer_status kv_cache_create(struct kv_cache *cache, struct kv_pool *pool, size
     return PRIMER_OK;
 }
 
-void kv_cache_free(struct kv_cache *cache) {
+void kv_cache_free(struct kv_cache *cache)
+{
     if (cache->pool == NULL)
         return;
     kv_cache_truncate(cache, 0);
@@ -35,7 +38,8 @@ void kv_cache_free(struct kv_cache *cache) {
     *cache = (struct kv_cache){0};
 }
 
-void kv_cache_prepare(struct kv_cache *cache, size_t from, size_t to) {
+void kv_cache_prepare(struct kv_cache *cache, size_t from, size_t to)
+{
     if (from >= to)
         return;
     for (size_t i = from / KV_PAGE_TOKENS; i < cache->count && i < pages_for(to); i++)
@@ -44,12 +48,14 @@ void kv_cache_prepare(struct kv_cache *cache, size_t from, size_t to) {
         cache->pages[cache->count++] = kv_pool_take(cache->pool);
 }
 
-void kv_cache_truncate(struct kv_cache *cache, size_t tokens) {
+void kv_cache_truncate(struct kv_cache *cache, size_t tokens)
+{
     while (cache->count > pages_for(tokens))
         kv_pool_drop(cache->pool, cache->pages[--cache->count]);
 }
 
-void kv_cache_share(const struct kv_cache *from, struct kv_cache *to, size_t tokens) {
+void kv_cache_share(const struct kv_cache *from, struct kv_cache *to, size_t tokens)
+{
     kv_cache_truncate(to, 0);
     for (size_t i = 0; i < pages_for(tokens); i++) {
         kv_pool_hold(from->pool, from->pages[i]);

@@ -3,7 +3,8 @@
 
 #include "base/memory.h"
 
-static bool add_part(size_t a, size_t b, size_t c, size_t *part, size_t *offset) {
+static bool add_part(size_t a, size_t b, size_t c, size_t *part, size_t *offset)
+{
     size_t bytes;
     if (!memory_product(a, b, &bytes) || !memory_product(bytes, c, &bytes) ||
         !memory_sum(bytes, MEMORY_ALIGNMENT - 1, &bytes))
@@ -13,7 +14,8 @@ static bool add_part(size_t a, size_t b, size_t c, size_t *part, size_t *offset)
     return memory_sum(*offset, bytes, offset);
 }
 
-primer_status kv_geometry_init(struct kv_geometry *geometry, primer_error *error) {
+primer_status kv_geometry_init(struct kv_geometry *geometry, primer_error *error)
+{
     struct kv_geometry *g = geometry;
     const bool scaled = g->format == QUANT_Q8_0;
     size_t offset = 0;
@@ -39,7 +41,8 @@ overflow:
 }
 
 struct kv_parts kv_page_parts(const struct kv_geometry *geometry, const struct kv_page *page,
-                              size_t layer, size_t head) {
+                              size_t layer, size_t head)
+{
     const struct kv_geometry *g = geometry;
     unsigned char *p = page->memory + layer * g->layer_stride + head * g->head_stride;
     struct kv_parts parts = {0};

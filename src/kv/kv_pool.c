@@ -20,7 +20,8 @@ struct kv_pool {
 };
 
 primer_status kv_pool_create(struct kv_pool **pool, const struct kv_geometry *geometry,
-                             primer_error *error) {
+                             primer_error *error)
+{
     struct kv_pool *made = memory_allocate(1, sizeof *made);
     if (made == NULL)
         return memory_failure(error, "the KV page pool", sizeof *made);
@@ -30,13 +31,15 @@ primer_status kv_pool_create(struct kv_pool **pool, const struct kv_geometry *ge
     return PRIMER_OK;
 }
 
-static void page_destroy(struct kv_pool *pool, struct kv_page *page) {
+static void page_destroy(struct kv_pool *pool, struct kv_page *page)
+{
     memory_release(page->memory, pool->geometry.page_bytes);
     memory_free(page);
     pool->existing--;
 }
 
-void kv_pool_free(struct kv_pool *pool) {
+void kv_pool_free(struct kv_pool *pool)
+{
     if (pool == NULL)
         return;
     while (pool->free != NULL) {
@@ -48,18 +51,21 @@ void kv_pool_free(struct kv_pool *pool) {
     memory_free(pool);
 }
 
-const struct kv_geometry *kv_pool_geometry(const struct kv_pool *pool) {
+const struct kv_geometry *kv_pool_geometry(const struct kv_pool *pool)
+{
     return &pool->geometry;
 }
 
-size_t kv_pool_pages_used(struct kv_pool *pool) {
+size_t kv_pool_pages_used(struct kv_pool *pool)
+{
     pthread_mutex_lock(&pool->lock);
     const size_t used = pool->used;
     pthread_mutex_unlock(&pool->lock);
     return used;
 }
 
-static primer_status page_create(struct kv_pool *pool, struct kv_page **page, primer_error *error) {
+static primer_status page_create(struct kv_pool *pool, struct kv_page **page, primer_error *error)
+{
     void *memory = NULL;
     struct kv_page *made = memory_allocate(1, sizeof *made);
     if (made == NULL)
@@ -74,7 +80,8 @@ static primer_status page_create(struct kv_pool *pool, struct kv_page **page, pr
     return PRIMER_OK;
 }
 
-primer_status kv_pool_reserve(struct kv_pool *pool, size_t pages, primer_error *error) {
+primer_status kv_pool_reserve(struct kv_pool *pool, size_t pages, primer_error *error)
+{
     primer_status status = PRIMER_OK;
     pthread_mutex_lock(&pool->lock);
     while (pool->existing < pool->reserved + pages) {
@@ -92,7 +99,8 @@ cleanup:
     return status;
 }
 
-void kv_pool_unreserve(struct kv_pool *pool, size_t pages) {
+void kv_pool_unreserve(struct kv_pool *pool, size_t pages)
+{
     pthread_mutex_lock(&pool->lock);
     pool->reserved -= pages;
     while (pool->free != NULL && pool->existing > pool->reserved) {
@@ -103,7 +111,8 @@ void kv_pool_unreserve(struct kv_pool *pool, size_t pages) {
     pthread_mutex_unlock(&pool->lock);
 }
 
-struct kv_page *kv_pool_take(struct kv_pool *pool) {
+struct kv_page *kv_pool_take(struct kv_pool *pool)
+{
     pthread_mutex_lock(&pool->lock);
     struct kv_page *page = pool->free; /* never empty: a cache asks for no more than it reserved */
     pool->free = page->next;
@@ -114,13 +123,15 @@ struct kv_page *kv_pool_take(struct kv_pool *pool) {
     return page;
 }
 
-void kv_pool_hold(struct kv_pool *pool, struct kv_page *page) {
+void kv_pool_hold(struct kv_pool *pool, struct kv_page *page)
+{
     pthread_mutex_lock(&pool->lock);
     page->references++;
     pthread_mutex_unlock(&pool->lock);
 }
 
-void kv_pool_drop(struct kv_pool *pool, struct kv_page *page) {
+void kv_pool_drop(struct kv_pool *pool, struct kv_page *page)
+{
     pthread_mutex_lock(&pool->lock);
     if (--page->references == 0) {
         page->next = pool->free;
@@ -130,7 +141,8 @@ void kv_pool_drop(struct kv_pool *pool, struct kv_page *page) {
     pthread_mutex_unlock(&pool->lock);
 }
 
-struct kv_page *kv_pool_unshare(struct kv_pool *pool, struct kv_page *page) {
+struct kv_page *kv_pool_unshare(struct kv_pool *pool, struct kv_page *page)
+{
     pthread_mutex_lock(&pool->lock);
     const bool alone = page->references == 1;
     pthread_mutex_unlock(&pool->lock);

@@ -17,7 +17,8 @@ struct piece {
 
 /* The six pieces that hold `tokens` tokens of one layer and head. */
 static void list_pieces(const struct kv_geometry *g, const struct kv_parts *parts, size_t tokens,
-                        struct piece pieces[6]) {
+                        struct piece pieces[6])
+{
     const size_t tiles = (tokens + KV_TILE_TOKENS - 1) / KV_TILE_TOKENS;
     const size_t scale = g->format == QUANT_Q8_0 ? sizeof(uint16_t) : 0;
     const size_t blocks = kv_scale_blocks(g->dimensions) * scale;
@@ -32,7 +33,8 @@ static void list_pieces(const struct kv_geometry *g, const struct kv_parts *part
         (struct piece){(unsigned char *)parts->grouped_scales, lanes * grouped_blocks, scale};
 }
 
-static size_t head_bytes(const struct kv_geometry *g, size_t tokens) {
+static size_t head_bytes(const struct kv_geometry *g, size_t tokens)
+{
     struct piece pieces[6];
     const struct kv_parts none = {0};
     size_t total = 0;
@@ -42,7 +44,8 @@ static size_t head_bytes(const struct kv_geometry *g, size_t tokens) {
     return total;
 }
 
-size_t kv_snapshot_bytes(const struct kv_geometry *geometry, size_t tokens) {
+size_t kv_snapshot_bytes(const struct kv_geometry *geometry, size_t tokens)
+{
     const size_t full = tokens / KV_PAGE_TOKENS, rest = tokens % KV_PAGE_TOKENS;
     return geometry->layers * geometry->heads *
            (full * head_bytes(geometry, KV_PAGE_TOKENS) + head_bytes(geometry, rest));
@@ -51,7 +54,8 @@ size_t kv_snapshot_bytes(const struct kv_geometry *geometry, size_t tokens) {
 /* Writes a piece of tiles row by row of 16 lanes, zeros in the lanes of the last tile without a
  * token. */
 static primer_status write_piece(const struct piece *piece, size_t tokens, kv_sink *sink,
-                                 void *context, primer_error *error) {
+                                 void *context, primer_error *error)
+{
     const size_t used = tokens % KV_TILE_TOKENS;
     size_t clean = piece->length;
     if (piece->lane != 0 && used != 0 && piece->length != 0) {
@@ -69,7 +73,8 @@ static primer_status write_piece(const struct piece *piece, size_t tokens, kv_si
 }
 
 primer_status kv_snapshot_write(const struct kv_cache *cache, size_t tokens, kv_sink *sink,
-                                void *context, primer_error *error) {
+                                void *context, primer_error *error)
+{
     const struct kv_geometry *g = kv_pool_geometry(cache->pool);
     for (size_t start = 0; start < tokens; start += KV_PAGE_TOKENS) {
         const size_t here = tokens - start < KV_PAGE_TOKENS ? tokens - start : KV_PAGE_TOKENS;
@@ -85,7 +90,8 @@ primer_status kv_snapshot_write(const struct kv_cache *cache, size_t tokens, kv_
     return PRIMER_OK;
 }
 
-void kv_snapshot_read(struct kv_cache *cache, size_t tokens, const unsigned char *bytes) {
+void kv_snapshot_read(struct kv_cache *cache, size_t tokens, const unsigned char *bytes)
+{
     const struct kv_geometry *g = kv_pool_geometry(cache->pool);
     kv_cache_truncate(cache, 0);
     kv_cache_prepare(cache, 0, tokens);

@@ -14,7 +14,8 @@
 #include "model/model_bind.h"
 #include "model/model_layers.h"
 
-static primer_status bind_layer(struct model *m, size_t i, primer_error *error) {
+static primer_status bind_layer(struct model *m, size_t i, primer_error *error)
+{
     struct model_layer *l = &m->layers[i];
     const size_t d = m->embedding, q = m->heads * m->head_dimensions,
                  kv = m->kv_heads * m->head_dimensions;
@@ -39,7 +40,8 @@ static primer_status bind_layer(struct model *m, size_t i, primer_error *error) 
                              &l->down, error);
 }
 
-static primer_status llama_bind(struct model *m, primer_error *error) {
+static primer_status llama_bind(struct model *m, primer_error *error)
+{
     double epsilon = 1e-5;
     size_t experts = 0;
     FORWARD(
@@ -66,7 +68,8 @@ static primer_status llama_bind(struct model *m, primer_error *error) {
     return PRIMER_OK;
 }
 
-static void llama_layer(const struct model *m, struct pass *p, size_t index) {
+static void llama_layer(const struct model *m, struct pass *p, size_t index)
+{
     const struct model_layer *l = &m->layers[index];
     tensor_rms_norm(&p->workspace, p->x, l->attention_norm.weight, m->epsilon, p->rows,
                     m->embedding, p->normed);
@@ -81,11 +84,13 @@ static void llama_layer(const struct model *m, struct pass *p, size_t index) {
 }
 
 static void llama_output_norm(const struct model *m, struct pass *p, const float *x, size_t rows,
-                              float *hidden) {
+                              float *hidden)
+{
     tensor_rms_norm(&p->workspace, x, m->final_norm.weight, m->epsilon, rows, m->embedding, hidden);
 }
 
-const struct model_architecture *llama_architecture(void) {
+const struct model_architecture *llama_architecture(void)
+{
     static const struct model_architecture architecture = {
         .name = "llama",
         .interleaved = true,

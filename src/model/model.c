@@ -12,11 +12,13 @@
 static const struct model_architecture *(*const architectures[])(void) = {phi2_architecture,
                                                                           llama_architecture};
 
-const struct model_architecture *model_architecture_at(size_t index) {
+const struct model_architecture *model_architecture_at(size_t index)
+{
     return index < sizeof architectures / sizeof *architectures ? architectures[index]() : NULL;
 }
 
-static primer_status find_architecture(struct model *model, primer_error *error) {
+static primer_status find_architecture(struct model *model, primer_error *error)
+{
     struct gguf_string name;
     char printable[64], known[128] = "";
     FORWARD(gguf_require_string(model->gguf, "general.architecture", &name, error));
@@ -38,7 +40,8 @@ static primer_status find_architecture(struct model *model, primer_error *error)
 #define MOST_LAYERS 4096
 #define MOST_WIDTH  (1u << 24)
 
-static primer_status read_shape(struct model *m, primer_error *error) {
+static primer_status read_shape(struct model *m, primer_error *error)
+{
     FORWARD(
         model_bind_size(m, MODEL_REQUIRED, "block_count", 1, MOST_LAYERS, &m->layer_count, error));
     FORWARD(
@@ -72,7 +75,8 @@ static primer_status read_shape(struct model *m, primer_error *error) {
     return PRIMER_OK;
 }
 
-static primer_status read_rotation(struct model *m, primer_error *error) {
+static primer_status read_rotation(struct model *m, primer_error *error)
+{
     struct gguf_string kind = {"none", 4};
     char key[96];
     double factor = 0;
@@ -108,7 +112,8 @@ static primer_status read_rotation(struct model *m, primer_error *error) {
     return PRIMER_OK;
 }
 
-static primer_status read_vocabulary(struct model *m, primer_error *error) {
+static primer_status read_vocabulary(struct model *m, primer_error *error)
+{
     const struct gguf_tensor *t = gguf_tensor_named(m->gguf, "token_embd.weight");
     const struct gguf_value *tokens = gguf_value_named(m->gguf, "tokenizer.ggml.tokens");
     if (t == NULL)
@@ -129,7 +134,8 @@ static primer_status read_vocabulary(struct model *m, primer_error *error) {
 }
 
 /* Room for the one-dimensional tensors that must be widened or moved to an aligned place. */
-static primer_status reserve_vectors(struct model *m, primer_error *error) {
+static primer_status reserve_vectors(struct model *m, primer_error *error)
+{
     size_t bytes = MEMORY_ALIGNMENT;
     for (size_t i = 0; i < gguf_tensor_count(m->gguf); i++) {
         const struct gguf_tensor *t = gguf_tensor_at(m->gguf, i);
@@ -144,7 +150,8 @@ static primer_status reserve_vectors(struct model *m, primer_error *error) {
     return arena_create(&m->vectors, bytes, error);
 }
 
-static void count_weights(struct model *m) {
+static void count_weights(struct model *m)
+{
     for (size_t i = 0; i < gguf_tensor_count(m->gguf); i++) {
         const struct gguf_tensor *t = gguf_tensor_at(m->gguf, i);
         m->parameters += (uint64_t)t->shape[0] * t->shape[1] * t->shape[2] * t->shape[3];
@@ -154,7 +161,8 @@ static void count_weights(struct model *m) {
     m->step_bytes += m->token_embedding.row_bytes;
 }
 
-primer_status model_create(struct model **model, const struct gguf *gguf, primer_error *error) {
+primer_status model_create(struct model **model, const struct gguf *gguf, primer_error *error)
+{
     primer_status status = PRIMER_OK;
     struct model *m = memory_allocate(1, sizeof *m);
     if (m == NULL)
@@ -186,7 +194,8 @@ cleanup:
     return status;
 }
 
-void model_free(struct model *model) {
+void model_free(struct model *model)
+{
     if (model == NULL)
         return;
     arena_free(&model->vectors);
@@ -196,7 +205,8 @@ void model_free(struct model *model) {
 }
 
 primer_status model_rotary(const struct model *model, const struct model_options *options,
-                           struct rotary *rotary, primer_error *error) {
+                           struct rotary *rotary, primer_error *error)
+{
     const double base = options->rope_base > 0 ? options->rope_base : model->rope_base;
     const double scale = options->rope_scale > 0 ? options->rope_scale : model->rope_scale;
     return rotary_create(rotary, model->rotary_dimensions, base, scale, model->rope_factors,

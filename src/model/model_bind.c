@@ -9,7 +9,8 @@
 
 #define NAME_LIMIT 128
 
-static void format_name(char out[NAME_LIMIT], const char *name, size_t layer) {
+static void format_name(char out[NAME_LIMIT], const char *name, size_t layer)
+{
     const char *mark = strstr(name, "%zu");
     if (mark == NULL)
         snprintf(out, NAME_LIMIT, "%s", name);
@@ -19,7 +20,8 @@ static void format_name(char out[NAME_LIMIT], const char *name, size_t layer) {
 
 static primer_status find(struct model *model, enum model_need need, const char *name, size_t layer,
                           char full[NAME_LIMIT], const struct gguf_tensor **tensor,
-                          primer_error *error) {
+                          primer_error *error)
+{
     format_name(full, name, layer);
     *tensor = gguf_tensor_named(model->gguf, full);
     if (*tensor == NULL && need == MODEL_REQUIRED)
@@ -32,8 +34,8 @@ static primer_status find(struct model *model, enum model_need need, const char 
 }
 
 static primer_status check_shape(const struct model *model, const struct gguf_tensor *tensor,
-                                 const char *full, size_t rows, size_t columns,
-                                 primer_error *error) {
+                                 const char *full, size_t rows, size_t columns, primer_error *error)
+{
     if (tensor->shape[0] == columns && tensor->shape[1] == rows && tensor->shape[2] == 1 &&
         tensor->shape[3] == 1)
         return PRIMER_OK;
@@ -45,7 +47,8 @@ static primer_status check_shape(const struct model *model, const struct gguf_te
 
 primer_status model_bind_matrix(struct model *model, enum model_need need, const char *name,
                                 size_t layer, size_t rows, size_t columns, struct tensor *tensor,
-                                primer_error *error) {
+                                primer_error *error)
+{
     char full[NAME_LIMIT];
     const struct gguf_tensor *found;
     FORWARD(find(model, need, name, layer, full, &found, error));
@@ -60,7 +63,8 @@ primer_status model_bind_matrix(struct model *model, enum model_need need, const
 
 primer_status model_bind_vector(struct model *model, enum model_need need, const char *name,
                                 size_t layer, size_t count, const float **vector,
-                                primer_error *error) {
+                                primer_error *error)
+{
     char full[NAME_LIMIT];
     const struct gguf_tensor *found;
     FORWARD(find(model, need, name, layer, full, &found, error));
@@ -85,7 +89,8 @@ primer_status model_bind_vector(struct model *model, enum model_need need, const
 
 primer_status model_bind_linear(struct model *model, enum model_need need, enum model_need bias,
                                 const char *name, size_t layer, size_t rows, size_t columns,
-                                struct model_linear *linear, primer_error *error) {
+                                struct model_linear *linear, primer_error *error)
+{
     char full[NAME_LIMIT];
     snprintf(full, sizeof full, "%s.weight", name);
     FORWARD(model_bind_matrix(model, need, full, layer, rows, columns, &linear->weight, error));
@@ -95,13 +100,15 @@ primer_status model_bind_linear(struct model *model, enum model_need need, enum 
     return model_bind_vector(model, bias, full, layer, rows, &linear->bias, error);
 }
 
-static primer_status missing_key(const struct model *model, const char *full, primer_error *error) {
+static primer_status missing_key(const struct model *model, const char *full, primer_error *error)
+{
     return error_set(error, PRIMER_EFORMAT, "%s: key %s is missing; architecture %s needs it",
                      gguf_path(model->gguf), full, model->architecture->name);
 }
 
 primer_status model_bind_size(const struct model *model, enum model_need need, const char *key,
-                              size_t least, size_t most, size_t *value, primer_error *error) {
+                              size_t least, size_t most, size_t *value, primer_error *error)
+{
     char full[NAME_LIMIT];
     uint64_t number = 0;
     snprintf(full, sizeof full, "%s.%s", model->architecture->name, key);
@@ -116,7 +123,8 @@ primer_status model_bind_size(const struct model *model, enum model_need need, c
 }
 
 primer_status model_bind_real(const struct model *model, enum model_need need, const char *key,
-                              double *value, primer_error *error) {
+                              double *value, primer_error *error)
+{
     char full[NAME_LIMIT];
     double number = 0;
     snprintf(full, sizeof full, "%s.%s", model->architecture->name, key);
@@ -132,7 +140,8 @@ primer_status model_bind_real(const struct model *model, enum model_need need, c
 }
 
 /* Tensors that some converters leave in a file though every reader computes them anew. */
-static bool computed_anew(const struct gguf_tensor *tensor) {
+static bool computed_anew(const struct gguf_tensor *tensor)
+{
     static const char *const parts[] = {"attn_rot_embd", "rotary_emb.inv_freq", "rope.freqs"};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         if (memmem(tensor->name.bytes, tensor->name.length, parts[i], strlen(parts[i])) != NULL)
@@ -140,7 +149,8 @@ static bool computed_anew(const struct gguf_tensor *tensor) {
     return false;
 }
 
-primer_status model_bind_finished(const struct model *model, primer_error *error) {
+primer_status model_bind_finished(const struct model *model, primer_error *error)
+{
     for (size_t i = 0; i < gguf_tensor_count(model->gguf); i++) {
         const struct gguf_tensor *t = gguf_tensor_at(model->gguf, i);
         char name[NAME_LIMIT];

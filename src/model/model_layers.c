@@ -2,13 +2,15 @@
 #include "model/model_layers.h"
 
 static struct tensor_product product(const struct model_linear *linear, float *out,
-                                     size_t out_stride) {
+                                     size_t out_stride)
+{
     return (struct tensor_product){&linear->weight, linear->bias, out, out_stride, false};
 }
 
 void model_layers_project(const struct model *model, struct pass *pass,
                           const struct model_layer *layer, const float *in,
-                          const struct model_linear *with) {
+                          const struct model_linear *with)
+{
     struct tensor_product products[4];
     size_t count = 0;
     const size_t q = model->heads * model->head_dimensions,
@@ -34,7 +36,8 @@ void model_layers_project(const struct model *model, struct pass *pass,
     tensor_multiply(&pass->workspace, in, model->embedding, pass->rows, products, count);
 }
 
-void model_layers_attend(const struct model *model, struct pass *pass, size_t layer) {
+void model_layers_attend(const struct model *model, struct pass *pass, size_t layer)
+{
     tensor_attention(&pass->workspace, &(struct attention){
                                            .layer = layer,
                                            .heads = model->heads,
@@ -57,14 +60,16 @@ void model_layers_attend(const struct model *model, struct pass *pass, size_t la
 }
 
 void model_layers_gate(const struct model *model, struct pass *pass,
-                       const struct model_layer *layer, const float *in) {
+                       const struct model_layer *layer, const float *in)
+{
     const struct tensor_product products[] = {
         product(&layer->gate, pass->gate, model->feed_forward),
         product(&layer->up, pass->wide, model->feed_forward)};
     tensor_multiply(&pass->workspace, in, model->embedding, pass->rows, products, 2);
 }
 
-void model_layers_add(struct pass *pass, const struct model_linear *linear, const float *in) {
+void model_layers_add(struct pass *pass, const struct model_linear *linear, const float *in)
+{
     struct tensor_product sum = product(linear, pass->x, linear->weight.rows);
     sum.accumulate = true;
     tensor_multiply(&pass->workspace, in, linear->weight.columns, pass->rows, &sum, 1);

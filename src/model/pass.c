@@ -7,7 +7,8 @@
 
 #include "base/memory.h"
 
-static bool add_floats(size_t *bytes, size_t rows, size_t columns) {
+static bool add_floats(size_t *bytes, size_t rows, size_t columns)
+{
     size_t more;
     return memory_product(rows, columns, &more) && memory_product(more, sizeof(float), &more) &&
            memory_sum(more, MEMORY_ALIGNMENT, &more) && memory_sum(*bytes, more, bytes);
@@ -17,14 +18,16 @@ struct widths {
     size_t embedding, heads, fused, rotary, feed_forward;
 };
 
-static struct widths widths_of(const struct model *m) {
+static struct widths widths_of(const struct model *m)
+{
     const size_t heads = m->heads * m->head_dimensions;
     return (struct widths){m->embedding, heads, heads + 2 * m->kv_heads * m->head_dimensions,
                            m->heads * m->rotary_dimensions, m->feed_forward};
 }
 
 primer_status pass_create(struct pass *pass, const struct model *model, const struct kernel *kernel,
-                          struct pool *pool, size_t tokens, primer_error *error) {
+                          struct pool *pool, size_t tokens, primer_error *error)
+{
     const struct widths w = widths_of(model);
     struct pass made = {.model = model};
     size_t bytes = MEMORY_ALIGNMENT;
@@ -55,14 +58,16 @@ primer_status pass_create(struct pass *pass, const struct model *model, const st
     return PRIMER_OK;
 }
 
-void pass_free(struct pass *pass) {
+void pass_free(struct pass *pass)
+{
     workspace_free(&pass->workspace);
     arena_free(&pass->arena);
     *pass = (struct pass){0};
 }
 
 static primer_status not_finite(const struct model *m, const struct pass *p, size_t row,
-                                const char *after, size_t layer, primer_error *error) {
+                                const char *after, size_t layer, primer_error *error)
+{
     const struct attention_sequence *s = p->sequences;
     while (row >= s->first_row + s->tokens)
         s++;
@@ -78,13 +83,15 @@ static primer_status not_finite(const struct model *m, const struct pass *p, siz
 }
 
 static primer_status check(const struct model *m, struct pass *p, const float *x, const char *after,
-                           size_t layer, primer_error *error) {
+                           size_t layer, primer_error *error)
+{
     const size_t bad = tensor_not_finite(&p->workspace, x, p->rows, m->embedding);
     return bad == p->rows ? PRIMER_OK : not_finite(m, p, bad, after, layer, error);
 }
 
 primer_status model_forward(const struct model *model, struct pass *pass,
-                            const struct model_batch *batch, primer_error *error) {
+                            const struct model_batch *batch, primer_error *error)
+{
     pass->sequences = batch->sequences;
     pass->sequence_count = batch->count;
     pass->rows = 0;
@@ -104,7 +111,8 @@ primer_status model_forward(const struct model *model, struct pass *pass,
 }
 
 primer_status model_logits(const struct model *model, struct pass *pass, const float *hidden,
-                           size_t rows, float *out, primer_error *error) {
+                           size_t rows, float *out, primer_error *error)
+{
     const struct tensor_product product = {&model->output.weight, model->output.bias, out,
                                            model->vocabulary, false};
     tensor_multiply(&pass->workspace, hidden, model->embedding, rows, &product, 1);

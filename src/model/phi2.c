@@ -13,7 +13,8 @@
 #include "model/model_bind.h"
 #include "model/model_layers.h"
 
-static primer_status bind_layer(struct model *m, size_t i, primer_error *error) {
+static primer_status bind_layer(struct model *m, size_t i, primer_error *error)
+{
     struct model_layer *l = &m->layers[i];
     const size_t d = m->embedding, q = m->heads * m->head_dimensions,
                  kv = m->kv_heads * m->head_dimensions;
@@ -39,7 +40,8 @@ static primer_status bind_layer(struct model *m, size_t i, primer_error *error) 
                              m->feed_forward, &l->down, error);
 }
 
-static primer_status phi2_bind(struct model *m, primer_error *error) {
+static primer_status phi2_bind(struct model *m, primer_error *error)
+{
     double epsilon = 1e-5;
     FORWARD(model_bind_real(m, MODEL_OPTIONAL, "attention.layer_norm_epsilon", &epsilon, error));
     m->epsilon = (float)epsilon;
@@ -54,7 +56,8 @@ static primer_status phi2_bind(struct model *m, primer_error *error) {
     return PRIMER_OK;
 }
 
-static void phi2_layer(const struct model *m, struct pass *p, size_t index) {
+static void phi2_layer(const struct model *m, struct pass *p, size_t index)
+{
     const struct model_layer *l = &m->layers[index];
     tensor_layer_norm(&p->workspace, p->x, l->attention_norm.weight, l->attention_norm.bias,
                       m->epsilon, p->rows, m->embedding, p->normed);
@@ -66,12 +69,14 @@ static void phi2_layer(const struct model *m, struct pass *p, size_t index) {
 }
 
 static void phi2_output_norm(const struct model *m, struct pass *p, const float *x, size_t rows,
-                             float *hidden) {
+                             float *hidden)
+{
     tensor_layer_norm(&p->workspace, x, m->final_norm.weight, m->final_norm.bias, m->epsilon, rows,
                       m->embedding, hidden);
 }
 
-const struct model_architecture *phi2_architecture(void) {
+const struct model_architecture *phi2_architecture(void)
+{
     static const struct model_architecture architecture = {
         .name = "phi2",
         .interleaved = false,

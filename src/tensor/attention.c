@@ -20,11 +20,13 @@
 
 #define QUERIES 64 /* most queries in a block, unless one row alone has more */
 
-static size_t most_queries(size_t group) {
+static size_t most_queries(size_t group)
+{
     return group > QUERIES ? group : QUERIES;
 }
 
-static size_t rounded(size_t count) {
+static size_t rounded(size_t count)
+{
     return (count + 15) / 16 * 16;
 }
 
@@ -36,7 +38,8 @@ struct scratch {
     float *kernel;
 };
 
-static size_t carve(float *base, size_t dimensions, size_t group, struct scratch *scratch) {
+static size_t carve(float *base, size_t dimensions, size_t group, struct scratch *scratch)
+{
     const size_t queries = rounded(most_queries(group));
     size_t at = 0;
     struct scratch s;
@@ -59,11 +62,13 @@ static size_t carve(float *base, size_t dimensions, size_t group, struct scratch
 }
 
 /* Step 1 uses the same memory: angles of three positions, one key, its encoded bytes. */
-static size_t store_floats(size_t dimensions) {
+static size_t store_floats(size_t dimensions)
+{
     return 6 * rounded(dimensions) + 3 * rounded(dimensions);
 }
 
-size_t attention_scratch(size_t dimensions, size_t group) {
+size_t attention_scratch(size_t dimensions, size_t group)
+{
     struct scratch scratch;
     float base[1];
     const size_t attend = carve(base, dimensions, group, &scratch);
@@ -78,7 +83,8 @@ struct job {
     float query_scale;
 };
 
-static const struct attention_sequence *sequence_of_row(const struct attention *a, size_t row) {
+static const struct attention_sequence *sequence_of_row(const struct attention *a, size_t row)
+{
     const struct attention_sequence *s = a->sequences;
     while (row >= s->first_row + s->tokens)
         s++;
@@ -88,7 +94,8 @@ static const struct attention_sequence *sequence_of_row(const struct attention *
 /* Puts one encoded key into its lane of a tile, and its scales into theirs. */
 static void scatter_key(const struct kv_geometry *g, size_t dimensions, size_t slot,
                         const void *encoded, const uint16_t *scales, unsigned char *keys,
-                        uint16_t *key_scales) {
+                        uint16_t *key_scales)
+{
     const size_t tile = slot / KV_TILE_TOKENS, lane = slot % KV_TILE_TOKENS;
     const size_t at = tile * dimensions * KV_TILE_TOKENS + lane;
     const unsigned char *from = encoded;
@@ -117,7 +124,8 @@ struct token_angles {
 };
 
 static struct token_angles angles_of(const struct job *job, const struct attention_sequence *s,
-                                     size_t position, float *base) {
+                                     size_t position, float *base)
+{
     const size_t n = rounded(job->a->dimensions);
     struct token_angles t = {base,         base + n,     base + 2 * n,
                              base + 3 * n, base + 4 * n, base + 5 * n,
@@ -132,7 +140,8 @@ static struct token_angles angles_of(const struct job *job, const struct attenti
 }
 
 static void store_head(const struct job *job, const struct attention_sequence *s, size_t row,
-                       size_t head, const struct token_angles *t) {
+                       size_t head, const struct token_angles *t)
+{
     const struct attention *a = job->a;
     const struct kernel *kernel = job->workspace->kernel;
     const struct kv_geometry *g = kv_pool_geometry(s->cache->pool);
@@ -159,7 +168,8 @@ static void store_head(const struct job *job, const struct attention_sequence *s
 }
 
 static void rotate_query(const struct job *job, const struct attention_sequence *s, size_t row,
-                         size_t head, const struct token_angles *t) {
+                         size_t head, const struct token_angles *t)
+{
     const struct attention *a = job->a;
     const struct kernel *kernel = job->workspace->kernel;
     const size_t kv_head = head / job->group, pairs = s->rotary->pairs;
@@ -177,7 +187,8 @@ static void rotate_query(const struct job *job, const struct attention_sequence 
     }
 }
 
-static void store_token(void *context, size_t row, size_t thread) {
+static void store_token(void *context, size_t row, size_t thread)
+{
     const struct job *job = context;
     const struct attention *a = job->a;
     const struct attention_sequence *s = sequence_of_row(a, row);
@@ -195,11 +206,13 @@ struct block {
     size_t head, row, rows; /* row: in the pass */
 };
 
-static size_t blocks_of(const struct job *job, const struct attention_sequence *s) {
+static size_t blocks_of(const struct job *job, const struct attention_sequence *s)
+{
     return (s->tokens + job->block_rows - 1) / job->block_rows * job->a->kv_heads;
 }
 
-static struct block block_of_task(const struct job *job, size_t task) {
+static struct block block_of_task(const struct job *job, size_t task)
+{
     const struct attention_sequence *s = job->a->sequences;
     while (task >= blocks_of(job, s)) {
         task -= blocks_of(job, s);
@@ -214,7 +227,8 @@ static struct block block_of_task(const struct job *job, size_t task) {
 /* Fills first, last, split of the block's queries for one page; returns the run [*from, *to) that
  * sees it. */
 static void visible(const struct job *job, const struct block *b, size_t page_start,
-                    struct scratch *scratch, size_t *from, size_t *to) {
+                    struct scratch *scratch, size_t *from, size_t *to)
+{
     const size_t group = job->group, window = job->a->window;
     *from = *to = 0;
     for (size_t r = 0; r < b->rows; r++) {
@@ -239,7 +253,8 @@ static void visible(const struct job *job, const struct block *b, size_t page_st
 }
 
 static void attend_page(const struct job *job, const struct block *b, size_t page,
-                        struct scratch *scratch) {
+                        struct scratch *scratch)
+{
     const struct attention *a = job->a;
     const struct kernel *kernel = job->workspace->kernel;
     const struct kv_geometry *g = kv_pool_geometry(b->s->cache->pool);
@@ -274,7 +289,8 @@ static void attend_page(const struct job *job, const struct block *b, size_t pag
                                &scratch->running_l[q], scratch->running_o + q * a->dimensions);
 }
 
-static void attend_block(void *context, size_t task, size_t thread) {
+static void attend_block(void *context, size_t task, size_t thread)
+{
     const struct job *job = context;
     const struct attention *a = job->a;
     const struct block b = block_of_task(job, task);
@@ -299,7 +315,8 @@ static void attend_block(void *context, size_t task, size_t thread) {
     }
 }
 
-void tensor_attention(struct workspace *workspace, const struct attention *attention) {
+void tensor_attention(struct workspace *workspace, const struct attention *attention)
+{
     const struct attention *a = attention;
     struct job job = {.workspace = workspace, .a = a, .group = a->heads / a->kv_heads};
     size_t tasks = 0;

@@ -24,12 +24,14 @@ struct job {
     size_t count;
 };
 
-static size_t strips_of(const struct job *job, const struct tensor *weight) {
+static size_t strips_of(const struct job *job, const struct tensor *weight)
+{
     return (weight->rows + job->strip_rows - 1) / job->strip_rows;
 }
 
 static void finish_rows(const struct job *job, const struct tensor_product *product, size_t row,
-                        size_t rows, const float *from, size_t from_stride) {
+                        size_t rows, const float *from, size_t from_stride)
+{
     const struct kernel *kernel = job->workspace->kernel;
     for (size_t t = 0; t < job->tokens; t++) {
         float *out = product->out + t * product->out_stride + row;
@@ -52,7 +54,8 @@ static void finish_rows(const struct job *job, const struct tensor_product *prod
 
 /* One panel of rows, or a step of float rows, for all tokens. */
 static void multiply_rows(const struct job *job, const struct tensor_product *product, size_t row,
-                          size_t rows, size_t thread) {
+                          size_t rows, size_t thread)
+{
     struct workspace *w = job->workspace;
     const struct tensor *weight = product->weight;
     const unsigned char *base = weight->data + row * weight->row_bytes;
@@ -87,7 +90,8 @@ static void multiply_rows(const struct job *job, const struct tensor_product *pr
     }
 }
 
-static void multiply_strip(void *context, size_t task, size_t thread) {
+static void multiply_strip(void *context, size_t task, size_t thread)
+{
     const struct job *job = context;
     const struct tensor_product *product = job->products;
     while (task >= strips_of(job, product->weight)) {
@@ -103,7 +107,8 @@ static void multiply_strip(void *context, size_t task, size_t thread) {
 
 #define QUANTIZE_TOKENS 8 /* tokens per task */
 
-static void quantize_tokens(void *context, size_t task, size_t thread) {
+static void quantize_tokens(void *context, size_t task, size_t thread)
+{
     (void)thread;
     const struct job *job = context;
     const size_t first = task * QUANTIZE_TOKENS;
@@ -113,7 +118,8 @@ static void quantize_tokens(void *context, size_t task, size_t thread) {
 }
 
 void tensor_multiply(struct workspace *workspace, const float *x, size_t x_stride, size_t tokens,
-                     const struct tensor_product *products, size_t count) {
+                     const struct tensor_product *products, size_t count)
+{
     struct job job = {workspace, x, x_stride, tokens, QUANT_PANEL_ROWS, products, count};
     size_t rows = 0, strips = 0;
     bool integers = false;
@@ -136,6 +142,7 @@ void tensor_multiply(struct workspace *workspace, const float *x, size_t x_strid
     pool_run(workspace->pool, multiply_strip, &job, strips);
 }
 
-void tensor_row(const struct tensor *tensor, size_t id, float *out) {
+void tensor_row(const struct tensor *tensor, size_t id, float *out)
+{
     tensor->format->decode(tensor->data + id * tensor->row_bytes, out, tensor->columns);
 }

@@ -5,8 +5,8 @@
 #include "base/real.h"
 
 primer_status rotary_create(struct rotary *rotary, size_t dimensions, double base, double scale,
-                            const float *factors, size_t group, size_t window,
-                            primer_error *error) {
+                            const float *factors, size_t group, size_t window, primer_error *error)
+{
     const size_t pairs = dimensions / 2;
     double *frequencies = memory_allocate(pairs, sizeof *frequencies);
     if (frequencies == NULL)
@@ -21,12 +21,14 @@ primer_status rotary_create(struct rotary *rotary, size_t dimensions, double bas
     return PRIMER_OK;
 }
 
-void rotary_free(struct rotary *rotary) {
+void rotary_free(struct rotary *rotary)
+{
     memory_free(rotary->frequencies);
     rotary->frequencies = NULL;
 }
 
-void rotary_angles(const struct rotary *rotary, size_t position, float *cosine, float *sine) {
+void rotary_angles(const struct rotary *rotary, size_t position, float *cosine, float *sine)
+{
     for (size_t i = 0; i < rotary->pairs; i++) {
         double s, c;
         real_sine_cosine((double)position * rotary->frequencies[i], &s, &c);

@@ -24,10 +24,12 @@ void rotary_free(struct rotary *rotary);
 
 /* cosine, sine [pairs] of a position. */
 void rotary_angles(const struct rotary *rotary, size_t position, float *cosine, float *sine);
-static inline size_t rotary_grouped_key(const struct rotary *rotary, size_t position) {
+static inline size_t rotary_grouped_key(const struct rotary *rotary, size_t position)
+{
     return position / rotary->group;
 }
-static inline size_t rotary_grouped_query(const struct rotary *rotary, size_t position) {
+static inline size_t rotary_grouped_query(const struct rotary *rotary, size_t position)
+{
     return position / rotary->group + rotary->window - rotary->window / rotary->group;
 }
 

@@ -7,16 +7,19 @@
 
 #include "tensor/attention.h"
 
-static size_t padded(size_t count, size_t size) {
+static size_t padded(size_t count, size_t size)
+{
     return (count * size + MEMORY_ALIGNMENT - 1) / MEMORY_ALIGNMENT * MEMORY_ALIGNMENT;
 }
 
-static size_t panel_bytes(size_t blocks) {
+static size_t panel_bytes(size_t blocks)
+{
     return padded(blocks, QUANT_BLOCK * QUANT_PANEL_ROWS) +
            6 * padded(blocks, QUANT_PANEL_ROWS * sizeof(float));
 }
 
-static void take_panel(struct arena *arena, size_t blocks, struct quant_panel *panel) {
+static void take_panel(struct arena *arena, size_t blocks, struct quant_panel *panel)
+{
     const size_t row = QUANT_PANEL_ROWS * sizeof(float);
     panel->values = arena_take(arena, blocks, QUANT_BLOCK * QUANT_PANEL_ROWS);
     panel->scales = arena_take(arena, blocks, row);
@@ -27,7 +30,8 @@ static void take_panel(struct arena *arena, size_t blocks, struct quant_panel *p
 
 primer_status workspace_create(struct workspace *workspace, const struct kernel *kernel,
                                struct pool *pool, const struct workspace_shape *shape,
-                               primer_error *error) {
+                               primer_error *error)
+{
     struct workspace made = {.kernel = kernel, .pool = pool, .tokens = shape->tokens};
     const size_t blocks = (shape->columns + QUANT_BLOCK - 1) / QUANT_BLOCK, tokens = shape->tokens;
     const size_t threads = pool_size(pool);
@@ -55,7 +59,8 @@ primer_status workspace_create(struct workspace *workspace, const struct kernel 
     return PRIMER_OK;
 }
 
-void workspace_free(struct workspace *workspace) {
+void workspace_free(struct workspace *workspace)
+{
     arena_free(&workspace->arena);
     *workspace = (struct workspace){0};
 }
