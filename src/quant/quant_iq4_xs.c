@@ -5,10 +5,11 @@
  *
  *   weight i = d * (subscale[i / 32] - 32) * level[nibble]
  *
- * d is binary16, sub-scales are 0..63, levels are in quant_iq4.c. Sub-scale j: bits 3..0 are the low
- * (j even) or high nibble of byte 4 + j / 2, bits 5..4 are bits 2j + 1 .. 2j of the u16 scales_high.
- * Part j's nibbles are the 16 bytes from 8 + 16 j on: byte l of them holds the part's weight l in its
- * low nibble and weight l + 16 in its high one. The panel's integers are the levels + 128.
+ * d is binary16, sub-scales are 0..63, levels are in quant_iq4.c. Sub-scale j: bits 3..0 are the
+ * low (j even) or high nibble of byte 4 + j / 2, bits 5..4 are bits 2j + 1 .. 2j of the u16
+ * scales_high. Part j's nibbles are the 16 bytes from 8 + 16 j on: byte l of them holds the part's
+ * weight l in its low nibble and weight l + 16 in its high one. The panel's integers are the levels
+ * + 128.
  */
 #include "quant/quant_formats.h"
 

@@ -1,4 +1,5 @@
-/* quant_pairs.h - what Q4_K and Q5_K have in common: 256 weights in 8 parts of 32, a six-bit pair each.
+/* quant_pairs.h - what Q4_K and Q5_K have in common: 256 weights in 8 parts of 32, a six-bit pair
+ * each.
  *
  *   byte 0  1   2    3   4 ............ 15   16 ...
  *       | d   | dmin   | 8 pairs of 6 bits | bits of 256 values |

@@ -5,9 +5,9 @@
  *
  *   weight i = d * s[i / 16] * value - dmin * m[i / 16]
  *
- * d, dmin are binary16; s, m 0..15; values 0..3. Pair j: s in the low nibble of byte j, m in the high
- * one. With h = i / 128, run k = (i mod 128) / 32 and l = i mod 32, weight i is bits 2k + 1 .. 2k of
- * byte 16 + 32 h + l.
+ * d, dmin are binary16; s, m 0..15; values 0..3. Pair j: s in the low nibble of byte j, m in the
+ * high one. With h = i / 128, run k = (i mod 128) / 32 and l = i mod 32, weight i is bits 2k + 1 ..
+ * 2k of byte 16 + 32 h + l.
  */
 #include "quant/quant_formats.h"
 

@@ -5,8 +5,8 @@
  *
  *   weight i = d * s[i / 32] * nibble - dmin * m[i / 32]
  *
- * The pairs (s, m) are drawn in quant_pairs.h. Byte 16 + 32 (i / 64) + i mod 32 holds weight i, in its
- * low nibble where i mod 64 < 32, else in its high one.
+ * The pairs (s, m) are drawn in quant_pairs.h. Byte 16 + 32 (i / 64) + i mod 32 holds weight i, in
+ * its low nibble where i mod 64 < 32, else in its high one.
  */
 #include "quant/quant_formats.h"
 

@@ -5,9 +5,9 @@
  *
  *   weight i = d * s[i / 32] * value - dmin * m[i / 32]
  *
- * The pairs (s, m) are drawn in quant_pairs.h; values are 0..31. Byte 48 + 32 (i / 64) + i mod 32 holds
- * weight i, in its low nibble where i mod 64 < 32, else in its high one; its fifth bit is bit i / 32
- * of byte 16 + i mod 32.
+ * The pairs (s, m) are drawn in quant_pairs.h; values are 0..31. Byte 48 + 32 (i / 64) + i mod 32
+ * holds weight i, in its low nibble where i mod 64 < 32, else in its high one; its fifth bit is bit
+ * i / 32 of byte 16 + i mod 32.
  */
 #include "quant/quant_formats.h"
 
