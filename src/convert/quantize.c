@@ -49,7 +49,7 @@ struct piece {
     unsigned char *out;
     size_t count; /* weights */
     float *scratch;
-    _Atomic size_t broken; /* the first weight that isn't finite, before or after; SIZE_MAX */
+    _Atomic size_t broken; /* the first weight that can't be written; SIZE_MAX */
 };
 
 /* ---- one segment ---- */
@@ -60,10 +60,22 @@ static size_t bytes_of(const struct quant_format *format, size_t count)
     return count / format->block_length * format->block_bytes;
 }
 
-static size_t first_broken(const float *weights, size_t count)
+/* From here on a finite weight rounds to more than the format holds. Formats with scales reach further than
+ * any weight of a model; there the encoder takes the nearest that there is. */
+static float limit_of(const struct quant_format *format)
+{
+    switch (format->type) {
+    case QUANT_F16: return 65520.0F;
+    case QUANT_BF16: return 0x1.ffp127F;
+    default: return INFINITY;
+    }
+}
+
+/* The first weight that is NaN, infinite, or not below the limit. */
+static size_t first_broken(const float *weights, size_t count, float limit)
 {
     for (size_t i = 0; i < count; i++)
-        if (!isfinite(weights[i]))
+        if (!(fabsf(weights[i]) < limit))
             return i;
     return SIZE_MAX;
 }
@@ -84,18 +96,13 @@ static void do_segment(void *context, size_t task, size_t thread)
     const unsigned char *source = piece->source + bytes_of(piece->from, start);
     unsigned char *out = piece->out + bytes_of(piece->to, start);
     piece->from->decode(source, weights, count);
-    size_t broken = first_broken(weights, count);
-    if (broken == SIZE_MAX && piece->from == piece->to) {
-        memcpy(out, source, bytes_of(piece->to, count)); /* encoding again might change bits */
-    } else if (broken == SIZE_MAX) {
-        piece->to->encode(weights, NULL, out, count);
-        if (piece->to->kind == QUANT_KIND_FLOAT) { /* F16 ends at 65504 */
-            piece->to->decode(out, weights, count);
-            broken = first_broken(weights, count);
-        }
-    }
+    size_t broken = first_broken(weights, count, limit_of(piece->to));
     if (broken != SIZE_MAX)
         note_broken(piece, start + broken);
+    else if (piece->from == piece->to) /* encoding again might change bits */
+        memcpy(out, source, bytes_of(piece->to, count));
+    else
+        piece->to->encode(weights, NULL, out, count);
 }
 
 /* ---- one tensor ---- */
