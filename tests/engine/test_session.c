@@ -133,8 +133,7 @@ static void cancel_keeps_what_was_read(void **state)
     size_t count;
     open_session(&f, (primer_session_options){.chunk = 32});
     primer_session_cancel(f.session); /* before a call: that call ends */
-    assert_int_equal(primer_session_sync(f.session, f.ids, 10, NULL, NULL, &why),
-                     PRIMER_ECANCELED);
+    assert_int_equal(primer_session_sync(f.session, f.ids, 10, NULL, NULL, &why), PRIMER_ECANCELED);
     assert_int_equal(primer_session_sync(f.session, f.ids, 400, cancel_at, f.session, &why),
                      PRIMER_ECANCELED);
     primer_session_tokens(f.session, &count);
