@@ -2,8 +2,8 @@
  * that the set covers what the options can say: fused and split QKV, grouped heads, a window, tied output,
  * biases, heads that aren't dim / heads wide, both tokenizers.
  *
- * K formats need rows of 256; the float formats and Q8_0, the largest, are made with rows of 128, which
- * keeps the whole set under 60 MB.
+ * Formats with blocks of 256 need rows of 256; the others are made with rows of 128, which keeps the whole
+ * set under 50 MB.
  */
 #include "model_set.h"
 
@@ -70,9 +70,8 @@ primer_status model_set_write(const char *folder, model_set_report *report, void
             char path[4096];
             if (!format)
                 continue;
-            bool narrow = format->kind == QUANT_KIND_FLOAT || format->type == QUANT_Q8_0;
             options.type = format->name;
-            options.dimension = narrow ? NARROW : WIDE;
+            options.dimension = format->block_length > NARROW ? WIDE : NARROW;
             options.seed = k * QUANT_TYPES + type;
             int length = snprintf(path, sizeof path, "%s/%s-%s.gguf", folder, name, format->name);
             if (length < 0 || (size_t)length >= sizeof path)

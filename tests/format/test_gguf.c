@@ -45,7 +45,7 @@ struct plan {
     uint64_t key_length; /* 0: the true one */
     uint64_t alignment;
     uint32_t dimensions, tensor_type;
-    uint64_t columns, rows;
+    uint64_t columns, rows, planes; /* planes: with three dimensions */
     uint64_t first_offset, second_offset;
     const char *second_name;
     size_t data;
@@ -102,8 +102,10 @@ static void build(struct blob *blob, const struct plan *plan)
     put_text(blob, "a");
     put(blob, plan->dimensions, 4);
     put(blob, plan->columns, 8);
-    if (plan->dimensions == 2)
+    if (plan->dimensions >= 2)
         put(blob, plan->rows, 8);
+    if (plan->dimensions == 3)
+        put(blob, plan->planes, 8);
     put(blob, plan->tensor_type, 4);
     put(blob, plan->first_offset, 8);
     put_text(blob, plan->second_name);
@@ -210,6 +212,10 @@ static void test_refusals(void **state)
     BENT(rows, (uint64_t)1 << 60, PRIMER_EFORMAT, "'a': the product");
     BENT(rows, 4, PRIMER_EFORMAT, "'a' and 'b' overlap");
     BENT(rows, 5, PRIMER_EFORMAT, "'a': 180 bytes at offset 0");
+    plan = plan_default(); /* a product that wraps around to 0 */
+    plan.dimensions = 3;
+    plan.rows = plan.planes = (uint64_t)1 << 32;
+    refused(&plan, PRIMER_EFORMAT, "'a': the product");
     BENT(first_offset, 16, PRIMER_EFORMAT, "'a': offset 16");
     BENT(second_offset, 96, PRIMER_EFORMAT, "'a' and 'b' overlap");
     BENT(second_offset, 0, PRIMER_EFORMAT, "overlap");
