@@ -8,7 +8,7 @@
  * list once, sorted by position. A pair that appears with a rank not above the one in hand (equal
  * scores; a table no training made) waits in the heap and goes first.
  *
- *   chain     previous <- at -> next; rank[at], result[at] of the pair (at, next[at])
+ *   chain     links[at]: previous <- at -> next; rank and result of the pair (at, next)
  *   waiting   a bit per rank; first[rank] -> node -> node -> last[rank]
  *   batch     the positions of rank `current`, ascending
  *
@@ -23,9 +23,9 @@
 #define NONE UINT32_MAX
 
 #ifdef PRIMER_STRESS
-enum { SHORT_MOST = 3, HEAP_MOST = 7, SORT_SHORT = 2 };
+enum { SHORT_MOST = 3, HEAP_MOST = 7, SORT_SHORT = 2, PREFETCH = 1 };
 #else
-enum { SHORT_MOST = 32, HEAP_MOST = 2048, SORT_SHORT = 32 };
+enum { SHORT_MOST = 32, HEAP_MOST = 2048, SORT_SHORT = 32, PREFETCH = 8 };
 #endif
 
 /* Room for `needed` items of `size` bytes in *block, at least doubling. */
@@ -57,9 +57,9 @@ primer_status merge_reserve(struct merge_work *work, size_t n, primer_error *err
 
 void merge_work_free(struct merge_work *work)
 {
-    void *const blocks[] = {work->symbols, work->next,  work->previous, work->rank,
-                            work->result,  work->heap,  work->nodes,    work->first,
-                            work->last,    work->batch, work->waiting,  work->batch_sorted};
+    void *const blocks[] = {work->symbols, work->links, work->heap,
+                            work->nodes,   work->first, work->last,
+                            work->waiting, work->batch, work->batch_sorted};
     for (size_t i = 0; i < sizeof blocks / sizeof blocks[0]; i++)
         memory_free(blocks[i]);
     *work = (struct merge_work){0};
@@ -133,20 +133,29 @@ static uint64_t heap_pop(struct merge_work *work)
     return lowest;
 }
 
+/* Puts a position at the end of its rank's list, or into the heap. */
 static primer_status push(struct merge_work *work, uint32_t rank, uint32_t at, primer_error *error)
 {
     if ((int64_t)rank <= work->current)
         return heap_push(work, (uint64_t)rank << 32 | at, error);
+    const uint64_t bit = (uint64_t)1 << (rank % 64);
+    const bool waiting = (work->waiting[rank / 64] & bit) != 0;
+    if (waiting) {
+        struct merge_node *const node = &work->nodes[work->last[rank]];
+        if (node->count < MERGE_NODE_POSITIONS) {
+            node->at[node->count++] = at;
+            return PRIMER_OK;
+        }
+    }
     FORWARD(
         grow(&work->nodes, &work->node_capacity, work->node_count + 1, sizeof *work->nodes, error));
-    const uint32_t node = (uint32_t)work->node_count++;
-    work->nodes[node] = (struct merge_node){at, NONE};
-    const uint64_t bit = (uint64_t)1 << (rank % 64);
-    if (work->waiting[rank / 64] & bit)
-        work->nodes[work->last[rank]].next = node;
+    const uint32_t added = (uint32_t)work->node_count++;
+    work->nodes[added] = (struct merge_node){.at = {at}, .count = 1, .next = NONE};
+    if (waiting)
+        work->nodes[work->last[rank]].next = added;
     else
-        work->first[rank] = node;
-    work->last[rank] = node;
+        work->first[rank] = added;
+    work->last[rank] = added;
     work->waiting[rank / 64] |= bit;
     return PRIMER_OK;
 }
@@ -187,6 +196,26 @@ static primer_status batch_reserve(struct merge_work *work, size_t n, primer_err
     return PRIMER_OK;
 }
 
+/* Takes the list of a rank as the batch, ascending. */
+static primer_status load_batch(struct merge_work *work, uint32_t rank, primer_error *error)
+{
+    bool ascending = true;
+    uint32_t last = 0;
+    work->batch_at = work->batch_count = 0;
+    for (uint32_t i = work->first[rank]; i != NONE; i = work->nodes[i].next) {
+        const struct merge_node *const node = &work->nodes[i];
+        FORWARD(batch_reserve(work, work->batch_count + node->count, error));
+        for (uint32_t j = 0; j < node->count; j++) {
+            ascending &= last <= node->at[j];
+            last = node->at[j];
+            work->batch[work->batch_count++] = last;
+        }
+    }
+    if (!ascending)
+        sort_batch(work);
+    return PRIMER_OK;
+}
+
 /* Makes the list of the lowest waiting rank the batch; *found false: no rank waits. */
 static primer_status next_batch(struct merge_work *work, bool *found, primer_error *error)
 {
@@ -200,20 +229,10 @@ static primer_status next_batch(struct merge_work *work, bool *found, primer_err
     if (word == words)
         return PRIMER_OK;
     const uint32_t rank = (uint32_t)(word * 64) + (uint32_t)__builtin_ctzll(work->waiting[word]);
-    bool ascending = true;
-    work->batch_at = work->batch_count = 0;
-    for (uint32_t node = work->first[rank]; node != NONE; node = work->nodes[node].next) {
-        FORWARD(batch_reserve(work, work->batch_count + 1, error));
-        const uint32_t at = work->nodes[node].at;
-        ascending &= work->batch_count == 0 || work->batch[work->batch_count - 1] <= at;
-        work->batch[work->batch_count++] = at;
-    }
     work->waiting[word] &= work->waiting[word] - 1;
     work->current = rank;
-    if (!ascending)
-        sort_batch(work);
     *found = true;
-    return PRIMER_OK;
+    return load_batch(work, rank, error);
 }
 
 /* The next event in order; *found false: there is none. */
@@ -229,7 +248,9 @@ static primer_status take(struct merge_work *work, uint64_t *event, bool *found,
     if (work->batch_at < work->batch_count) {
         const uint64_t next = (uint64_t)work->current << 32 | work->batch[work->batch_at];
         if (work->heap_count == 0 || next < work->heap[0]) {
-            work->batch_at++;
+            const size_t ahead = work->batch_at++ + PREFETCH;
+            if (ahead < work->batch_count)
+                __builtin_prefetch(&work->links[work->batch[ahead]], 1);
             *event = next;
             return PRIMER_OK;
         }
@@ -240,31 +261,31 @@ static primer_status take(struct merge_work *work, uint64_t *event, bool *found,
 
 /* ---- chain ---- */
 
-/* Looks up the pair (at, next[at]) and queues it. */
+/* Looks up the pair (at, next) and queues it. */
 static primer_status offer(const struct merge_table *table, struct merge_work *work, uint32_t at,
                            primer_error *error)
 {
-    const uint32_t right = work->next[at];
+    struct merge_link *const link = &work->links[at];
     const struct merge_slot *const slot =
-        right == NONE ? NULL : merge_find(table, work->symbols[at], work->symbols[right]);
-    work->rank[at] = slot == NULL ? NONE : slot->rank;
+        link->next == NONE ? NULL : merge_find(table, link->symbol, work->links[link->next].symbol);
+    link->rank = slot == NULL ? NONE : slot->rank;
     if (slot == NULL)
         return PRIMER_OK;
-    work->result[at] = slot->result;
+    link->result = slot->result;
     return push(work, slot->rank, at, error);
 }
 
 static primer_status join(const struct merge_table *table, struct merge_work *work, uint32_t at,
                           primer_error *error)
 {
-    const uint32_t right = work->next[at], after = work->next[right];
-    work->symbols[at] = work->result[at];
-    work->next[at] = after;
-    work->rank[right] = NONE;
-    if (after != NONE)
-        work->previous[after] = at;
-    if (work->previous[at] != NONE)
-        FORWARD(offer(table, work, work->previous[at], error));
+    struct merge_link *const link = &work->links[at], *const right = &work->links[link->next];
+    link->symbol = link->result;
+    link->next = right->next;
+    right->rank = NONE;
+    if (link->next != NONE)
+        work->links[link->next].previous = at;
+    if (link->previous != NONE)
+        FORWARD(offer(table, work, link->previous, error));
     return offer(table, work, at, error);
 }
 
@@ -288,20 +309,23 @@ static primer_status make_lists(const struct merge_table *table, struct merge_wo
     return PRIMER_OK;
 }
 
-/* The chain's arrays for n symbols, and for a long run the lists by rank. */
-static primer_status prepare(const struct merge_table *table, struct merge_work *work, size_t n,
-                             primer_error *error)
+/* The chain of symbols[0..n) and the pairs that are in it from the start. */
+static primer_status make_chain(const struct merge_table *table, struct merge_work *work, size_t n,
+                                primer_error *error)
 {
-    uint32_t **const arrays[] = {&work->next, &work->previous, &work->rank, &work->result};
-    size_t capacity = work->chain_capacity;
-    for (size_t i = 0; i < 4; i++) {
-        capacity = work->chain_capacity;
-        FORWARD(grow(arrays[i], &capacity, n, sizeof **arrays[i], error));
-    }
-    work->chain_capacity = capacity;
+    FORWARD(grow(&work->links, &work->link_capacity, n, sizeof *work->links, error));
     work->heap_count = work->node_count = work->batch_at = work->batch_count = 0;
     work->current = n <= HEAP_MOST ? INT64_MAX : -1;
-    return n <= HEAP_MOST || work->waiting != NULL ? PRIMER_OK : make_lists(table, work, error);
+    if (n > HEAP_MOST && work->waiting == NULL)
+        FORWARD(make_lists(table, work, error));
+    const uint32_t count = (uint32_t)n;
+    for (uint32_t i = 0; i < count; i++)
+        work->links[i] = (struct merge_link){.symbol = work->symbols[i],
+                                             .next = i + 1 == count ? NONE : i + 1,
+                                             .previous = i == 0 ? NONE : i - 1};
+    for (uint32_t i = 0; i < count; i++)
+        FORWARD(offer(table, work, i, error));
+    return PRIMER_OK;
 }
 
 primer_status merge_run(const struct merge_table *table, struct merge_work *work, size_t *n,
@@ -311,14 +335,7 @@ primer_status merge_run(const struct merge_table *table, struct merge_work *work
         *n = run_short(table, work->symbols, *n);
         return PRIMER_OK;
     }
-    FORWARD(prepare(table, work, *n, error));
-    const uint32_t count = (uint32_t)*n;
-    for (uint32_t i = 0; i < count; i++) {
-        work->previous[i] = i == 0 ? NONE : i - 1;
-        work->next[i] = i + 1 == count ? NONE : i + 1;
-    }
-    for (uint32_t i = 0; i < count; i++)
-        FORWARD(offer(table, work, i, error));
+    FORWARD(make_chain(table, work, *n, error));
     for (;;) {
         uint64_t event = 0;
         bool found;
@@ -326,12 +343,12 @@ primer_status merge_run(const struct merge_table *table, struct merge_work *work
         if (!found)
             break;
         const uint32_t at = (uint32_t)event;
-        if (work->rank[at] == event >> 32)
+        if (work->links[at].rank == event >> 32)
             FORWARD(join(table, work, at, error));
     }
     size_t left = 0;
-    for (uint32_t at = 0; at != NONE; at = work->next[at])
-        work->symbols[left++] = work->symbols[at];
+    for (uint32_t at = 0; at != NONE; at = work->links[at].next)
+        work->symbols[left++] = work->links[at].symbol;
     *n = left;
     return PRIMER_OK;
 }

@@ -58,8 +58,16 @@ static inline const struct merge_slot *merge_find(const struct merge_table *tabl
     }
 }
 
+/* A place of a long run's chain: its neighbours, and rank and result of the pair (this, next). */
+struct merge_link {
+    uint32_t symbol, next, previous, rank, result;
+};
+
+/* Part of a list of positions. */
+enum { MERGE_NODE_POSITIONS = 6 };
 struct merge_node {
-    uint32_t at, next;
+    uint32_t at[MERGE_NODE_POSITIONS];
+    uint32_t count, next;
 };
 
 /* The memory of one thread's runs, grown as needed; zero-initialise. The caller fills
@@ -67,10 +75,8 @@ struct merge_node {
 struct merge_work {
     uint32_t *symbols;
     size_t capacity;
-    /* the chain of a long run, [n] each: neighbours, and rank and result of the pair (at, next[at])
-     */
-    uint32_t *next, *previous, *rank, *result;
-    size_t chain_capacity;
+    struct merge_link *links; /* [n] */
+    size_t link_capacity;
     uint64_t *heap; /* rank << 32 | position */
     size_t heap_count, heap_capacity;
     struct merge_node *nodes; /* of the lists of positions by rank */
