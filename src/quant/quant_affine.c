@@ -22,6 +22,7 @@ struct normal {
     float aa, ab, bb, ra, rb;
 };
 
+/* A scale and minimum that were tried. */
 struct choice {
     struct quant_affine affine;
     struct fit fit;
@@ -176,8 +177,7 @@ static struct choice search(const struct quant_affine_grid *grid, const float *v
         least = 0;
     struct choice starts[STARTS];
     size_t count = 0;
-    /* `left` and `right` levels of the grid lie outside the weights, if negative, else inside them.
-     */
+    /* The grid ends `left` and `right` levels inside the weights; negative: past them. */
     for (float left = -grid->outward; left <= grid->inward; left += grid->step)
         for (float right = -grid->outward; right <= grid->inward; right += grid->step) {
             const float scale = (most - least) / (grid->high + left + right);
@@ -209,6 +209,7 @@ void quant_affine_levels(const struct quant_affine_grid *grid, const float *valu
             (uint8_t)quant_terms_nearest((values[i] - affine.minimum) * inverse, 0, grid->high);
 }
 
+/* A super-block's choice with its error and the equations for a refit. */
 struct super_trial {
     struct quant_affine_super super;
     float error;

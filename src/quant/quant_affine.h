@@ -4,7 +4,7 @@
  *   weight = scale * level + minimum,     level = 0 .. high
  *
  * The idea is that of quant_search.h with one more dimension: (scale, minimum) is sampled so that
- * the smallest and the largest weight lie on or somewhat outside the two end levels, and the best
+ * the smallest and the largest weight lie on or near the two end levels, and the best
  * samples are refitted by least squares,
  *
  *   | sum w q^2  sum w q | | change of scale   |   | sum w r q |
@@ -28,12 +28,12 @@
 #define QUANT_AFFINE_PARTS 16 /* at most */
 
 struct quant_affine_grid {
-    size_t count;          /* weights under one scale and minimum: 16 or 32 */
-    float high;            /* the largest level */
-    float outward, inward; /* the ends are tried up to this many levels inside the smallest and
-                              largest weight, */
-    float step;            /* in steps of so many */
-    bool below;            /* the minimum must not be positive */
+    size_t count; /* weights under one scale and minimum: 16 or 32 */
+    float high;   /* the largest level */
+    /* Each end of the range of levels is tried from `outward` levels past the weight that is
+     * nearest to it to `inward` levels inside, in steps of `step`. */
+    float outward, inward, step;
+    bool below; /* the minimum must not be positive */
 };
 
 struct quant_affine {
@@ -44,8 +44,7 @@ struct quant_affine {
 struct quant_affine quant_affine_search(const struct quant_affine_grid *grid, const float *values,
                                         const float *weights);
 
-/* levels[i] = (x_i - minimum) / scale to the nearest integer in [0, high]; all 0 where scale is 0.
- */
+/* levels[i] = (x_i - minimum) / scale to the nearest of 0..high; all 0 where scale is 0. */
 void quant_affine_levels(const struct quant_affine_grid *grid, const float *values,
                          struct quant_affine affine, uint8_t *levels);
 

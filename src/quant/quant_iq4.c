@@ -10,17 +10,13 @@
 
 #include "quant/quant_terms.h"
 
-#define BORDERS 15
-#define COUNT   32
+#define COUNT 32
 
 const int8_t quant_iq4_levels[16] = {-127, -104, -83, -65, -49, -35, -22, -10,
                                      1,    13,   25,  38,  53,  69,  89,  113};
 
-/* Half-way between neighbouring levels. */
-static const float borders[BORDERS] = {-115.5f, -93.5f, -74,   -57,   -42, -28.5f, -16, -4.5f,
-                                       7,       19,     31.5f, 45.5f, 61,  79,     101};
-
-/* Written out, as compilers vectorise this over weights but not a loop over borders inside. */
+/* Borders lie half-way between neighbours. Written out, as compilers vectorise this over weights
+ * but not a loop over borders inside. */
 static inline float nearest(float ratio)
 {
     float level = -127;
@@ -68,16 +64,20 @@ const struct quant_search_grid quant_iq4_grid = {.count = COUNT,
                                                  .step = 6,
                                                  .measure = measure};
 
+/* How many levels lie below: no branch, as codes are as good as random. */
+static inline uint8_t code_of(float level)
+{
+    unsigned code = 0;
+    for (size_t i = 0; i < 15; i++)
+        code += level > (float)quant_iq4_levels[i];
+    return (uint8_t)code;
+}
+
 void quant_iq4_codes(const float *values, float scale, uint8_t *codes)
 {
     const float inverse = scale != 0 ? 1 / scale : 0;
-    for (size_t i = 0; i < COUNT; i++) {
-        const float ratio = values[i] * inverse;
-        uint8_t code = 0;
-        for (size_t border = 0; border < BORDERS; border++)
-            code = (uint8_t)(code + (ratio > borders[border]));
-        codes[i] = code;
-    }
+    for (size_t i = 0; i < COUNT; i++)
+        codes[i] = code_of(nearest(values[i] * inverse));
 }
 
 void quant_iq4_values(const uint8_t *nibbles, uint8_t values[32])

@@ -15,6 +15,7 @@
 #define BYTES     144
 #define MOST      15
 #define VALUES_AT 16
+
 static void get(const uint8_t *bytes, size_t block, uint8_t values[QUANT_BLOCK])
 {
     const uint8_t *nibbles = bytes + VALUES_AT + 32 * (block / 2);

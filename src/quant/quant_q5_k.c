@@ -17,6 +17,7 @@
 #define MOST      31
 #define FIFTHS_AT 16
 #define VALUES_AT 48
+
 static void get(const uint8_t *bytes, size_t block, uint8_t values[QUANT_BLOCK])
 {
     const uint8_t *nibbles = bytes + VALUES_AT + 32 * (block / 2), *fifths = bytes + FIFTHS_AT;

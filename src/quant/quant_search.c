@@ -98,8 +98,7 @@ struct choice {
     float bound; /* refit_error */
 };
 
-/* The error at the lowest point of the parabola that `fit` lies on: a bound for what a refit gives.
- */
+/* The error at the lowest point of the parabola that `fit` lies on: at most this a refit gives. */
 static float refit_error(const struct quant_search_fit *fit)
 {
     return fit->curvature > 0 ? fit->error - fit->slope * fit->slope / fit->curvature : fit->error;

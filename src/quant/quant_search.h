@@ -13,8 +13,8 @@
  * helps. Each sample is a scale as the decoder will see it, rounded to binary16 where the format
  * stores that.
  *
- * All arithmetic is binary32 in a fixed order with nothing from libm: the same bytes on every
- * machine.
+ * Here and in what builds on it, all arithmetic is IEEE 754's basic operations in a fixed order,
+ * nothing from libm: the same bytes on every machine.
  */
 #ifndef QUANT_QUANT_SEARCH_H
 #define QUANT_QUANT_SEARCH_H
@@ -50,8 +50,9 @@ struct quant_search_fit {
 struct quant_search_grid {
     size_t count;    /* a multiple of 16 */
     float low, high; /* the smallest (negative) and the largest level */
-    float inward, outward,
-        step; /* in levels: extremes are tried from `end - inward` to `end + outward` */
+    /* The extreme weight is tried at the levels from `inward` inside either end of the range to
+     * `outward` past it, in steps of `step`. */
+    float inward, outward, step;
     /* The fit of `scale` with the nearest levels. */
     struct quant_search_fit (*measure)(const struct quant_search_grid *grid, const float *values,
                                        const float *weights, float scale);
@@ -65,8 +66,7 @@ struct quant_search_fit quant_search_measure_32(const struct quant_search_grid *
                                                 const float *values, const float *weights,
                                                 float scale);
 
-/* The best scale found for grid->count weights, 0 for a block of zeros. `half`: a binary16 value.
- */
+/* The best scale found for grid->count weights, 0 for zeros; `half`: as a binary16 value. */
 float quant_search_scale(const struct quant_search_grid *grid, const float *values,
                          const float *weights, bool half);
 
