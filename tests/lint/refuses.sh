@@ -76,6 +76,12 @@ clean; add src/base/apple.c "/* $(printf 'x%.0s' $(seq 120)) */\n"; refused text
 clean; add src/base/apple.c '/* \xff */\n'; refused text 'not UTF-8'
 clean; add src/base/bare.h 'int bare(void);\n'; refused head 'src/base/bare.h'
 clean; add tools/lint-allow.txt 'exit src/base/apple.c exit # no reason\n'; refused allowed 'no longer needed'
+clean; cp tools/house-map "$root/tools/"; mkdir "$root/docs"
+printf '<!-- begin: tools/house-map -->\n<!-- end: tools/house-map -->\n' >"$root/docs/INTERNALS.md"
+refused map 'out of date'
+"$root/tools/house-map"; grep -q '^- `apple.c/.h` Base$' "$root/docs/INTERNALS.md" || complain "$(cat "$root/docs/INTERNALS.md")"
+accepted
+echo 'Look into pear.c.' >>"$root/docs/INTERNALS.md"; refused map 'names pear.c'
 
 # Words in comments and texts are not code, and the list of exceptions works.
 clean; add src/base/apple.c '/* exit(1); getenv("A") */\nstatic const char *a = "malloc(1); printf()";\n'; compile
