@@ -3,14 +3,15 @@
  *   fuzz_TARGET FILE|FOLDER...                                  each input once
  *   fuzz_TARGET --mutations N [--seed S] [--seconds T] FILE...  and then N mutations of them
  *
- * Mutation i depends on the seed, i and the inputs, on nothing else. A mutation begins with one input and
- * changes it a few times: bits, bytes, numbers of 1 to 8 bytes (to values near 0, to the limits, to the
- * input's length), digits of text, pieces cut, doubled, moved, swapped, taken from another input.
+ * Mutation i depends on the seed, i and the inputs, on nothing else. A mutation begins with one
+ * input and changes it a few times: bits, bytes, numbers of 1 to 8 bytes (to values near 0, to the
+ * limits, to the input's length), digits of text, pieces cut, doubled, moved, swapped, taken from
+ * another input.
  *
- * Guards: an input may take TIME_LIMIT seconds; the process may grow by 64 MB and eight times the longest
- * input beyond what it was at the start (where no sanitizer is at work: those reserve memory of their own).
- * Where an input breaks the target, it is written to ./PROGRAM-crash, to be given to the same program
- * again.
+ * Guards: an input may take TIME_LIMIT seconds; the process may grow by 64 MB and eight times the
+ * longest input beyond what it was at the start (where no sanitizer is at work: those reserve
+ * memory of their own). Where an input breaks the target, it is written to ./PROGRAM-crash, to be
+ * given to the same program again.
  */
 #include "fuzz_driver.h"
 
@@ -41,7 +42,13 @@
 
 #define SLACK ((size_t)64 << 20) /* bytes */
 
-enum { TIME_LIMIT = 10, INPUT_MOST = 4 << 20, INPUTS_MOST = 4096, CHANGES_MOST = 6, PIECE_MOST = 512 };
+enum {
+    TIME_LIMIT = 10,
+    INPUT_MOST = 4 << 20,
+    INPUTS_MOST = 4096,
+    CHANGES_MOST = 6,
+    PIECE_MOST = 512
+};
 
 struct input {
     uint8_t *bytes;
@@ -193,7 +200,7 @@ static size_t below(struct mutant *mutant, size_t limit)
     return limit == 0 ? 0 : (size_t)random_below(&mutant->random, limit);
 }
 
-/* Values at which code is wrong: about 0, powers of two, limits of types, the input's own length. */
+/* Values at which code is wrong: about 0, powers of two, limits of types, the input's length. */
 static uint64_t odd_value(struct mutant *mutant)
 {
     uint64_t near = random_below(&mutant->random, 7);
@@ -260,7 +267,8 @@ static void change_text(struct mutant *mutant)
 {
     static const char MARKS[] = "0123456789-+.eE\"\\{}[]:,<>|\0\x7f\x80\xc3\xe2\xf0\xff utnf";
     if (mutant->length > 0)
-        mutant->bytes[below(mutant, mutant->length)] = (uint8_t)MARKS[below(mutant, sizeof MARKS - 1)];
+        mutant->bytes[below(mutant, mutant->length)] =
+            (uint8_t)MARKS[below(mutant, sizeof MARKS - 1)];
 }
 
 /* Opens a gap of `size` bytes at `at`; false where there is no room. */

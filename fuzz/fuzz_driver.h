@@ -1,8 +1,8 @@
 /* fuzz_driver.h - what a fuzz target is: one function over bytes that are nobody's friend.
  *
- * A target ends normally, whatever the bytes say, or aborts where a promise is broken: fuzz_check for the
- * target's own promises, fuzz_status for what every fallible call promises. Built by clang with its fuzzer
- * a target needs nothing else; by any compiler it is linked with fuzz_driver.c.
+ * A target ends normally, whatever the bytes say, or aborts where a promise is broken: fuzz_check
+ * for the target's own promises, fuzz_status for what every fallible call promises. Built by clang
+ * with its fuzzer a target needs nothing else; by any compiler it is linked with fuzz_driver.c.
  */
 #ifndef FUZZ_FUZZ_DRIVER_H
 #define FUZZ_FUZZ_DRIVER_H
@@ -25,8 +25,9 @@ static inline void fuzz_check(bool promise, const char *what)
     abort();
 }
 
-/* A failure says what is wrong; and no small input is a reason to run out of memory, which a bounded
- * process would do only where an allocation follows a number in the input instead of its bytes. */
+/* A failure says what is wrong; and no small input is a reason to run out of memory, which a
+ * bounded process would do only where an allocation follows a number in the input instead of its
+ * bytes. */
 static inline void fuzz_status(primer_status status, const primer_error *error)
 {
     if (status == PRIMER_OK)

@@ -1,5 +1,5 @@
-/* fuzz_gguf.c - any bytes as a GGUF: they are refused with a message, or every value and every tensor can be
- * walked, looked up by name and decoded without leaving the file.
+/* fuzz_gguf.c - any bytes as a GGUF: they are refused with a message, or every value and every
+ * tensor can be walked, looked up by name and decoded without leaving the file.
  */
 #include <math.h>
 #include <string.h>
@@ -47,7 +47,8 @@ static void look_up(const struct gguf *gguf, const char *key)
     fuzz_status(gguf_get_f64(gguf, key, &f64, &error), &error);
     fuzz_status(gguf_get_bool(gguf, key, &flag, &error), &error);
     fuzz_status(gguf_get_string(gguf, key, &text, &error), &error);
-    fuzz_check(text.length == 0 || inside(gguf, text.bytes, text.length), "a text lies in the file");
+    fuzz_check(text.length == 0 || inside(gguf, text.bytes, text.length),
+               "a text lies in the file");
     fuzz_check(isfinite(f64) != 0, "a number is finite");
 }
 

@@ -1,4 +1,4 @@
-/* make_model.c - the generator of random models as a program; model_maker.h says what each option means. */
+/* make_model.c - the generator of random models as a program; options as in model_maker.h. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>

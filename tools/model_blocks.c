@@ -2,8 +2,9 @@
  *
  *   block:  | random bits ... | scale f16 | minimum f16 | ... |     offsets by the table below
  *
- * A format with minima would have a random offset in every block; so its minimum is put to where the mean
- * of the block is near 0: minimum = ratio * scale, and packed sub-block minima follow the sub-block scales.
+ * A format with minima would have a random offset in every block; so its minimum is put to where
+ * the mean of the block is near 0: minimum = ratio * scale, and packed sub-block minima follow the
+ * sub-block scales.
  */
 #include "model_blocks.h"
 
@@ -24,8 +25,9 @@ struct layout {
     void (*pair)(unsigned char *block);
 };
 
-/* Q4_K, Q5_K: twelve bytes at 4 hold eight scales and eight minima of 6 bits. Equal bytes in the first two
- * groups of four, and equal nibbles in the third, make each minimum its scale; the low bits stay free. */
+/* Q4_K, Q5_K: twelve bytes at 4 hold eight scales and eight minima of 6 bits. Equal bytes in the
+ * first two groups of four, and equal nibbles in the third, make each minimum its scale; the low
+ * bits stay free. */
 static void pair_six_bits(unsigned char *block)
 {
     unsigned char *packed = block + 4;

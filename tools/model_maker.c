@@ -1,5 +1,5 @@
-/* model_maker.c - the list of a model's tensors is made first, then metadata, declarations and data are
- * written from it, so shape and fill of a tensor stand in one line.
+/* model_maker.c - the list of a model's tensors is made first, then metadata, declarations and data
+ * are written from it, so shape and fill of a tensor stand in one line.
  */
 #include "model_maker.h"
 
@@ -86,8 +86,9 @@ static primer_status check_options(const struct model_maker_options *o, bool phi
                          "%zu rotary dimensions, expected an even number up to the head's %zu",
                          o->rotary, o->head_dimension);
     if (phi && (o->heads * o->head_dimension != o->dimension || o->window || o->tied))
-        return error_set(error, PRIMER_EINVAL, "phi2 has heads * head-dim = dim, its own output matrix, "
-                                               "and no window");
+        return error_set(error, PRIMER_EINVAL,
+                         "phi2 has heads * head-dim = dim, its own output matrix, "
+                         "and no window");
     if (!phi && o->split_qkv)
         return error_set(error, PRIMER_EINVAL, "llama has no fused QKV to be split");
     return PRIMER_OK;
@@ -347,7 +348,7 @@ static primer_status write_metadata(struct gguf_writer *writer, const struct pla
 
 /* ---- data ---- */
 
-/* Llama 3's shape of factors: 1 for the fast half of the frequencies, growing to 8 for the slow ones. */
+/* Llama 3's shape of factors: 1 for the fast half of the frequencies, 8 for the slowest. */
 static float factor_at(size_t index, size_t count)
 {
     size_t quarter = count / 4 > 0 ? count / 4 : 1;

@@ -41,7 +41,7 @@ static uint32_t *slot_of(const struct model_pieces *pieces, const struct model_p
     return &pieces->slots[at];
 }
 
-/* Adds the piece unless it is there, or the set is full; returns its number, or `count` where full. */
+/* Adds the piece unless it is there; returns its number, or `count` where the set is full. */
 static size_t piece_add(struct model_pieces *pieces, const struct model_piece *piece)
 {
     uint32_t *slot = slot_of(pieces, piece);

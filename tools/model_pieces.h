@@ -1,7 +1,8 @@
 /* model_pieces.h - growing a set of pieces by merges: the part that both built-in tokenizers share.
  *
- * Pieces are raw bytes (a space is a space). Pieces [0, singles) are given; each further piece is the join
- * of two earlier ones, and no two pieces are equal, so the merges are consistent in either tokenizer.
+ * Pieces are raw bytes (a space is a space). Pieces [0, singles) are given; each further piece is
+ * the join of two earlier ones, and no two pieces are equal, so the merges are consistent in either
+ * tokenizer.
  */
 #ifndef TOOLS_MODEL_PIECES_H
 #define TOOLS_MODEL_PIECES_H

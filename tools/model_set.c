@@ -1,9 +1,9 @@
-/* model_set.c - the set is kinds x block types. A kind is one row here, and varies more than its RoPE, so
- * that the set covers what the options can say: fused and split QKV, grouped heads, a window, tied output,
- * biases, heads that aren't dim / heads wide, both tokenizers.
+/* model_set.c - the set is kinds x block types. A kind is one row here, and varies more than its
+ * RoPE, so that the set covers what the options can say: fused and split QKV, grouped heads, a
+ * window, tied output, biases, heads that aren't dim / heads wide, both tokenizers.
  *
- * Formats with blocks of 256 need rows of 256; the others are made with rows of 128, which keeps the whole
- * set under 50 MB.
+ * Formats with blocks of 256 need rows of 256; the others are made with rows of 128, which keeps
+ * the whole set under 50 MB.
  */
 #include "model_set.h"
 

@@ -5,8 +5,8 @@
 #include <stddef.h>
 #include "base/error.h"
 
-/* Writes the set into `folder` (made if it isn't there) as NAME-TYPE.gguf, "llama-factors-Q4_K.gguf".
- * `report` (may be NULL) is called before each file. */
+/* Writes the set into `folder` (made if it isn't there) as NAME-TYPE.gguf,
+ * "llama-factors-Q4_K.gguf". `report` (may be NULL) is called before each file. */
 typedef void model_set_report(void *context, const char *path);
 primer_status model_set_write(const char *folder, model_set_report *report, void *context,
                               primer_error *error);

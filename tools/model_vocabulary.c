@@ -1,10 +1,11 @@
 /* model_vocabulary.c - the list of tokens is built in memory (texts, types, scores), then written.
  *
- *   bpe   [256 bytes in GPT-2's order] [merged pieces] [<|endoftext|>] [runs of spaces, tabs] [PADn]
+ *   bpe   [256 bytes, GPT-2's order] [merged pieces] [<|endoftext|>] [runs of blanks] [PADn]
  *   spm   [<unk> <s> </s>] [<0x00>..<0xFF>] [merged pieces] [single characters]
  *
- * GPT-2 writes bytes as characters that can be seen: 33..126, 161..172 and 174..255 as the code point of
- * the same number, the other 68 in order as U+0100, U+0101, ... (Radford et al. 2019, encoder.py).
+ * GPT-2 writes bytes as characters that can be seen: 33..126, 161..172 and 174..255 as the code
+ * point of the same number, the other 68 in order as U+0100, U+0101, ... (Radford et al. 2019,
+ * encoder.py).
  */
 #include "model_vocabulary.h"
 
@@ -35,7 +36,8 @@ struct token {
 };
 
 struct vocabulary {
-    struct buffer texts, tokens, merges; /* tokens: struct token each; merges: one entry of tokens' kind */
+    struct buffer texts;          /* one after another */
+    struct buffer tokens, merges; /* of struct token */
     size_t count, merge_count;
 };
 
@@ -163,7 +165,8 @@ static void spell(const struct byte_order *order, const struct model_piece *piec
 
 enum { SPELLED = 4 * MODEL_PIECES_LENGTH + 1 };
 
-static primer_status add_bpe_pieces(struct vocabulary *vocabulary, const struct model_pieces *pieces,
+static primer_status add_bpe_pieces(struct vocabulary *vocabulary,
+                                    const struct model_pieces *pieces,
                                     const struct byte_order *order, primer_error *error)
 {
     for (size_t i = 0; i < pieces->count; i++) {
@@ -215,7 +218,8 @@ static primer_status write_bpe(struct gguf_writer *writer,
     }
     TRY(add_padding(&vocabulary, size, error));
     TRY(gguf_write_string(writer, "tokenizer.ggml.model", "gpt2", error));
-    TRY(gguf_write_string(writer, "tokenizer.ggml.pre", options->pre ? options->pre : "gpt-2", error));
+    TRY(gguf_write_string(writer, "tokenizer.ggml.pre", options->pre ? options->pre : "gpt-2",
+                          error));
     TRY(write_tokens(writer, &vocabulary, error));
     TRY(write_texts(writer, "tokenizer.ggml.merges", &vocabulary, &vocabulary.merges,
                     vocabulary.merge_count, error));
@@ -249,8 +253,8 @@ static primer_status add_spm_piece(struct vocabulary *vocabulary, const struct m
     return add_token(vocabulary, text, length, TYPE_NORMAL, score, error);
 }
 
-static primer_status add_spm_tokens(struct vocabulary *vocabulary, const struct model_pieces *pieces,
-                                    primer_error *error)
+static primer_status add_spm_tokens(struct vocabulary *vocabulary,
+                                    const struct model_pieces *pieces, primer_error *error)
 {
     size_t merged = pieces->count - pieces->singles;
     FORWARD(add_token(vocabulary, "<unk>", 5, TYPE_UNKNOWN, 0.0F, error));

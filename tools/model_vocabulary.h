@@ -1,12 +1,13 @@
 /* model_vocabulary.h - the tokenizers of generated models: metadata `tokenizer.*` of a GGUF.
  *
- *   bpe   byte-level BPE as GPT-2 and Phi-2 have it: 256 bytes, merges, <|endoftext|>, and from 512 tokens
- *         on the runs of spaces and tabs that Phi-2 adds; what is left is padding, [PADn]
- *   spm   SentencePiece-style BPE as Llama-2 has it: <unk> <s> </s>, 256 byte tokens, pieces with scores
+ *   bpe   byte-level BPE as GPT-2 and Phi-2 have it: 256 bytes, merges, <|endoftext|>, and from
+ *         512 tokens on the runs of spaces and tabs that Phi-2 adds; the rest is padding, [PADn]
+ *   spm   SentencePiece-style BPE as Llama-2 has it: <unk> <s> </s>, 256 byte tokens, pieces
+ *         with scores
  *   PATH  the tokenizer of that GGUF, padded
  *
- * Merges begin with the prefixes of common English words, so that text really merges, and go on with
- * random joins of what is there.
+ * Merges begin with the prefixes of common English words, so that text really merges, and go on
+ * with random joins of what is there.
  */
 #ifndef TOOLS_MODEL_VOCABULARY_H
 #define TOOLS_MODEL_VOCABULARY_H

@@ -6,7 +6,7 @@
  *   FIRST_FOUR       i < 4
  *   FIRST_SIXTEENTH  i < n/16
  *   FIRST_EIGHTH     i < n/8
- *   MORE             i < n/8, or i >= 7n/8, or (i - n/8) mod 3 = 2: half of them, both ends among them
+ *   MORE             i < n/8, or i >= 7n/8, or (i - n/8) mod 3 = 2: half of them, with both ends
  */
 #include "convert/mixes.h"
 
@@ -122,7 +122,8 @@ static long layer_of(const char *name)
 static bool is_quantized(const struct mixes_tensor *tensor)
 {
     return tensor->dimensions >= 2 && ends_with(tensor->name, ".weight") &&
-           !ends_with(tensor->name, "_norm.weight") && !ends_with(tensor->name, "rope_freqs.weight");
+           !ends_with(tensor->name, "_norm.weight") &&
+           !ends_with(tensor->name, "rope_freqs.weight");
 }
 
 static bool among(enum layers layers, long i, long n)

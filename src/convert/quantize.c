@@ -1,11 +1,12 @@
-/* quantize.c - decode, check, encode: a tensor at a time, a chunk of it in memory, segments in parallel.
+/* quantize.c - decode, check, encode: tensor by tensor, a chunk in memory, segments in parallel.
  *
- *   source tensor  | chunk                 | chunk ...      a chunk is encoded into memory, then written
- *                  | segment | segment ... |                a segment is one task of the pool
+ *   source tensor  | chunk                 | chunk ...   encoded into memory, then written
+ *                  | segment | segment ... |             a segment is one task of the pool
  *
- * Rows are whole blocks of both formats, so a tensor is one run of blocks and is cut without regard to rows:
- * segments are multiples of 256, the longest block. Only one chunk's bytes and a segment of f32 per thread
- * are in memory beside the map. The output doesn't depend on the number of threads.
+ * Rows are whole blocks of both formats, so a tensor is one run of blocks and is cut without regard
+ * to rows: segments are multiples of 256, the longest block. Only one chunk's bytes and a segment
+ * of f32 per thread are in memory beside the map. The output doesn't depend on the number of
+ * threads.
  */
 #include "convert/quantize.h"
 
@@ -33,11 +34,11 @@ struct job {
     const struct quantize_options *options;
     struct pool *pool;
     size_t tensors;
-    char *names;                        /* NUL-terminated, one after another */
-    struct mixes_tensor *plans;         /* [tensors] */
+    char *names;                         /* NUL-terminated, one after another */
+    struct mixes_tensor *plans;          /* [tensors] */
     const struct quant_format **formats; /* [tensors] */
-    float *scratch;                     /* [threads][SEGMENT] */
-    unsigned char *chunk;               /* [CHUNK_SEGMENTS * SEGMENT] weights in the largest format */
+    float *scratch;                      /* [threads][SEGMENT] */
+    unsigned char *chunk;                /* CHUNK_SEGMENTS * SEGMENT weights in any format */
     uint64_t done;
     struct quantize_summary summary;
 };
@@ -60,8 +61,8 @@ static size_t bytes_of(const struct quant_format *format, size_t count)
     return count / format->block_length * format->block_bytes;
 }
 
-/* From here on a finite weight rounds to more than the format holds. Formats with scales reach further than
- * any weight of a model; there the encoder takes the nearest that there is. */
+/* From here on a finite weight rounds to more than the format holds. Formats with scales reach
+ * further than any weight of a model; there the encoder takes the nearest that there is. */
 static float limit_of(const struct quant_format *format)
 {
     switch (format->type) {
@@ -228,7 +229,8 @@ static primer_status check_out(const struct gguf *source, const char *out, prime
     const struct file_map *map = gguf_map(source);
     if (stat(out, &found) == 0 && (uint64_t)found.st_dev == map->device &&
         (uint64_t)found.st_ino == map->inode)
-        return error_set(error, PRIMER_EINVAL, "%s: is the input itself; choose another output", out);
+        return error_set(error, PRIMER_EINVAL, "%s: is the input itself; choose another output",
+                         out);
     return PRIMER_OK;
 }
 

@@ -1,7 +1,8 @@
-/* quantize.h - a GGUF's weights in other block formats: F32 or whatever the file has in, a target out.
+/* quantize.h - a GGUF's weights in other block formats: whatever the file has in, a target out.
  *
- * Metadata is copied, general.file_type and general.quantization_version are set. Which tensor gets which
- * format is the target's row in mixes.h. The output appears under its name only when it is complete.
+ * Metadata is copied, general.file_type and general.quantization_version are set. Which tensor gets
+ * which format is the target's row in mixes.h. The output appears under its name only when it is
+ * complete.
  */
 #ifndef CONVERT_QUANTIZE_H
 #define CONVERT_QUANTIZE_H
@@ -24,12 +25,12 @@ struct quantize_summary {
     uint64_t bytes_in, bytes_out; /* of tensor data */
     size_t tensors;               /* in the file */
     size_t encoded;               /* of them, written in another format than they had */
-    size_t requantized;           /* of those, had lost precision already: the source was quantized */
-    size_t fallbacks;             /* got another format than the target's, for the length of their rows */
+    size_t requantized; /* of those, had lost precision already: the source was quantized */
+    size_t fallbacks;   /* got another format than the target's, for the length of their rows */
 };
 
-/* `summary` may be NULL. The same file as input and output is refused (PRIMER_EINVAL). A weight that is
- * NaN or infinite is PRIMER_ENUMERIC and named by tensor and index. */
+/* `summary` may be NULL. The same file as input and output is refused (PRIMER_EINVAL). A weight
+ * that is NaN or infinite is PRIMER_ENUMERIC and named by tensor and index. */
 primer_status quantize_file(const char *in, const char *out, const struct quantize_options *options,
                             struct quantize_summary *summary, primer_error *error);
 

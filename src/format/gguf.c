@@ -1,13 +1,13 @@
 /* gguf.c - opening a GGUF: one pass over the file's head, every field checked before it is used.
  *
- * The file's layout is drawn in gguf.h (ggml/docs/gguf.md of the ggml project is the specification).
- * What opening allocates is bounded by the file's own bytes: a count is believed only where the bytes that
- * are left could hold that many entries (13 bytes for a value, 33 for a tensor), so the tables take less
- * than 8 bytes per byte of file.
+ * The file's layout is drawn in gguf.h (ggml/docs/gguf.md of the ggml project is the
+ * specification). What opening allocates is bounded by the file's own bytes: a count is believed
+ * only where the bytes that are left could hold that many entries (13 bytes for a value, 33 for a
+ * tensor), so the tables take less than 8 bytes per byte of file.
  *
- * Invariants after gguf_open: every value's bytes and every tensor's bytes lie inside the map; no two
- * values or tensors share a name; no name is empty or holds a NUL; rows are whole blocks; tensors don't
- * overlap.
+ * Invariants after gguf_open: every value's bytes and every tensor's bytes lie inside the map; no
+ * two values or tensors share a name; no name is empty or holds a NUL; rows are whole blocks;
+ * tensors don't overlap.
  */
 #include "format/gguf.h"
 
@@ -20,7 +20,7 @@
 #include "format/gguf_internal.h"
 
 #define VALUE_BYTES_LEAST  13U /* key length 8, key 1, type 4, and a value of 0 bytes at least */
-#define TENSOR_BYTES_LEAST 33U /* name length 8, name 1, dimensions 4, one size 8, type 4, offset 8 */
+#define TENSOR_BYTES_LEAST 33U /* name 9 at least, dimensions 4, one size 8, type 4, offset 8 */
 #define ENTRIES_MOST       ((uint64_t)1 << 24)
 
 struct type_row {
@@ -69,8 +69,8 @@ static primer_status index_create(struct gguf_index *index, size_t count, uint64
 _Static_assert(offsetof(struct gguf_value, key) == 0, "the index reads an entry's first member");
 _Static_assert(offsetof(struct gguf_tensor, name) == 0, "the index reads an entry's first member");
 
-/* The slot that holds the name, or the free one where it belongs. `names` points at the first entry's
- * name; entries are `stride` bytes apart. */
+/* The slot that holds the name, or the free one where it belongs. `names` points at the first
+ * entry's name; entries are `stride` bytes apart. */
 static uint32_t *index_slot(const struct gguf_index *index, struct gguf_string name,
                             const void *names, size_t stride)
 {
@@ -108,10 +108,11 @@ static primer_status read_magic(struct cursor *cursor, primer_error *error)
                          cursor_remaining(cursor));
     FORWARD(cursor_bytes(cursor, "magic", 4, &magic, error));
     if (memcmp(magic, GGUF_MAGIC, 4) != 0)
-        return error_set(error, PRIMER_EFORMAT,
-                         "not a GGUF file: it begins with \"%s\" (%02x %02x %02x %02x), expected \"GGUF\"",
-                         error_printable((const char *)magic, 4, shown, sizeof shown), magic[0],
-                         magic[1], magic[2], magic[3]);
+        return error_set(
+            error, PRIMER_EFORMAT,
+            "not a GGUF file: it begins with \"%s\" (%02x %02x %02x %02x), expected \"GGUF\"",
+            error_printable((const char *)magic, 4, shown, sizeof shown), magic[0], magic[1],
+            magic[2], magic[3]);
     return PRIMER_OK;
 }
 
@@ -120,11 +121,13 @@ static primer_status read_version(struct cursor *cursor, uint32_t *version, prim
     uint32_t found = 0;
     FORWARD(cursor_u32(cursor, "version", &found, error));
     if (found == 1)
-        return error_set(error, PRIMER_EUNSUPPORTED,
-                         "GGUF version 1 is too old (versions 2 and 3 are read); convert the model again");
+        return error_set(
+            error, PRIMER_EUNSUPPORTED,
+            "GGUF version 1 is too old (versions 2 and 3 are read); convert the model again");
     if (found != 0 && (found & 0xffffU) == 0)
-        return error_set(error, PRIMER_EUNSUPPORTED,
-                         "a big-endian GGUF (version bytes reversed); only little-endian files are read");
+        return error_set(
+            error, PRIMER_EUNSUPPORTED,
+            "a big-endian GGUF (version bytes reversed); only little-endian files are read");
     if (found != 2 && found != 3)
         return error_set(error, PRIMER_EUNSUPPORTED, "GGUF version %u; versions 2 and 3 are read",
                          (unsigned)found);
@@ -170,7 +173,8 @@ static primer_status read_name(struct cursor *cursor, const char *what, size_t m
                          (unsigned long long)length, most);
     FORWARD(cursor_bytes(cursor, what, length, &bytes, error));
     if (memchr(bytes, 0, (size_t)length))
-        return error_set(error, PRIMER_EFORMAT, "a %s at offset %zu holds a NUL byte", what, offset);
+        return error_set(error, PRIMER_EFORMAT, "a %s at offset %zu holds a NUL byte", what,
+                         offset);
     *name = (struct gguf_string){(const char *)bytes, (size_t)length};
     return PRIMER_OK;
 }
@@ -295,7 +299,8 @@ static primer_status read_shape(struct cursor *cursor, struct gguf_tensor *tenso
     FORWARD(cursor_u64(cursor, "data offset", offset, error));
     const struct quant_format *format = quant_format_of(type);
     if (!format)
-        return error_set(error, PRIMER_EUNSUPPORTED, "tensor type %u is not supported", (unsigned)type);
+        return error_set(error, PRIMER_EUNSUPPORTED, "tensor type %u is not supported",
+                         (unsigned)type);
     if (tensor->shape[0] % format->block_length != 0)
         return error_set(error, PRIMER_EFORMAT,
                          "a row has %zu weights, not a multiple of %s's block of %zu",
@@ -321,7 +326,8 @@ static primer_status read_tensors(struct gguf *gguf, struct cursor *cursor, uint
             error_prefix(error, "tensor '%s'", shown);
             return status;
         }
-        if (!index_enter(&gguf->tensor_index, tensor->name, gguf->tensors, sizeof *gguf->tensors, i))
+        if (!index_enter(&gguf->tensor_index, tensor->name, gguf->tensors, sizeof *gguf->tensors,
+                         i))
             return error_set(error, PRIMER_EFORMAT, "tensor '%s' appears twice", shown);
     }
     return PRIMER_OK;
@@ -393,13 +399,14 @@ static primer_status place_tensors(struct gguf *gguf, const uint64_t *offsets, s
         error_printable(tensor->name.bytes, tensor->name.length, shown, sizeof shown);
         if (offsets[i] % gguf->alignment != 0)
             return error_set(error, PRIMER_EFORMAT,
-                             "tensor '%s': offset %llu is not a multiple of the alignment, %zu", shown,
-                             (unsigned long long)offsets[i], gguf->alignment);
+                             "tensor '%s': offset %llu is not a multiple of the alignment, %zu",
+                             shown, (unsigned long long)offsets[i], gguf->alignment);
         if (offsets[i] > size || tensor->bytes > size - offsets[i])
-            return error_set(error, PRIMER_EFORMAT,
-                             "tensor '%s': %zu bytes at offset %llu, but the file has only %zu bytes of "
-                             "tensor data; is it cut short?",
-                             shown, tensor->bytes, (unsigned long long)offsets[i], size);
+            return error_set(
+                error, PRIMER_EFORMAT,
+                "tensor '%s': %zu bytes at offset %llu, but the file has only %zu bytes of "
+                "tensor data; is it cut short?",
+                shown, tensor->bytes, (unsigned long long)offsets[i], size);
         tensor->data = gguf->map.bytes + data + offsets[i];
     }
     return check_overlap(gguf, offsets, error);
@@ -414,14 +421,17 @@ static primer_status parse(struct gguf *gguf, primer_error *error)
     TRY(read_version(&cursor, &gguf->version, error));
     TRY(read_count(&cursor, "the number of tensors", &gguf->tensor_count, error));
     TRY(read_count(&cursor, "the number of metadata values", &gguf->value_count, error));
-    TRY(check_count(&cursor, "the number of tensors", gguf->tensor_count, TENSOR_BYTES_LEAST, error));
+    TRY(check_count(&cursor, "the number of tensors", gguf->tensor_count, TENSOR_BYTES_LEAST,
+                    error));
     TRY(read_values(gguf, &cursor, error));
     TRY(read_alignment(gguf, error));
-    TRY(check_count(&cursor, "the number of tensors", gguf->tensor_count, TENSOR_BYTES_LEAST, error));
+    TRY(check_count(&cursor, "the number of tensors", gguf->tensor_count, TENSOR_BYTES_LEAST,
+                    error));
     gguf->tensors = memory_allocate(gguf->tensor_count, sizeof *gguf->tensors);
     offsets = memory_allocate(gguf->tensor_count, sizeof *offsets);
     if (!gguf->tensors || !offsets) {
-        status = memory_failure(error, "the tensor table", gguf->tensor_count * sizeof *gguf->tensors);
+        status =
+            memory_failure(error, "the tensor table", gguf->tensor_count * sizeof *gguf->tensors);
         goto cleanup;
     }
     TRY(read_tensors(gguf, &cursor, offsets, error));

@@ -1,8 +1,8 @@
 /* gguf_internal.h - what gguf.c, gguf_value.c and gguf_writer.c share.
  *
- * An index finds a name's entry: open addressing, linear probing, at most half full; a slot holds the
- * entry's number plus one, 0 is free. The hash is seeded anew for every open file, so that a crafted file
- * can't make all its names collide.
+ * An index finds a name's entry: open addressing, linear probing, at most half full; a slot holds
+ * the entry's number plus one, 0 is free. The hash is seeded anew for every open file, so that a
+ * crafted file can't make all its names collide.
  */
 #ifndef FORMAT_GGUF_INTERNAL_H
 #define FORMAT_GGUF_INTERNAL_H
@@ -11,7 +11,7 @@
 
 #define GGUF_MAGIC          "GGUF"
 #define GGUF_VERSION        3U
-#define GGUF_ALIGNMENT      32U        /* where `general.alignment` is absent; what the writer uses */
+#define GGUF_ALIGNMENT      32U        /* without general.alignment, and the writer's */
 #define GGUF_ALIGNMENT_MOST (1U << 20) /* bytes */
 #define GGUF_ALIGNMENT_KEY  "general.alignment"
 #define GGUF_KEY_MOST       65535U /* bytes, by the specification */

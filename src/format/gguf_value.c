@@ -1,7 +1,7 @@
 /* gguf_value.c - typed look-ups of metadata, and the elements of arrays.
  *
- * Every value's bytes were checked when the file was opened; here only its type and range are. Numbers lie
- * unaligned and little-endian in the map.
+ * Every value's bytes were checked when the file was opened; here only its type and range are.
+ * Numbers lie unaligned and little-endian in the map.
  */
 #include "format/gguf.h"
 
@@ -10,7 +10,7 @@
 
 #include "format/gguf_internal.h"
 
-/* An integer as sign and magnitude's carrier: `negative` says that `bits` is an int64_t below zero. */
+/* Any integer: `negative` says that `bits` is an int64_t below zero. */
 struct integer {
     uint64_t bits;
     bool negative;
@@ -141,8 +141,8 @@ primer_status gguf_get_bool(const struct gguf *gguf, const char *key, bool *valu
         return wrong_type(gguf, found, "bool", error);
     if (found->data[0] > 1)
         return error_set(error, PRIMER_EFORMAT,
-                         "%s: metadata key '%s' holds the byte %u, expected 0 or 1", gguf->path, key,
-                         (unsigned)found->data[0]);
+                         "%s: metadata key '%s' holds the byte %u, expected 0 or 1", gguf->path,
+                         key, (unsigned)found->data[0]);
     *value = found->data[0] == 1;
     return PRIMER_OK;
 }

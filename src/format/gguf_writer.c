@@ -1,10 +1,11 @@
 /* gguf_writer.c - writing a GGUF version 3, front to back.
  *
- *   metadata (buffered) | tensor declarations (buffered) |-> the first data call writes both ->| data
+ *   | metadata | tensor declarations |   tensor data ...
+ *   buffered, written by the first data call
  *
- * The head holds counts and offsets, so it waits in memory until the last declaration is known; tensor data
- * is never buffered. Every tensor begins at a multiple of 32, and so does the end of the file.
- * Names are kept as hashes only, to refuse a key or tensor that is written twice.
+ * The head holds counts and offsets, so it waits in memory until the last declaration is known;
+ * tensor data is never buffered. Every tensor begins at a multiple of 32, and so does the end of
+ * the file. Names are kept as hashes only, to refuse a key or tensor that is written twice.
  */
 #include "format/gguf.h"
 
@@ -241,16 +242,18 @@ primer_status gguf_declare_tensor(struct gguf_writer *writer, const char *name, 
     struct declared declared = {0, writer->declarations.length};
     size_t rows = 1;
     if (dimensions < 1 || dimensions > GGUF_DIMENSIONS)
-        return error_set(error, PRIMER_EINVAL, "%s: tensor '%s' has %zu dimensions, expected 1 to %d",
-                         writer->path, name, dimensions, GGUF_DIMENSIONS);
+        return error_set(error, PRIMER_EINVAL,
+                         "%s: tensor '%s' has %zu dimensions, expected 1 to %d", writer->path, name,
+                         dimensions, GGUF_DIMENSIONS);
     for (size_t i = 0; i < dimensions; i++)
         if (shape[i] == 0 || (i > 0 && !memory_product(rows, shape[i], &rows)))
             return error_set(error, PRIMER_EINVAL, "%s: tensor '%s': dimension %zu is %zu",
                              writer->path, name, i, shape[i]);
     if (shape[0] % format->block_length != 0)
-        return error_set(error, PRIMER_EINVAL,
-                         "%s: tensor '%s' has rows of %zu weights, not a multiple of %s's block of %zu",
-                         writer->path, name, shape[0], format->name, format->block_length);
+        return error_set(
+            error, PRIMER_EINVAL,
+            "%s: tensor '%s' has rows of %zu weights, not a multiple of %s's block of %zu",
+            writer->path, name, shape[0], format->name, format->block_length);
     if (!quant_bytes(format, shape[0], &declared.bytes) ||
         !memory_product(declared.bytes, rows, &declared.bytes) ||
         declared.bytes > SIZE_MAX / 2 - writer->data_size)
@@ -279,7 +282,8 @@ static primer_status write_head(struct gguf_writer *writer, primer_error *error)
     TRY(put_number(&head, writer->value_count, 8, error));
     TRY(file_writer_write(&writer->file, head.bytes, head.length, error));
     if (writer->metadata.length > 0)
-        TRY(file_writer_write(&writer->file, writer->metadata.bytes, writer->metadata.length, error));
+        TRY(file_writer_write(&writer->file, writer->metadata.bytes, writer->metadata.length,
+                              error));
     if (writer->declarations.length > 0)
         TRY(file_writer_write(&writer->file, writer->declarations.bytes,
                               writer->declarations.length, error));

@@ -1,8 +1,9 @@
-/* test_quantize.c - sizes of quantized files from shapes alone, against published listings; the mixes; and
- * small models quantized to every target.
+/* test_quantize.c - sizes of quantized files from shapes alone, against published listings; the
+ * mixes; and small models quantized to every target.
  *
- * Published: Phi-2 files by type, and one listing with exact bytes of a Phi-2 fine-tune whose vocabulary has
- * 50,297 rows. Those differ from our tensor bytes by the metadata alone, which is the same for every type.
+ * Published: Phi-2 files by type, and one listing with exact bytes of a Phi-2 fine-tune whose
+ * vocabulary has 50,297 rows. Those differ from our tensor bytes by the metadata alone, which is
+ * the same for every type.
  */
 #include "convert/quantize.h"
 
@@ -298,7 +299,8 @@ static void compare_files(const char *in, const char *out, const char *target)
     uint64_t file_type = 99, version = 0;
     assert_int_equal(gguf_get_u64(made, "general.file_type", &file_type, &error), PRIMER_OK);
     assert_int_equal(file_type, mixes_file_type(mixes_named(target)));
-    assert_int_equal(gguf_get_u64(made, "general.quantization_version", &version, &error), PRIMER_OK);
+    assert_int_equal(gguf_get_u64(made, "general.quantization_version", &version, &error),
+                     PRIMER_OK);
     assert_int_equal(version, 2);
     assert_int_equal(gguf_value_count(source), gguf_value_count(made));
     for (size_t i = 0; i < gguf_value_count(source); i++) {
@@ -428,7 +430,8 @@ static void test_weights_that_no_format_holds(void **state)
     write_one(in, 8200, NAN); /* in the second segment */
     for (size_t i = 0; mixes_name(i); i++) { /* F32 to F32 too */
         assert_int_equal(quantize(in, out, mixes_name(i), 2, NULL, &error), PRIMER_ENUMERIC);
-        assert_non_null(strstr(error.message, "in.gguf: tensor 'blk.0.ffn_up.weight': weight 8200"));
+        assert_non_null(
+            strstr(error.message, "in.gguf: tensor 'blk.0.ffn_up.weight': weight 8200"));
         assert_int_equal(access(out, F_OK), -1);
     }
     write_one(in, 3, -INFINITY);
@@ -489,7 +492,8 @@ static void test_progress(void **state)
     (void)state;
     const char *in = path_in("in.gguf"), *out = path_in("out.gguf");
     struct seen seen = {0};
-    struct quantize_options options = {.target = "Q4_0", .threads = 1, .progress = see, .context = &seen};
+    struct quantize_options options = {
+        .target = "Q4_0", .threads = 1, .progress = see, .context = &seen};
     struct quantize_summary summary;
     primer_error error = {0};
     write_one(in, 0, 1.0F);

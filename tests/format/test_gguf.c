@@ -1,5 +1,6 @@
-/* test_gguf.c - the GGUF reader and writer: what is written is read back, and each broken field of a file
- * is refused with a message that names it. Broken files are made here, byte by byte, from a valid one.
+/* test_gguf.c - the GGUF reader and writer: what is written is read back, and each broken field of
+ * a file is refused with a message that names it. Broken files are made here, byte by byte, from a
+ * valid one.
  */
 #include "format/gguf.h"
 
@@ -554,7 +555,8 @@ static void test_every_allocation_fails_once(void **state)
         status = write_sample(path, &error);
         memory_fail_at(SIZE_MAX);
         assert_true(status == PRIMER_OK || status == PRIMER_ENOMEM);
-        /* A failure after the renaming (of the folder's flush) leaves a whole file; else there is none. */
+        /* A failure after the renaming (of the folder's flush) leaves a whole file; else there is
+         * none. */
         if (status == PRIMER_OK || access(path, F_OK) == 0) {
             struct gguf *gguf = NULL;
             assert_int_equal(gguf_open(&gguf, path, &error), PRIMER_OK);

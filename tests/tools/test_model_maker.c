@@ -1,5 +1,5 @@
-/* test_model_maker.c - generated models have the names, shapes and metadata of real ones, weights of the size
- * that is promised, and tokenizers whose merges are consistent.
+/* test_model_maker.c - generated models have the names, shapes and metadata of real ones, weights
+ * of the size that is promised, and tokenizers whose merges are consistent.
  */
 #include "tools/model_maker.h"
 
@@ -95,7 +95,8 @@ static void test_phi2(void **state)
     assert_int_equal(number(gguf, "phi2.rope.dimension_count"), 32);
     assert_int_equal(number(gguf, "phi2.context_length"), 512);
     assert_int_equal(number(gguf, "general.file_type"), 2);
-    assert_int_equal(gguf_get_f64(gguf, "phi2.attention.layer_norm_epsilon", &epsilon, NULL), PRIMER_OK);
+    assert_int_equal(gguf_get_f64(gguf, "phi2.attention.layer_norm_epsilon", &epsilon, NULL),
+                     PRIMER_OK);
     assert_true(fabs(epsilon - 1e-5) < 1e-10);
     assert_null(gguf_value_named(gguf, "phi2.rope.freq_base"));
     has(gguf, "token_embd.weight", QUANT_Q4_0, 256, 300);
@@ -244,7 +245,8 @@ static void test_weights(void **state)
         deviates(gguf, "blk.0.ffn_up.weight", 0.0, 1.0 / 16.0);
         deviates(gguf, "blk.1.ffn_down.weight", 0.0, 1.0 / sqrt(512.0));
         deviates(gguf, "output.weight", 0.0, 2.5 / 16.0);
-        assert_true(fabs(moments_of(gguf_tensor_named(gguf, "output_norm.weight")).mean - 1.0) < 0.05);
+        assert_true(fabs(moments_of(gguf_tensor_named(gguf, "output_norm.weight")).mean - 1.0) <
+                    0.05);
         assert_true(moments_of(gguf_tensor_named(gguf, "blk.0.ffn_up.bias")).deviation < 0.025);
         gguf_free(gguf);
     }
