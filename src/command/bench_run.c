@@ -1,0 +1,255 @@
+/* bench_run.c - one run of a measurement: a prompt of pseudo-random ids, then tokens one by one,
+ * the most probable each time (the end token too: the number of tokens is what was asked for).
+ */
+#include "command/bench_run.h"
+
+#include <pthread.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/memory.h"
+
+enum { FIRST_PROMPT = 16, IDS_BELOW = 50000, SEED_ALONE = 12345, SEED_CLIENTS = 1000 };
+
+/* The same ids in every engine that is compared: a linear congruential generator, below 50,000. */
+static primer_status make_ids(const primer_model *model, size_t count, uint64_t seed, int32_t **ids,
+                              primer_error *error)
+{
+    const size_t vocabulary = primer_model_info(model)->vocabulary;
+    const uint64_t below = vocabulary < IDS_BELOW ? vocabulary : IDS_BELOW;
+    int32_t *made = memory_allocate(count, sizeof *made);
+    if (made == NULL)
+        return memory_failure(error, "the prompt", count * sizeof *made);
+    for (size_t i = 0; i < count; i++) {
+        seed = (seed * 1103515245 + 12345) & 0x7fffffff;
+        made[i] = (int32_t)(seed % below);
+    }
+    *ids = made;
+    return PRIMER_OK;
+}
+
+static primer_status create_greedy(const primer_model *model, primer_sampler **sampler,
+                                   primer_error *error)
+{
+    primer_sampling sampling = primer_sampling_default();
+    sampling.temperature = 0;
+    return primer_sampler_create(model, &sampling, sampler, error);
+}
+
+static primer_status generate(primer_session *session, primer_sampler *sampler, size_t count,
+                              primer_error *error)
+{
+    for (size_t i = 0; i < count; i++) {
+        int32_t id = 0;
+        FORWARD(primer_sampler_next(sampler, session, &id, error));
+        FORWARD(primer_session_append(session, id, error));
+    }
+    return PRIMER_OK;
+}
+
+static void keep_bytes(const primer_session *session, struct bench_speeds *speeds)
+{
+    primer_statistics statistics;
+    primer_session_statistics(session, &statistics);
+    speeds->kv_bytes = statistics.kv_bytes;
+    speeds->scratch_bytes = statistics.scratch_bytes;
+}
+
+primer_status bench_run_first_token(const struct settings *settings, primer_model *model,
+                                    primer_error *error)
+{
+    primer_status status = PRIMER_OK;
+    primer_session *session = NULL;
+    primer_sampler *sampler = NULL;
+    int32_t *ids = NULL, id = 0;
+    TRY(make_ids(model, FIRST_PROMPT, SEED_ALONE, &ids, error));
+    TRY(primer_session_create(model, &settings->parameters.session, &session, error));
+    TRY(create_greedy(model, &sampler, error));
+    TRY(primer_session_sync(session, ids, FIRST_PROMPT, NULL, NULL, error));
+    TRY(primer_sampler_next(sampler, session, &id, error));
+
+cleanup:
+    primer_sampler_free(sampler);
+    primer_session_free(session);
+    memory_free(ids);
+    return status;
+}
+
+primer_status bench_run_one(const struct settings *settings, primer_model *model,
+                            struct bench_speeds *speeds, primer_error *error)
+{
+    primer_status status = PRIMER_OK;
+    primer_session *session = NULL;
+    primer_sampler *sampler = NULL;
+    int32_t *ids = NULL;
+    const size_t prompt = settings->prompt_tokens, count = settings->generated_tokens;
+    TRY(make_ids(model, prompt, SEED_ALONE, &ids, error));
+    TRY(primer_session_create(model, &settings->parameters.session, &session, error));
+    TRY(create_greedy(model, &sampler, error));
+    uint64_t begun = clock_nanoseconds();
+    TRY(primer_session_sync(session, ids, prompt, NULL, NULL, error));
+    speeds->prompt = (double)prompt / clock_seconds_since(begun);
+    begun = clock_nanoseconds();
+    TRY(generate(session, sampler, count, error));
+    speeds->generate = (double)count / clock_seconds_since(begun);
+    keep_bytes(session, speeds);
+
+cleanup:
+    primer_sampler_free(sampler);
+    primer_session_free(session);
+    memory_free(ids);
+    return status;
+}
+
+/* ---- many clients
+ * ---------------------------------------------------------------------------------- */
+
+/* All clients and the thread that reads the clock wait here for each other. */
+struct gate {
+    pthread_mutex_t lock;
+    pthread_cond_t opened;
+    size_t expected, waiting, turn;
+    bool abandoned; /* not all clients could be started: nobody goes on */
+};
+
+/* False: the measurement was abandoned. */
+static bool gate_wait(struct gate *gate)
+{
+    pthread_mutex_lock(&gate->lock);
+    const size_t turn = gate->turn;
+    if (++gate->waiting == gate->expected) {
+        gate->waiting = 0;
+        gate->turn++;
+        pthread_cond_broadcast(&gate->opened);
+    }
+    while (turn == gate->turn && !gate->abandoned)
+        pthread_cond_wait(&gate->opened, &gate->lock);
+    const bool go = !gate->abandoned;
+    pthread_mutex_unlock(&gate->lock);
+    return go;
+}
+
+static void gate_abandon(struct gate *gate)
+{
+    pthread_mutex_lock(&gate->lock);
+    gate->abandoned = true;
+    pthread_cond_broadcast(&gate->opened);
+    pthread_mutex_unlock(&gate->lock);
+}
+
+struct client {
+    const struct settings *settings;
+    primer_model *model;
+    struct gate *gate; /* passed three times: before the prompt, before the tokens, after them */
+    uint64_t seed;
+    pthread_t thread;
+    primer_status status;
+    primer_error error;
+    struct bench_speeds speeds;
+};
+
+static primer_status serve(struct client *client, primer_session *session, primer_sampler *sampler,
+                           int32_t *ids)
+{
+    const struct settings *settings = client->settings;
+    primer_status status = client->status;
+    if (!gate_wait(client->gate))
+        return PRIMER_ECANCELED;
+    if (status == PRIMER_OK)
+        status =
+            primer_session_sync(session, ids, settings->prompt_tokens, NULL, NULL, &client->error);
+    gate_wait(client->gate);
+    if (status == PRIMER_OK)
+        status = generate(session, sampler, settings->generated_tokens, &client->error);
+    gate_wait(client->gate);
+    return status;
+}
+
+static void *run_client(void *context)
+{
+    struct client *client = context;
+    primer_session *session = NULL;
+    primer_sampler *sampler = NULL;
+    int32_t *ids = NULL;
+    const struct settings *settings = client->settings;
+    client->status =
+        make_ids(client->model, settings->prompt_tokens, client->seed, &ids, &client->error);
+    if (client->status == PRIMER_OK)
+        client->status = primer_session_create(client->model, &settings->parameters.session,
+                                               &session, &client->error);
+    if (client->status == PRIMER_OK)
+        client->status = create_greedy(client->model, &sampler, &client->error);
+    client->status = serve(client, session, sampler, ids);
+    if (client->status == PRIMER_OK)
+        keep_bytes(session, &client->speeds);
+    primer_sampler_free(sampler);
+    primer_session_free(session);
+    memory_free(ids);
+    return NULL;
+}
+
+/* Seconds of all prompts and of all tokens, measured from outside. */
+static void time_clients(struct gate *gate, double *prompt, double *tokens)
+{
+    gate_wait(gate);
+    uint64_t begun = clock_nanoseconds();
+    gate_wait(gate);
+    *prompt = clock_seconds_since(begun);
+    begun = clock_nanoseconds();
+    gate_wait(gate);
+    *tokens = clock_seconds_since(begun);
+}
+
+static primer_status start_clients(const struct settings *settings, primer_model *model,
+                                   struct client *clients, struct gate *gate, size_t *started,
+                                   primer_error *error)
+{
+    for (*started = 0; *started < settings->clients; ++*started) {
+        struct client *client = &clients[*started];
+        *client = (struct client){
+            .settings = settings, .model = model, .gate = gate, .seed = SEED_CLIENTS + *started};
+        if (pthread_create(&client->thread, NULL, run_client, client) != 0) {
+            gate_abandon(gate);
+            return error_set(error, PRIMER_ENOMEM,
+                             "only %zu of %zu clients' threads could be started", *started,
+                             settings->clients);
+        }
+    }
+    return PRIMER_OK;
+}
+
+static primer_status join_clients(struct client *clients, size_t count, primer_status status,
+                                  primer_error *error)
+{
+    for (size_t i = 0; i < count; i++) {
+        pthread_join(clients[i].thread, NULL);
+        if (clients[i].status != PRIMER_OK && status == PRIMER_OK)
+            status = error_set(error, clients[i].status, "client %zu: %s", i + 1,
+                               clients[i].error.message);
+    }
+    return status;
+}
+
+primer_status bench_run_many(const struct settings *settings, primer_model *model,
+                             struct bench_speeds *speeds, primer_error *error)
+{
+    const size_t count = settings->clients;
+    struct gate gate = {.lock = PTHREAD_MUTEX_INITIALIZER,
+                        .opened = PTHREAD_COND_INITIALIZER,
+                        .expected = count + 1};
+    size_t started = 0;
+    double prompt_seconds = 1, token_seconds = 1;
+    struct client *clients = memory_allocate(count, sizeof *clients);
+    if (clients == NULL)
+        return memory_failure(error, "the clients", count * sizeof *clients);
+    primer_status status = start_clients(settings, model, clients, &gate, &started, error);
+    if (status == PRIMER_OK)
+        time_clients(&gate, &prompt_seconds, &token_seconds);
+    status = join_clients(clients, started, status, error);
+    speeds->prompt = (double)(settings->prompt_tokens * count) / prompt_seconds;
+    speeds->generate = (double)(settings->generated_tokens * count) / token_seconds;
+    speeds->kv_bytes = clients[0].speeds.kv_bytes * count;
+    speeds->scratch_bytes = clients[0].speeds.scratch_bytes;
+    memory_free(clients);
+    return status;
+}

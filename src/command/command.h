@@ -1,0 +1,61 @@
+/* command.h - the subcommands: one row of a table and one file each (command_run.c holds
+ * command_run).
+ *
+ * A command prints its own errors, by command_failed, and returns the program's exit code.
+ */
+#ifndef COMMAND_COMMAND_H
+#define COMMAND_COMMAND_H
+
+#include "command/settings.h"
+
+enum exit_code {
+    EXIT_CODE_OK = 0,
+    EXIT_CODE_FAILURE = 1,
+    EXIT_CODE_USAGE = 2,
+    EXIT_CODE_INTERRUPTED = 130
+};
+
+/* The commands as bits, for the table of options. */
+enum command_bit {
+    COMMAND_RUN = 1,
+    COMMAND_TOKENS = 2,
+    COMMAND_LOGPROBS = 4,
+    COMMAND_INSPECT = 8,
+    COMMAND_BENCH = 16,
+    COMMAND_PERPLEXITY = 32,
+    COMMAND_QUANTIZE = 64,
+    COMMAND_HELP = 128,
+    COMMAND_VERSION = 256,
+    COMMAND_ALL = 511
+};
+
+struct command {
+    const char *name, *group;
+    const char *arguments; /* as the usage line shows them */
+    const char *summary;   /* one line */
+    const char *teaching;  /* what `primer help NAME` says below the options: examples, rules */
+    unsigned bit;
+    size_t least, most; /* arguments that are no options */
+    int (*run)(struct settings *settings);
+};
+
+extern const struct command command_run, command_tokens, command_logprobs, command_inspect,
+    command_bench, command_perplexity, command_quantize, command_help, command_version;
+
+/* In the order of help; NULL past the last. */
+const struct command *command_at(size_t index);
+const struct command *command_named(const char *name);
+
+/* Prints "primer: message", quietly nothing where the reader of the output has gone; gives the exit
+ * code. */
+int command_failed(const primer_error *error);
+/* A message about the command line itself, and where to read more. */
+int command_misused(const struct command *command, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* The model that the settings name, or the one in the program; says how to get one where there is
+ * none. */
+primer_status command_open_model(const char *path, const struct settings *settings,
+                                 primer_model **model, primer_error *error);
+
+#endif

@@ -1,0 +1,115 @@
+/* main.c - finds the subcommand, reads its options, runs it. */
+#include "command/command.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/knob.h"
+#include "base/log.h"
+#include "command/options.h"
+#include "terminal/interrupt.h"
+#include "terminal/output.h"
+#include "terminal/render.h"
+#include "terminal/suggest.h"
+
+static void print_log(void *context, enum log_level level, const char *message)
+{
+    (void)context, (void)level;
+    fprintf(stderr, "primer: %s\n", message);
+}
+
+static void start_log(void)
+{
+    static const char *const names[] = {
+        [LOG_ERROR] = "error", [LOG_WARN] = "warn", [LOG_INFO] = "info", [LOG_DEBUG] = "debug"};
+    const char *wanted = knob_text(KNOB_LOG);
+    enum log_level most = LOG_WARN;
+    for (int level = LOG_ERROR; wanted != NULL && level <= LOG_DEBUG; level++)
+        if (strcmp(names[level], wanted) == 0)
+            most = (enum log_level)level;
+    log_set_sink(print_log, NULL, most);
+}
+
+static void end_interrupted(void)
+{
+    _exit(EXIT_CODE_INTERRUPTED);
+}
+
+/* "--help" and "--version" are what people try first. */
+static const char *command_word(const char *word)
+{
+    if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0)
+        return "help";
+    if (strcmp(word, "--version") == 0 || strcmp(word, "-v") == 0 || strcmp(word, "-V") == 0)
+        return "version";
+    return word;
+}
+
+static int report_unknown(const char *word)
+{
+    struct suggest nearest = suggest_for(word);
+    for (size_t i = 0; command_at(i) != NULL; i++)
+        suggest_consider(&nearest, command_at(i)->name);
+    char shown[64];
+    error_printable(word, strlen(word), shown, sizeof shown);
+    if (nearest.best != NULL)
+        return command_misused(NULL, "unknown command \"%s\"; did you mean %s?", shown,
+                               nearest.best);
+    return command_misused(NULL, "unknown command \"%s\"", shown);
+}
+
+static void choose_color(const char *wanted)
+{
+    const bool always = wanted != NULL && strcmp(wanted, "always") == 0;
+    const bool never = wanted != NULL && strcmp(wanted, "never") == 0;
+    render_setup(always ? RENDER_ALWAYS : never ? RENDER_NEVER : RENDER_AUTO);
+}
+
+static int run_command(const struct command *command, int count, char **arguments)
+{
+    struct settings settings;
+    settings_default(&settings);
+    settings.command = command;
+    int code = EXIT_CODE_USAGE;
+    if (options_parse(&settings, count, arguments)) {
+        choose_color(settings.color);
+        if (settings.help) {
+            settings.arguments[0] = command->name;
+            settings.argument_count = 1;
+            settings.completion = NULL;
+            command = &command_help;
+        }
+        code = command->run(&settings);
+    }
+    settings_free(&settings);
+    return code;
+}
+
+/* What was printed must have arrived, or the exit code says that it didn't. */
+static int finish(int code)
+{
+    primer_error error = {0};
+    if (output_flush(&error) == PRIMER_OK && !output_gone())
+        return code;
+    if (!output_gone() && code == EXIT_CODE_OK)
+        fprintf(stderr, "primer: %s\n", error.message);
+    return code == EXIT_CODE_OK ? EXIT_CODE_FAILURE : code;
+}
+
+int main(int count, char **arguments)
+{
+    knob_load();
+    start_log();
+    output_open();
+    render_setup(RENDER_AUTO);
+    interrupt_install(end_interrupted);
+    if (count < 2) {
+        struct settings settings = {.command = &command_help};
+        return finish(command_help.run(&settings));
+    }
+    const struct command *command = command_named(command_word(arguments[1]));
+    if (command == NULL)
+        return report_unknown(arguments[1]);
+    return finish(run_command(command, count - 2, arguments + 2));
+}

@@ -1,0 +1,149 @@
+/* option_table.c - every option of every command. Help, the parser, completions and the tests of
+ * the manual read this table.
+ */
+#include "command/options.h"
+
+#define SETTING(field) offsetof(struct settings, field)
+#define ANSWERS        COMMAND_RUN
+#define SESSIONS       (COMMAND_RUN | COMMAND_LOGPROBS | COMMAND_BENCH | COMMAND_PERPLEXITY)
+#define MODELS         (SESSIONS)
+#define MOST           2147483647
+
+#define PARAMETER(names_, value_, parameter_, commands_, group_, meaning_)                         \
+    {                                                                                              \
+        .names = names_, .value = value_, .group = group_, .meaning = meaning_,                    \
+        .commands = commands_, .kind = OPTION_PARAMETER, .parameter = parameter_                   \
+    }
+#define SWITCH(names_, parameter_, commands_, group_, meaning_)                                    \
+    {                                                                                              \
+        .names = names_, .group = group_, .meaning = meaning_, .commands = commands_,              \
+        .kind = OPTION_SWITCH, .parameter = parameter_                                             \
+    }
+#define FLAG(names_, field_, commands_, group_, meaning_)                                          \
+    {                                                                                              \
+        .names = names_, .group = group_, .meaning = meaning_, .commands = commands_,              \
+        .kind = OPTION_FLAG, .offset = SETTING(field_)                                             \
+    }
+#define TEXT(names_, value_, field_, commands_, group_, meaning_)                                  \
+    {                                                                                              \
+        .names = names_, .value = value_, .group = group_, .meaning = meaning_,                    \
+        .commands = commands_, .kind = OPTION_TEXT, .offset = SETTING(field_)                      \
+    }
+#define SIZE(names_, field_, least_, commands_, group_, meaning_)                                  \
+    {                                                                                              \
+        .names = names_, .value = "N", .group = group_, .meaning = meaning_,                       \
+        .commands = commands_, .kind = OPTION_SIZE, .offset = SETTING(field_), .least = least_,    \
+        .most = MOST                                                                               \
+    }
+#define CHOICE(names_, value_, field_, choices_, commands_, group_, meaning_)                      \
+    {                                                                                              \
+        .names = names_, .value = value_, .group = group_, .meaning = meaning_,                    \
+        .commands = commands_, .kind = OPTION_CHOICE, .offset = SETTING(field_),                   \
+        .choices = choices_                                                                        \
+    }
+
+static const char prompt_group[] = "The prompt", sampling_group[] = "Sampling",
+                  length_group[] = "Length and end";
+static const char context_group[] = "Context and memory", output_group[] = "Output",
+                  work_group[] = "What to do";
+
+static const struct option table[] = {
+    TEXT("-p --prompt", "TEXT", prompt, COMMAND_RUN, prompt_group,
+         "the prompt (the same as the argument)"),
+    TEXT("-f --file", "FILE", file, COMMAND_RUN, prompt_group,
+         "the prompt, or the text that it is about"),
+    TEXT("--system -sys --system-prompt", "TEXT", system, COMMAND_RUN, prompt_group,
+         "what the model is told before everything"),
+    TEXT("--template --chat-template", "NAME", template_name, COMMAND_RUN, prompt_group,
+         "phi-qa, phi-chat, llama2, mistral, chatml or plain"),
+    FLAG("--raw", raw, COMMAND_RUN, prompt_group,
+         "no template: the text goes on, and nothing else is printed"),
+    FLAG("--special", special, COMMAND_RUN | COMMAND_TOKENS | COMMAND_PERPLEXITY, prompt_group,
+         "special tokens written in the text are tokens"),
+
+    PARAMETER("--temp --temperature", "X", "temperature", ANSWERS, sampling_group,
+              "randomness (0.8); 0: always the most probable token"),
+    PARAMETER("--top-k --top_k", "N", "top_k", ANSWERS, sampling_group,
+              "only the N most probable (40); 0: all"),
+    PARAMETER("--top-p --top_p", "X", "top_p", ANSWERS, sampling_group,
+              "the most probable that together have X (0.95); 1: all"),
+    PARAMETER("--min-p --min_p", "X", "min_p", ANSWERS, sampling_group,
+              "at least X times as probable as the best (0.05); 0: all"),
+    PARAMETER("--typical --typical-p --typical_p", "X", "typical_p", ANSWERS, sampling_group,
+              "locally typical tokens that together have X; 1: off"),
+    PARAMETER("--repeat-penalty --repeat_penalty", "X", "repeat_penalty", ANSWERS, sampling_group,
+              "divides the logits of tokens seen; 1: off"),
+    PARAMETER("--presence-penalty --presence_penalty", "X", "presence_penalty", ANSWERS,
+              sampling_group, "subtracted once from the logits of tokens seen"),
+    PARAMETER("--frequency-penalty --frequency_penalty", "X", "frequency_penalty", ANSWERS,
+              sampling_group, "subtracted for every time a token was seen"),
+    PARAMETER("--repeat-last-n --repeat_last_n", "N", "repeat_last_n", ANSWERS, sampling_group,
+              "last tokens that count as seen (64); 0: none, -1: all"),
+    PARAMETER("-s --seed", "N", "seed", ANSWERS, sampling_group,
+              "the same seed gives the same text always"),
+    PARAMETER("--logit-bias --logit_bias", "ID\xc2\xb1N", "logit_bias", ANSWERS, sampling_group,
+              "makes a token likelier or rarer (15+2, 15-inf); repeatable"),
+    PARAMETER("--samplers", "ORDER", "samplers", ANSWERS, sampling_group,
+              "order of the steps, by commas: penalties,bias,top_k,..."),
+
+    PARAMETER("-n --predict --n-predict --num-predict", "N", "num_predict", ANSWERS, length_group,
+              "most tokens of the answer; -1: no limit"),
+    PARAMETER("--stop -r --reverse-prompt", "TEXT", "stop", ANSWERS, length_group,
+              "ends the answer where it appears; repeatable"),
+    SWITCH("--ignore-eos", "ignore_eos", ANSWERS, length_group, "go on past the model's end token"),
+
+    PARAMETER("-c --ctx-size --num-ctx", "N", "num_ctx", SESSIONS, context_group,
+              "tokens of context; 0: what the model was trained with"),
+    PARAMETER("--kv -ctk --cache-type-k", "TYPE", "kv", SESSIONS, context_group,
+              "how keys and values are kept: f16, f32, bf16, q8_0"),
+    PARAMETER("--self-extend", "G,W", "self_extend", SESSIONS, context_group,
+              "Self-Extend: groups of G beyond a window of W"),
+    SIZE("--grp-attn-n -gan", parameters.session.self_extend_group, 1, SESSIONS, context_group,
+         "the G of --self-extend"),
+    SIZE("--grp-attn-w -gaw", parameters.session.self_extend_window, 0, SESSIONS, context_group,
+         "the W of --self-extend"),
+    PARAMETER("--rope-freq-base", "X", "rope_freq_base", SESSIONS, context_group,
+              "base of the rotary positions; 0: the file's"),
+    PARAMETER("--rope-scale", "X", "rope_scale", SESSIONS, context_group,
+              "positions are divided by X; 0: the file's"),
+    SWITCH("--drop-oldest --context-shift", "drop_oldest", ANSWERS, context_group,
+           "when the context is full, drop its oldest quarter"),
+    PARAMETER("--keep", "N", "num_keep", ANSWERS, context_group,
+              "with --drop-oldest: first tokens that stay"),
+    SIZE("-t --threads", model.threads, 1, MODELS | COMMAND_QUANTIZE, context_group,
+         "threads; without it as many as are worth using"),
+    FLAG("--ignore-memory", model.ignore_memory, MODELS, context_group,
+         "load even what memory doesn't seem to hold"),
+
+    FLAG("--verbose -v", verbose, COMMAND_RUN, output_group,
+         "after each answer: times, speeds, memory, why it ended"),
+    FLAG("--json -j", json, COMMAND_INSPECT | COMMAND_BENCH | COMMAND_PERPLEXITY | COMMAND_QUANTIZE,
+         output_group, "one JSON object"),
+    CHOICE("--color --colour", "WHEN", color, "auto always never", COMMAND_ALL, output_group,
+           "auto, always or never"),
+    FLAG("--help -h", help, COMMAND_ALL, output_group, "what this command does"),
+
+    FLAG("--decode -d", decode, COMMAND_TOKENS, work_group, "from ids (JSON or by commas) to text"),
+    TEXT("--ids", "IDS", ids, COMMAND_LOGPROBS, work_group,
+         "the tokens, by commas; -: from standard input"),
+    SIZE("--top", top, 1, COMMAND_LOGPROBS, work_group,
+         "how many of the most probable next tokens (20)"),
+    FLAG("--tensors", tensors, COMMAND_INSPECT, work_group,
+         "every tensor: name, shape, type, bytes"),
+    FLAG("--all", whole, COMMAND_INSPECT, work_group, "long lists and texts in full"),
+    FLAG("--knobs", knobs, COMMAND_INSPECT, work_group,
+         "the environment's switches and their values"),
+    SIZE("-p --prompt", prompt_tokens, 1, COMMAND_BENCH, work_group, "tokens of the prompt (512)"),
+    SIZE("-n --predict", generated_tokens, 1, COMMAND_BENCH, work_group, "tokens generated (64)"),
+    SIZE("--clients", clients, 1, COMMAND_BENCH, work_group, "sessions that generate at once (1)"),
+    SIZE("--runs", runs, 1, COMMAND_BENCH, work_group, "measured runs after one to warm up (5)"),
+    SIZE("--chunks", chunks, 1, COMMAND_PERPLEXITY, work_group, "only the first N windows"),
+    CHOICE("--completion", "SHELL", completion, "bash zsh fish", COMMAND_HELP, work_group,
+           "print the completions of bash, zsh or fish"),
+};
+
+const struct option *option_table(size_t *count)
+{
+    *count = sizeof table / sizeof table[0];
+    return table;
+}

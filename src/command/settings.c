@@ -1,0 +1,14 @@
+/* settings.c - what holds where a command line says nothing. */
+#include "command/settings.h"
+
+void settings_default(struct settings *settings)
+{
+    *settings = (struct settings){
+        .top = 20, .prompt_tokens = 512, .generated_tokens = 64, .clients = 1, .runs = 5};
+    parameters_default(&settings->parameters);
+}
+
+void settings_free(struct settings *settings)
+{
+    parameters_free(&settings->parameters);
+}

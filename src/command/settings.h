@@ -1,0 +1,38 @@
+/* settings.h - what a command line said: one struct for all commands, filled by options.c.
+ *
+ * Texts are borrowed from the command line.
+ */
+#ifndef COMMAND_SETTINGS_H
+#define COMMAND_SETTINGS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include "primer.h"
+#include "terminal/parameters.h"
+
+#define SETTINGS_ARGUMENTS 3
+
+struct command;
+
+struct settings {
+    const struct command *command;
+    const char *arguments[SETTINGS_ARGUMENTS]; /* what is no option */
+    size_t argument_count;
+    bool help;
+
+    primer_model_options model;
+    struct parameters parameters;
+    const char *system, *template_name, *prompt, *file, *color;
+    bool raw, special, verbose, json;
+    bool tensors, knobs, whole, decode; /* inspect; tokens */
+    const char *ids;                    /* logprobs */
+    size_t top;
+    size_t prompt_tokens, generated_tokens, clients, runs; /* bench */
+    size_t chunks;                                         /* perplexity */
+    const char *completion;                                /* help */
+};
+
+void settings_default(struct settings *settings);
+void settings_free(struct settings *settings);
+
+#endif
