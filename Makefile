@@ -354,7 +354,7 @@ install: all
 	install -m 644 include/*.h $(DESTDIR)$(INCLUDEDIR)/
 	sed -e 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@INCLUDEDIR@|$(INCLUDEDIR)|' \
 	    -e 's|@VERSION@|$(VERSION)|' tools/primer.pc.in > $(DESTDIR)$(LIBDIR)/pkgconfig/primer.pc
-	for page in docs/man/*.1; do install -m 644 $$page $(DESTDIR)$(DATADIR)/man/man1/; done
+	install -m 644 $(wildcard docs/man/*.1) $(DESTDIR)$(DATADIR)/man/man1/
 	install -m 644 completions/primer.bash $(DESTDIR)$(DATADIR)/bash-completion/completions/primer
 	install -m 644 completions/_primer $(DESTDIR)$(DATADIR)/zsh/site-functions/_primer
 	install -m 644 completions/primer.fish $(DESTDIR)$(DATADIR)/fish/vendor_completions.d/primer.fish

@@ -2,13 +2,14 @@
 # A model built into the program: it lies aligned in its read-only data, is used there, and says the same as
 # the file it came from.
 set -eu
+: "${PRIMER:=$PWD/build/primer}" "${PRIMER_BUILD:=$PWD/build/release-gcc}" "${PRIMER_SHARED:=../shared}"
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 fail() {
     echo "FAILED: $*"
     exit 1
 }
-build=${PRIMER_BUILD:-build/release-gcc}
+build=$PRIMER_BUILD
 "$build/make-model" "$folder/tiny.gguf" --arch llama --type Q8_0 --shape tiny --tokenizer spm --seed 5
 flavour=$(basename "$build")
 make --no-print-directory FLAVOUR="${flavour%%-*}" CC="${flavour#*-}" EMBED="$folder/tiny.gguf" \

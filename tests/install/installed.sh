@@ -3,6 +3,7 @@
 # word alone, in C11 and, where there is a compiler, C++. Of the library only primer_* is visible. Uninstall
 # takes everything away again.
 set -eu
+: "${PRIMER:=$PWD/build/primer}" "${PRIMER_BUILD:=$PWD/build/release-gcc}" "${PRIMER_SHARED:=../shared}"
 prefix=$(mktemp -d)/root
 trap 'rm -rf "${prefix%/root}"' EXIT
 fail() {
