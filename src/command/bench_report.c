@@ -68,14 +68,25 @@ static double prompt_seconds(const struct gguf *gguf, const struct bench_figures
     return seconds;
 }
 
+/* Keys and values that one generated token reads, at the middle of those generated. */
+static double kv_bytes_read(const struct settings *settings, const primer_model_information *about)
+{
+    static const double bytes[] = {[PRIMER_KV_F16] = 2,
+                                   [PRIMER_KV_F32] = 4,
+                                   [PRIMER_KV_BF16] = 2,
+                                   [PRIMER_KV_Q8_0] = 34.0 / 32};
+    double seen = (double)settings->prompt_tokens + (double)settings->generated_tokens / 2;
+    if (about->sliding_window > 0 && seen > (double)about->sliding_window)
+        seen = (double)about->sliding_window;
+    return seen * 2 * (double)(about->layers * about->kv_heads * about->head_dimension) *
+           bytes[settings->parameters.session.kv_format];
+}
+
 static void count_work(const struct settings *settings, const primer_model *model,
                        const struct gguf *gguf, struct bench_figures *figures)
 {
-    const size_t held = settings->prompt_tokens + settings->generated_tokens;
-    const double per_token = (double)figures->kv_bytes / (double)settings->clients / (double)held;
-    const double middle = (double)settings->prompt_tokens + (double)settings->generated_tokens / 2;
     figures->weight_bytes_per_token = primer_model_info(model)->weight_bytes;
-    figures->kv_bytes_per_token = (uint64_t)(per_token * middle);
+    figures->kv_bytes_per_token = (uint64_t)kv_bytes_read(settings, primer_model_info(model));
     const double clients = (double)settings->clients;
     const double bytes =
         (double)figures->weight_bytes_per_token / clients + (double)figures->kv_bytes_per_token;

@@ -8,11 +8,14 @@
 #include <unistd.h>
 
 #include "base/buffer.h"
+#include "base/utf8.h"
 #include "command/completion.h"
 #include "command/options.h"
 #include "terminal/output.h"
 #include "terminal/render.h"
 #include "terminal/suggest.h"
+
+enum { OPTION_COLUMNS = 28 };
 
 static const char *bold(void)
 {
@@ -56,8 +59,9 @@ static primer_status write_option(struct buffer *out, const struct option *optio
     snprintf(left, sizeof left, "%s%.*s%s%.*s%s%s", shown == 2 ? "" : "    ", (int)shown,
              option->names, other > 0 ? ", " : "", (int)other, second,
              option->value == NULL ? "" : " ", option->value == NULL ? "" : option->value);
-    const char *gap = strlen(left) > 26 ? "\n                            " : "";
-    return buffer_format(out, error, "  %-26s%s%s\n", left, gap, option->meaning);
+    const size_t width = utf8_width(left, strlen(left));
+    const int gap = width + 1 > OPTION_COLUMNS ? 1 : (int)(OPTION_COLUMNS - width);
+    return buffer_format(out, error, "  %s%*s%s\n", left, gap, "", option->meaning);
 }
 
 static primer_status write_options(struct buffer *out, const struct command *command,

@@ -89,6 +89,7 @@ static primer_status generate(const struct answer_request *request, struct answe
         return status;
     answer->reason = result.reason;
     answer->stop = result.stop;
+    answer->tokens = result.tokens;
     answer->first_seconds += result.first_seconds;
     return stream.status;
 }
@@ -166,8 +167,7 @@ void answer_print_statistics(const struct answer *answer, const primer_session *
     fprintf(stderr, "prompt       %llu tokens read, %llu reused, %.1f tokens/s\n",
             (unsigned long long)answer->prompt_tokens, (unsigned long long)answer->reused_tokens,
             speed(answer->prompt_tokens, answer->prompt_seconds));
-    fprintf(stderr, "answer       %llu tokens, %.1f tokens/s\n",
-            (unsigned long long)answer->generated_tokens,
+    fprintf(stderr, "answer       %zu tokens, %.1f tokens/s\n", answer->tokens,
             speed(answer->generated_tokens, answer->generate_seconds));
     fprintf(stderr, "processor    %s in %s\n", render_duration(answer->cpu_seconds, a),
             render_duration(answer->seconds, b));

@@ -30,6 +30,7 @@ struct answer {
     double first_seconds; /* from the request to the first token */
     double seconds, prompt_seconds, generate_seconds, cpu_seconds;
     uint64_t prompt_tokens, reused_tokens, generated_tokens, dropped_tokens;
+    size_t tokens;  /* written; the last one need not be computed */
     bool ends_line; /* the last byte on the screen is a newline, or nothing was written */
 };
 

@@ -63,6 +63,27 @@ primer_status dialogue_clear(struct dialogue *dialogue, primer_error *error)
     return primer_session_rewind(dialogue->session, 0, error);
 }
 
+/* Keeps in the session what the conversation and it have in common. */
+static primer_status rewind_session(struct dialogue *dialogue, primer_error *error)
+{
+    int32_t *ids = NULL;
+    size_t count = 0, held = 0, common = 0;
+    FORWARD(conversation_tokens(&dialogue->conversation, dialogue->model, dialogue->format, false,
+                                &ids, &count, error));
+    const int32_t *tokens = primer_session_tokens(dialogue->session, &held);
+    while (common < count && common < held && ids[common] == tokens[common])
+        common++;
+    primer_free(ids);
+    return primer_session_rewind(dialogue->session, common, error);
+}
+
+primer_status dialogue_take_back(struct dialogue *dialogue, primer_error *error)
+{
+    if (!conversation_take_back(&dialogue->conversation, "user"))
+        return error_set(error, PRIMER_EINVAL, "nothing was said yet");
+    return rewind_session(dialogue, error);
+}
+
 primer_status dialogue_set(struct dialogue *dialogue, const struct parameter *parameter,
                            const char *text, primer_error *error)
 {

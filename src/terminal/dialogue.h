@@ -36,6 +36,8 @@ void dialogue_free(struct dialogue *dialogue);
 primer_status dialogue_say(struct dialogue *dialogue, const char *text, primer_error *error);
 /* The last question once more. */
 primer_status dialogue_again(struct dialogue *dialogue, primer_error *error);
+/* Takes the last question and its answer back, from the session too. */
+primer_status dialogue_take_back(struct dialogue *dialogue, primer_error *error);
 primer_status dialogue_clear(struct dialogue *dialogue, primer_error *error);
 /* Sets one parameter from text and makes what depends on it anew; nothing changes on failure. */
 primer_status dialogue_set(struct dialogue *dialogue, const struct parameter *parameter,

@@ -9,8 +9,8 @@
 #include <stdbool.h>
 #include "primer.h"
 
-/* `idle` is called, inside the signal's handler, where there is nothing to be cancelled; NULL: nothing
- * happens then (a chat goes on). */
+/* `idle` is called, inside the signal's handler, where there is nothing to be cancelled; NULL:
+ * nothing happens then (a chat goes on). */
 void interrupt_install(void (*idle)(void));
 /* What Ctrl-C cancels from now on; NULL: nothing. Forgets what was seen. */
 void interrupt_target(primer_session *session);

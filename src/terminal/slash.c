@@ -70,9 +70,13 @@ static primer_status unknown_parameter(const char *name, primer_error *error)
 {
     size_t count = 0;
     const struct parameter *rows = parameters_table(&count);
+    static const char *const topics[] = {"parameter", "system", "template",
+                                         "verbose",   "quiet",  NULL};
     struct suggest nearest = suggest_for(name);
     for (size_t i = 0; i < count; i++)
         suggest_consider(&nearest, rows[i].name);
+    for (size_t i = 0; topics[i] != NULL; i++)
+        suggest_consider(&nearest, topics[i]);
     char shown[64];
     return error_set(
         error, PRIMER_EINVAL, "no parameter is called \"%s\"%s%s (/show parameters lists them)",
@@ -256,17 +260,21 @@ static primer_status run_topic(const struct topic *topics, struct dialogue *dial
                      nearest.best == NULL ? "" : nearest.best);
 }
 
+static const char set_usage[] =
+    "/set parameter NAME VALUE | system TEXT | template NAME | verbose | quiet";
+
 /* "/set temperature 0.5" is understood too. */
 static primer_status slash_set(struct dialogue *dialogue, char *argument, primer_error *error)
 {
     char word[64];
     const size_t length = strcspn(argument, " \t\n");
     snprintf(word, sizeof word, "%.*s", (int)(length < sizeof word ? length : 0), argument);
-    if (parameters_named(word) != NULL)
-        return set_parameter(dialogue, argument, error);
-    return run_topic(set_topics, dialogue, argument,
-                     "/set parameter NAME VALUE | system TEXT | template NAME | verbose | quiet",
-                     error);
+    for (const struct topic *topic = set_topics; topic->name != NULL; topic++)
+        if (strcmp(topic->name, word) == 0)
+            return run_topic(set_topics, dialogue, argument, set_usage, error);
+    if (length == 0 || length >= sizeof word)
+        return error_set(error, PRIMER_EINVAL, "%s", set_usage);
+    return set_parameter(dialogue, argument, error);
 }
 
 static primer_status slash_show(struct dialogue *dialogue, char *argument, primer_error *error)
@@ -326,8 +334,7 @@ static primer_status slash_regen(struct dialogue *dialogue, char *argument, prim
 static primer_status slash_undo(struct dialogue *dialogue, char *argument, primer_error *error)
 {
     (void)argument;
-    if (!conversation_take_back(&dialogue->conversation, "user"))
-        return error_set(error, PRIMER_EINVAL, "nothing was said yet");
+    FORWARD(dialogue_take_back(dialogue, error));
     fputs("the last question and its answer are taken back\n", stderr);
     return PRIMER_OK;
 }
