@@ -47,7 +47,7 @@ struct plan {
     uint64_t alignment;
     uint32_t dimensions, tensor_type;
     uint64_t columns, rows, planes; /* planes: with three dimensions */
-    uint64_t first_offset, second_offset;
+    uint64_t first_offset, second_offset, second_columns;
     const char *second_name;
     size_t data;
 };
@@ -68,6 +68,7 @@ static struct plan plan_default(void)
                          .rows = 3,
                          .first_offset = 0,
                          .second_offset = 128,
+                         .second_columns = 4,
                          .second_name = "b",
                          .data = 128 + 16};
 }
@@ -111,7 +112,7 @@ static void build(struct blob *blob, const struct plan *plan)
     put(blob, plan->first_offset, 8);
     put_text(blob, plan->second_name);
     put(blob, 1, 4);
-    put(blob, 4, 8);
+    put(blob, plan->second_columns, 8);
     put(blob, QUANT_F32, 4);
     put(blob, plan->second_offset, 8);
     while (plan->alignment == 32 && blob->length % 32 != 0)
@@ -255,6 +256,8 @@ static void test_overlap_in_any_order(void **state)
     assert_int_equal(open_blob(&blob, &gguf, &error), PRIMER_OK);
     assert_ptr_equal(gguf_tensor_at(gguf, 0)->data, gguf_tensor_at(gguf, 1)->data + 32);
     gguf_free(gguf);
+    plan.second_columns = 16; /* 64 bytes: into "a" */
+    refused(&plan, PRIMER_EFORMAT, "'b' and 'a' overlap");
 }
 
 /* Every shorter file is refused, at whatever byte it is cut. */

@@ -202,23 +202,30 @@ static void test_shapes(void **state)
 
 struct moments {
     double mean, deviation;
+    double of_means; /* root mean square of the means of 32 weights */
 };
 
 static struct moments moments_of(const struct gguf_tensor *tensor)
 {
     size_t count = tensor->bytes / tensor->format->block_bytes * tensor->format->block_length;
     float *weights = malloc(count * sizeof *weights);
-    double sum = 0.0, squares = 0.0;
+    double sum = 0.0, squares = 0.0, means = 0.0, of_32 = 0.0;
     assert_non_null(weights);
     tensor->format->decode(tensor->data, weights, count);
     for (size_t i = 0; i < count; i++) {
         assert_true(isfinite(weights[i]));
         sum += (double)weights[i];
         squares += (double)weights[i] * (double)weights[i];
+        of_32 += (double)weights[i] / 32.0;
+        if (i % 32 == 31) {
+            means += of_32 * of_32;
+            of_32 = 0.0;
+        }
     }
     free(weights);
     double mean = sum / (double)count;
-    return (struct moments){mean, sqrt(squares / (double)count - mean * mean)};
+    return (struct moments){mean, sqrt(squares / (double)count - mean * mean),
+                            sqrt(means * 32.0 / (double)count)};
 }
 
 static void deviates(const struct gguf *gguf, const char *name, double mean, double deviation)
@@ -229,6 +236,9 @@ static void deviates(const struct gguf *gguf, const char *name, double mean, dou
         fabs(found.deviation - deviation) > 0.1 * deviation)
         fail_msg("%s in %s: mean %g, deviation %g, expected %g", name, tensor->format->name,
                  found.mean, found.deviation, deviation);
+    if (found.of_means > 0.35 * deviation) /* of independent weights it would be 0.18 */
+        fail_msg("%s in %s: blocks have means of their own, %g", name, tensor->format->name,
+                 found.of_means);
 }
 
 static void test_weights(void **state)
