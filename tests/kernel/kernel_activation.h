@@ -5,7 +5,7 @@
 #include "kernel_check.h"
 
 struct fenced_activation {
-    struct fence values, scales, sums, scaled_sums;
+    struct fence values, scales, sums, scaled_sums, tiles;
     struct activation view;
 };
 
@@ -16,12 +16,15 @@ static inline struct fenced_activation activation_make(size_t tokens, size_t blo
         .scales = fence_make(tokens * blocks * sizeof(float)),
         .sums = fence_make(tokens * blocks * 2 * sizeof(int32_t)),
         .scaled_sums = fence_make(tokens * blocks * sizeof(float)),
+        .tiles = fence_make((tokens + ACTIVATION_LANES - 1) / ACTIVATION_LANES * blocks *
+                            sizeof(struct activation_tile)),
     };
     made.view = (struct activation){
         .values = (int8_t *)made.values.bytes,
         .scales = fence_floats(&made.scales),
         .sums = (int32_t *)(void *)made.sums.bytes,
         .scaled_sums = fence_floats(&made.scaled_sums),
+        .tiles = (struct activation_tile *)(void *)made.tiles.bytes,
         .columns = blocks * QUANT_BLOCK,
         .blocks = blocks,
     };
@@ -34,6 +37,7 @@ static inline void activation_free(struct fenced_activation *activation)
     fence_free(&activation->scales);
     fence_free(&activation->sums);
     fence_free(&activation->scaled_sums);
+    fence_free(&activation->tiles);
 }
 
 /* Numbers of the given kind, quantized by scalar. With `extreme` the values are made +-127
@@ -58,6 +62,7 @@ static inline struct fenced_activation activation_random(struct random *random,
             sums[i / 16] += q;
         }
         made.view.scaled_sums[at] = made.view.scales[at] * (float)(sums[0] + sums[1]);
+        activation_tile_update(&made.view, at / blocks, at % blocks);
     }
     return made;
 }

@@ -57,6 +57,7 @@ static void try_quantize(struct random *random, enum check_kind kind, size_t tok
         check_same_bytes(&got.sums, &want.sums, level, "quantize's sums");
         check_same_fence(&got.scales, &want.scales, level, "quantize's scales");
         check_same_fence(&got.scaled_sums, &want.scaled_sums, level, "quantize's scaled sums");
+        check_same_fence(&got.tiles, &want.tiles, level, "quantize's tiles");
         activation_free(&got);
     }
     activation_free(&want);

@@ -35,11 +35,9 @@
 #include <string.h>
 #include "base/half.h"
 #include "kernel/kernel.h"
+#include "kernel/lanes/unroll.h"
 
-#define LANES_INLINE static inline __attribute__((always_inline))
-#define LANES_PARTS  (16 / LANES)
-/* In front of a loop with few, constant rounds. */
-#define LANES_UNROLL _Pragma("GCC unroll 32")
+#define LANES_PARTS (16 / LANES)
 
 static inline size_t lanes_element_size(enum quant_type type)
 {

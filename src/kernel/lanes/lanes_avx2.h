@@ -15,126 +15,126 @@ typedef __m256 lanes;
 #define LANES_MIXED     5
 
 /* All ones in lanes below n. */
-LANES_INLINE __m256i lanes_mask(size_t n)
+UNROLL_INLINE __m256i lanes_mask(size_t n)
 {
     return _mm256_cmpgt_epi32(_mm256_set1_epi32(n < 8 ? (int32_t)n : 8),
                               _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
 }
 
-LANES_INLINE lanes lanes_load(const void *p)
+UNROLL_INLINE lanes lanes_load(const void *p)
 {
     return _mm256_loadu_ps(p);
 }
 
-LANES_INLINE void lanes_store(void *p, lanes v)
+UNROLL_INLINE void lanes_store(void *p, lanes v)
 {
     _mm256_storeu_ps(p, v);
 }
 
-LANES_INLINE lanes lanes_load_first(const void *p, size_t n)
+UNROLL_INLINE lanes lanes_load_first(const void *p, size_t n)
 {
     return _mm256_maskload_ps(p, lanes_mask(n));
 }
 
-LANES_INLINE void lanes_store_first(void *p, lanes v, size_t n)
+UNROLL_INLINE void lanes_store_first(void *p, lanes v, size_t n)
 {
     _mm256_maskstore_ps(p, lanes_mask(n), v);
 }
 
-LANES_INLINE lanes lanes_select_first(size_t n, lanes a, lanes b)
+UNROLL_INLINE lanes lanes_select_first(size_t n, lanes a, lanes b)
 {
     return _mm256_blendv_ps(b, a, _mm256_castsi256_ps(lanes_mask(n)));
 }
 
-LANES_INLINE lanes lanes_set(float x)
+UNROLL_INLINE lanes lanes_set(float x)
 {
     return _mm256_set1_ps(x);
 }
 
-LANES_INLINE lanes lanes_zero(void)
+UNROLL_INLINE lanes lanes_zero(void)
 {
     return _mm256_setzero_ps();
 }
 
-LANES_INLINE float lanes_first(lanes v)
+UNROLL_INLINE float lanes_first(lanes v)
 {
     return _mm256_cvtss_f32(v);
 }
 
-LANES_INLINE lanes lanes_fma(lanes a, lanes b, lanes c)
+UNROLL_INLINE lanes lanes_fma(lanes a, lanes b, lanes c)
 {
     return _mm256_fmadd_ps(a, b, c);
 }
 
-LANES_INLINE lanes lanes_add(lanes a, lanes b)
+UNROLL_INLINE lanes lanes_add(lanes a, lanes b)
 {
     return _mm256_add_ps(a, b);
 }
 
-LANES_INLINE lanes lanes_subtract(lanes a, lanes b)
+UNROLL_INLINE lanes lanes_subtract(lanes a, lanes b)
 {
     return _mm256_sub_ps(a, b);
 }
 
-LANES_INLINE lanes lanes_multiply(lanes a, lanes b)
+UNROLL_INLINE lanes lanes_multiply(lanes a, lanes b)
 {
     return _mm256_mul_ps(a, b);
 }
 
-LANES_INLINE lanes lanes_divide(lanes a, lanes b)
+UNROLL_INLINE lanes lanes_divide(lanes a, lanes b)
 {
     return _mm256_div_ps(a, b);
 }
 
-LANES_INLINE lanes lanes_larger(lanes a, lanes b)
+UNROLL_INLINE lanes lanes_larger(lanes a, lanes b)
 {
     return _mm256_max_ps(a, b);
 }
 
-LANES_INLINE lanes lanes_smaller(lanes a, lanes b)
+UNROLL_INLINE lanes lanes_smaller(lanes a, lanes b)
 {
     return _mm256_min_ps(a, b);
 }
 
-LANES_INLINE lanes lanes_where_above(lanes a, lanes b, lanes yes, lanes no)
+UNROLL_INLINE lanes lanes_where_above(lanes a, lanes b, lanes yes, lanes no)
 {
     return _mm256_blendv_ps(no, yes, _mm256_cmp_ps(a, b, _CMP_GT_OQ));
 }
 
-LANES_INLINE lanes lanes_round(lanes v)
+UNROLL_INLINE lanes lanes_round(lanes v)
 {
     return _mm256_round_ps(v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
 }
 
 /* 2^n as bits of an exponent. */
-LANES_INLINE lanes lanes_power(__m256i n)
+UNROLL_INLINE lanes lanes_power(__m256i n)
 {
     return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32(n, _mm256_set1_epi32(127)), 23));
 }
 
-LANES_INLINE lanes lanes_times_power(lanes y, lanes n)
+UNROLL_INLINE lanes lanes_times_power(lanes y, lanes n)
 {
     const __m256i integers = _mm256_cvtps_epi32(n), half = _mm256_srai_epi32(integers, 1);
     return lanes_multiply(lanes_multiply(y, lanes_power(half)),
                           lanes_power(_mm256_sub_epi32(integers, half)));
 }
 
-LANES_INLINE lanes lanes_magnitude(lanes v)
+UNROLL_INLINE lanes lanes_magnitude(lanes v)
 {
     return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), v);
 }
 
-LANES_INLINE lanes lanes_negate(lanes v)
+UNROLL_INLINE lanes lanes_negate(lanes v)
 {
     return _mm256_xor_ps(v, _mm256_set1_ps(-0.0f));
 }
 
-LANES_INLINE lanes lanes_larger_bits(lanes a, lanes b)
+UNROLL_INLINE lanes lanes_larger_bits(lanes a, lanes b)
 {
     return _mm256_castsi256_ps(_mm256_max_epu32(_mm256_castps_si256(a), _mm256_castps_si256(b)));
 }
 
-LANES_INLINE float lanes_largest_bits(lanes v)
+UNROLL_INLINE float lanes_largest_bits(lanes v)
 {
     const __m256i bits = _mm256_castps_si256(v);
     __m128i largest =
@@ -145,12 +145,12 @@ LANES_INLINE float lanes_largest_bits(lanes v)
 }
 
 /* The low 16 bits of eight 32-bit integers (saturated as signed ones). */
-LANES_INLINE __m128i lanes_narrow(__m256i v)
+UNROLL_INLINE __m128i lanes_narrow(__m256i v)
 {
     return _mm_packs_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
 }
 
-LANES_INLINE int32_t lanes_store_i8(int8_t *p, lanes v)
+UNROLL_INLINE int32_t lanes_store_i8(int8_t *p, lanes v)
 {
     const __m128i words = lanes_narrow(_mm256_cvtps_epi32(v));
     _mm_storel_epi64((__m128i *)(void *)p, _mm_packs_epi16(words, words));
@@ -160,7 +160,7 @@ LANES_INLINE int32_t lanes_store_i8(int8_t *p, lanes v)
     return _mm_cvtsi128_si32(sum);
 }
 
-LANES_INLINE lanes lanes_widen(enum quant_type type, const void *p)
+UNROLL_INLINE lanes lanes_widen(enum quant_type type, const void *p)
 {
     if (type == QUANT_F16)
         return _mm256_cvtph_ps(_mm_loadu_si128(p));
@@ -172,12 +172,12 @@ LANES_INLINE lanes lanes_widen(enum quant_type type, const void *p)
     return lanes_load(p);
 }
 
-LANES_INLINE void lanes_store_half(void *p, lanes v)
+UNROLL_INLINE void lanes_store_half(void *p, lanes v)
 {
     _mm_storeu_si128(p, _mm256_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
 }
 
-LANES_INLINE void lanes_store_bfloat(void *p, lanes v)
+UNROLL_INLINE void lanes_store_bfloat(void *p, lanes v)
 {
     const __m256i bits = _mm256_castps_si256(v);
     const __m256i odd = _mm256_and_si256(_mm256_srli_epi32(bits, 16), _mm256_set1_epi32(1));
@@ -190,7 +190,7 @@ LANES_INLINE void lanes_store_bfloat(void *p, lanes v)
                      lanes_narrow(_mm256_srai_epi32(_mm256_blendv_epi8(rounded, quiet, nan), 16)));
 }
 
-LANES_INLINE void lanes_load_pairs(const float *p, lanes *even, lanes *odd)
+UNROLL_INLINE void lanes_load_pairs(const float *p, lanes *even, lanes *odd)
 {
     const lanes low = lanes_load(p), high = lanes_load(p + 8);
     const lanes a = _mm256_permute2f128_ps(low, high, 0x20);
@@ -199,14 +199,14 @@ LANES_INLINE void lanes_load_pairs(const float *p, lanes *even, lanes *odd)
     *odd = _mm256_shuffle_ps(a, b, 0xdd);
 }
 
-LANES_INLINE void lanes_store_pairs(float *p, lanes even, lanes odd)
+UNROLL_INLINE void lanes_store_pairs(float *p, lanes even, lanes odd)
 {
     const lanes a = _mm256_unpacklo_ps(even, odd), b = _mm256_unpackhi_ps(even, odd);
     lanes_store(p, _mm256_permute2f128_ps(a, b, 0x20));
     lanes_store(p + 8, _mm256_permute2f128_ps(a, b, 0x31));
 }
 
-LANES_INLINE float lanes_tree(const lanes sums[LANES_PARTS])
+UNROLL_INLINE float lanes_tree(const lanes sums[LANES_PARTS])
 {
     const __m256 t8 = _mm256_add_ps(sums[0], sums[1]);
     const __m128 t4 = _mm_add_ps(_mm256_castps256_ps128(t8), _mm256_extractf128_ps(t8, 1));

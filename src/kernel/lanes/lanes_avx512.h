@@ -14,130 +14,130 @@ typedef __m512 lanes;
 #define LANES_WIDTHS    5
 #define LANES_MIXED     5
 
-LANES_INLINE __mmask16 lanes_mask(size_t n)
+UNROLL_INLINE __mmask16 lanes_mask(size_t n)
 {
     return n >= 16 ? (__mmask16)0xffff : (__mmask16)((1u << n) - 1u);
 }
 
-LANES_INLINE lanes lanes_load(const void *p)
+UNROLL_INLINE lanes lanes_load(const void *p)
 {
     return _mm512_loadu_ps(p);
 }
 
-LANES_INLINE void lanes_store(void *p, lanes v)
+UNROLL_INLINE void lanes_store(void *p, lanes v)
 {
     _mm512_storeu_ps(p, v);
 }
 
-LANES_INLINE lanes lanes_load_first(const void *p, size_t n)
+UNROLL_INLINE lanes lanes_load_first(const void *p, size_t n)
 {
     return _mm512_maskz_loadu_ps(lanes_mask(n), p);
 }
 
-LANES_INLINE void lanes_store_first(void *p, lanes v, size_t n)
+UNROLL_INLINE void lanes_store_first(void *p, lanes v, size_t n)
 {
     _mm512_mask_storeu_ps(p, lanes_mask(n), v);
 }
 
-LANES_INLINE lanes lanes_select_first(size_t n, lanes a, lanes b)
+UNROLL_INLINE lanes lanes_select_first(size_t n, lanes a, lanes b)
 {
     return _mm512_mask_mov_ps(b, lanes_mask(n), a);
 }
 
-LANES_INLINE lanes lanes_set(float x)
+UNROLL_INLINE lanes lanes_set(float x)
 {
     return _mm512_set1_ps(x);
 }
 
-LANES_INLINE lanes lanes_zero(void)
+UNROLL_INLINE lanes lanes_zero(void)
 {
     return _mm512_setzero_ps();
 }
 
-LANES_INLINE float lanes_first(lanes v)
+UNROLL_INLINE float lanes_first(lanes v)
 {
     return _mm512_cvtss_f32(v);
 }
 
-LANES_INLINE lanes lanes_fma(lanes a, lanes b, lanes c)
+UNROLL_INLINE lanes lanes_fma(lanes a, lanes b, lanes c)
 {
     return _mm512_fmadd_ps(a, b, c);
 }
 
-LANES_INLINE lanes lanes_add(lanes a, lanes b)
+UNROLL_INLINE lanes lanes_add(lanes a, lanes b)
 {
     return _mm512_add_ps(a, b);
 }
 
-LANES_INLINE lanes lanes_subtract(lanes a, lanes b)
+UNROLL_INLINE lanes lanes_subtract(lanes a, lanes b)
 {
     return _mm512_sub_ps(a, b);
 }
 
-LANES_INLINE lanes lanes_multiply(lanes a, lanes b)
+UNROLL_INLINE lanes lanes_multiply(lanes a, lanes b)
 {
     return _mm512_mul_ps(a, b);
 }
 
-LANES_INLINE lanes lanes_divide(lanes a, lanes b)
+UNROLL_INLINE lanes lanes_divide(lanes a, lanes b)
 {
     return _mm512_div_ps(a, b);
 }
 
-LANES_INLINE lanes lanes_larger(lanes a, lanes b)
+UNROLL_INLINE lanes lanes_larger(lanes a, lanes b)
 {
     return _mm512_max_ps(a, b);
 }
 
-LANES_INLINE lanes lanes_smaller(lanes a, lanes b)
+UNROLL_INLINE lanes lanes_smaller(lanes a, lanes b)
 {
     return _mm512_min_ps(a, b);
 }
 
-LANES_INLINE lanes lanes_where_above(lanes a, lanes b, lanes yes, lanes no)
+UNROLL_INLINE lanes lanes_where_above(lanes a, lanes b, lanes yes, lanes no)
 {
     return _mm512_mask_mov_ps(no, _mm512_cmp_ps_mask(a, b, _CMP_GT_OQ), yes);
 }
 
-LANES_INLINE lanes lanes_round(lanes v)
+UNROLL_INLINE lanes lanes_round(lanes v)
 {
     return _mm512_roundscale_ps(v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
 }
 
 /* One instruction; it rounds once too, and only where the result is below 2^-126. */
-LANES_INLINE lanes lanes_times_power(lanes y, lanes n)
+UNROLL_INLINE lanes lanes_times_power(lanes y, lanes n)
 {
     return _mm512_scalef_ps(y, n);
 }
 
-LANES_INLINE lanes lanes_magnitude(lanes v)
+UNROLL_INLINE lanes lanes_magnitude(lanes v)
 {
     return _mm512_abs_ps(v);
 }
 
-LANES_INLINE lanes lanes_negate(lanes v)
+UNROLL_INLINE lanes lanes_negate(lanes v)
 {
     return _mm512_xor_ps(v, _mm512_set1_ps(-0.0f));
 }
 
-LANES_INLINE lanes lanes_larger_bits(lanes a, lanes b)
+UNROLL_INLINE lanes lanes_larger_bits(lanes a, lanes b)
 {
     return _mm512_castsi512_ps(_mm512_max_epu32(_mm512_castps_si512(a), _mm512_castps_si512(b)));
 }
 
-LANES_INLINE float lanes_largest_bits(lanes v)
+UNROLL_INLINE float lanes_largest_bits(lanes v)
 {
     return half_bits_to_float(_mm512_reduce_max_epu32(_mm512_castps_si512(v)));
 }
 
-LANES_INLINE int32_t lanes_store_i8(int8_t *p, lanes v)
+UNROLL_INLINE int32_t lanes_store_i8(int8_t *p, lanes v)
 {
     const __m512i integers = _mm512_cvtps_epi32(v);
     _mm_storeu_si128((__m128i *)(void *)p, _mm512_cvtepi32_epi8(integers));
     return _mm512_reduce_add_epi32(integers);
 }
 
-LANES_INLINE lanes lanes_widen(enum quant_type type, const void *p)
+UNROLL_INLINE lanes lanes_widen(enum quant_type type, const void *p)
 {
     if (type == QUANT_F16)
         return _mm512_cvtph_ps(_mm256_loadu_si256(p));
@@ -149,12 +149,12 @@ LANES_INLINE lanes lanes_widen(enum quant_type type, const void *p)
     return lanes_load(p);
 }
 
-LANES_INLINE void lanes_store_half(void *p, lanes v)
+UNROLL_INLINE void lanes_store_half(void *p, lanes v)
 {
     _mm256_storeu_si256(p, _mm512_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
 }
 
-LANES_INLINE void lanes_store_bfloat(void *p, lanes v)
+UNROLL_INLINE void lanes_store_bfloat(void *p, lanes v)
 {
     const __m512i bits = _mm512_castps_si512(v);
     const __m512i odd = _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
@@ -166,7 +166,7 @@ LANES_INLINE void lanes_store_bfloat(void *p, lanes v)
     _mm256_storeu_si256(p, _mm512_cvtepi32_epi16(_mm512_srli_epi32(chosen, 16)));
 }
 
-LANES_INLINE void lanes_load_pairs(const float *p, lanes *even, lanes *odd)
+UNROLL_INLINE void lanes_load_pairs(const float *p, lanes *even, lanes *odd)
 {
     const __m512i index =
         _mm512_set_epi32(30, 28, 26, 24, 22, 20, 18, 16, 14, 12, 10, 8, 6, 4, 2, 0);
@@ -175,7 +175,7 @@ LANES_INLINE void lanes_load_pairs(const float *p, lanes *even, lanes *odd)
     *odd = _mm512_permutex2var_ps(low, _mm512_add_epi32(index, _mm512_set1_epi32(1)), high);
 }
 
-LANES_INLINE void lanes_store_pairs(float *p, lanes even, lanes odd)
+UNROLL_INLINE void lanes_store_pairs(float *p, lanes even, lanes odd)
 {
     const __m512i index = _mm512_set_epi32(23, 7, 22, 6, 21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
     lanes_store(p, _mm512_permutex2var_ps(even, index, odd));
@@ -183,7 +183,7 @@ LANES_INLINE void lanes_store_pairs(float *p, lanes even, lanes odd)
                 _mm512_permutex2var_ps(even, _mm512_add_epi32(index, _mm512_set1_epi32(8)), odd));
 }
 
-LANES_INLINE float lanes_tree(const lanes sums[LANES_PARTS])
+UNROLL_INLINE float lanes_tree(const lanes sums[LANES_PARTS])
 {
     const __m256 t8 =
         _mm256_add_ps(_mm512_castps512_ps256(sums[0]), _mm512_extractf32x8_ps(sums[0], 1));

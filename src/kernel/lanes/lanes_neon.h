@@ -14,130 +14,130 @@ typedef float32x4_t lanes;
 #define LANES_WIDTHS    5
 #define LANES_MIXED     5
 
-LANES_INLINE lanes lanes_load(const void *p)
+UNROLL_INLINE lanes lanes_load(const void *p)
 {
     return vreinterpretq_f32_u8(vld1q_u8(p));
 }
 
-LANES_INLINE void lanes_store(void *p, lanes v)
+UNROLL_INLINE void lanes_store(void *p, lanes v)
 {
     vst1q_u8(p, vreinterpretq_u8_f32(v));
 }
 
-LANES_INLINE lanes lanes_load_first(const void *p, size_t n)
+UNROLL_INLINE lanes lanes_load_first(const void *p, size_t n)
 {
     float buffer[4] = {0};
     memcpy(buffer, p, (n < 4 ? n : 4) * sizeof *buffer);
     return vld1q_f32(buffer);
 }
 
-LANES_INLINE void lanes_store_first(void *p, lanes v, size_t n)
+UNROLL_INLINE void lanes_store_first(void *p, lanes v, size_t n)
 {
     float buffer[4];
     vst1q_f32(buffer, v);
     memcpy(p, buffer, (n < 4 ? n : 4) * sizeof *buffer);
 }
 
-LANES_INLINE lanes lanes_select_first(size_t n, lanes a, lanes b)
+UNROLL_INLINE lanes lanes_select_first(size_t n, lanes a, lanes b)
 {
     static const uint32_t index[4] = {0, 1, 2, 3};
     return vbslq_f32(vcltq_u32(vld1q_u32(index), vdupq_n_u32(n < 4 ? (uint32_t)n : 4)), a, b);
 }
 
-LANES_INLINE lanes lanes_set(float x)
+UNROLL_INLINE lanes lanes_set(float x)
 {
     return vdupq_n_f32(x);
 }
 
-LANES_INLINE lanes lanes_zero(void)
+UNROLL_INLINE lanes lanes_zero(void)
 {
     return vdupq_n_f32(0.0f);
 }
 
-LANES_INLINE float lanes_first(lanes v)
+UNROLL_INLINE float lanes_first(lanes v)
 {
     return vgetq_lane_f32(v, 0);
 }
 
-LANES_INLINE lanes lanes_fma(lanes a, lanes b, lanes c)
+UNROLL_INLINE lanes lanes_fma(lanes a, lanes b, lanes c)
 {
     return vfmaq_f32(c, a, b);
 }
 
-LANES_INLINE lanes lanes_add(lanes a, lanes b)
+UNROLL_INLINE lanes lanes_add(lanes a, lanes b)
 {
     return vaddq_f32(a, b);
 }
 
-LANES_INLINE lanes lanes_subtract(lanes a, lanes b)
+UNROLL_INLINE lanes lanes_subtract(lanes a, lanes b)
 {
     return vsubq_f32(a, b);
 }
 
-LANES_INLINE lanes lanes_multiply(lanes a, lanes b)
+UNROLL_INLINE lanes lanes_multiply(lanes a, lanes b)
 {
     return vmulq_f32(a, b);
 }
 
-LANES_INLINE lanes lanes_divide(lanes a, lanes b)
+UNROLL_INLINE lanes lanes_divide(lanes a, lanes b)
 {
     return vdivq_f32(a, b);
 }
 
-LANES_INLINE lanes lanes_where_above(lanes a, lanes b, lanes yes, lanes no)
+UNROLL_INLINE lanes lanes_where_above(lanes a, lanes b, lanes yes, lanes no)
 {
     return vbslq_f32(vcgtq_f32(a, b), yes, no);
 }
 
-LANES_INLINE lanes lanes_larger(lanes a, lanes b)
+UNROLL_INLINE lanes lanes_larger(lanes a, lanes b)
 {
     return lanes_where_above(a, b, a, b);
 }
 
-LANES_INLINE lanes lanes_smaller(lanes a, lanes b)
+UNROLL_INLINE lanes lanes_smaller(lanes a, lanes b)
 {
     return lanes_where_above(b, a, a, b);
 }
 
-LANES_INLINE lanes lanes_round(lanes v)
+UNROLL_INLINE lanes lanes_round(lanes v)
 {
     return vrndnq_f32(v);
 }
 
 /* 2^n as bits of an exponent. */
-LANES_INLINE lanes lanes_power(int32x4_t n)
+UNROLL_INLINE lanes lanes_power(int32x4_t n)
 {
     return vreinterpretq_f32_s32(vshlq_n_s32(vaddq_s32(n, vdupq_n_s32(127)), 23));
 }
 
-LANES_INLINE lanes lanes_times_power(lanes y, lanes n)
+UNROLL_INLINE lanes lanes_times_power(lanes y, lanes n)
 {
     const int32x4_t integers = vcvtq_s32_f32(n), half = vshrq_n_s32(integers, 1);
     return lanes_multiply(lanes_multiply(y, lanes_power(half)),
                           lanes_power(vsubq_s32(integers, half)));
 }
 
-LANES_INLINE lanes lanes_magnitude(lanes v)
+UNROLL_INLINE lanes lanes_magnitude(lanes v)
 {
     return vabsq_f32(v);
 }
 
-LANES_INLINE lanes lanes_negate(lanes v)
+UNROLL_INLINE lanes lanes_negate(lanes v)
 {
     return vnegq_f32(v);
 }
 
-LANES_INLINE lanes lanes_larger_bits(lanes a, lanes b)
+UNROLL_INLINE lanes lanes_larger_bits(lanes a, lanes b)
 {
     return vreinterpretq_f32_u32(vmaxq_u32(vreinterpretq_u32_f32(a), vreinterpretq_u32_f32(b)));
 }
 
-LANES_INLINE float lanes_largest_bits(lanes v)
+UNROLL_INLINE float lanes_largest_bits(lanes v)
 {
     return half_bits_to_float(vmaxvq_u32(vreinterpretq_u32_f32(v)));
 }
 
-LANES_INLINE int32_t lanes_store_i8(int8_t *p, lanes v)
+UNROLL_INLINE int32_t lanes_store_i8(int8_t *p, lanes v)
 {
     const int32x4_t integers = vcvtnq_s32_f32(v);
     const int16x4_t words = vmovn_s32(integers);
@@ -147,7 +147,7 @@ LANES_INLINE int32_t lanes_store_i8(int8_t *p, lanes v)
     return vaddvq_s32(integers);
 }
 
-LANES_INLINE lanes lanes_widen(enum quant_type type, const void *p)
+UNROLL_INLINE lanes lanes_widen(enum quant_type type, const void *p)
 {
     if (type == QUANT_F16)
         return vcvt_f32_f16(vreinterpret_f16_u8(vld1_u8(p)));
@@ -162,12 +162,12 @@ LANES_INLINE lanes lanes_widen(enum quant_type type, const void *p)
     return lanes_load(p);
 }
 
-LANES_INLINE void lanes_store_half(void *p, lanes v)
+UNROLL_INLINE void lanes_store_half(void *p, lanes v)
 {
     vst1_u8(p, vreinterpret_u8_f16(vcvt_f16_f32(v)));
 }
 
-LANES_INLINE void lanes_store_bfloat(void *p, lanes v)
+UNROLL_INLINE void lanes_store_bfloat(void *p, lanes v)
 {
     const uint32x4_t bits = vreinterpretq_u32_f32(v);
     const uint32x4_t odd = vandq_u32(vshrq_n_u32(bits, 16), vdupq_n_u32(1));
@@ -177,20 +177,20 @@ LANES_INLINE void lanes_store_bfloat(void *p, lanes v)
     vst1_u8(p, vreinterpret_u8_u16(vshrn_n_u32(chosen, 16)));
 }
 
-LANES_INLINE void lanes_load_pairs(const float *p, lanes *even, lanes *odd)
+UNROLL_INLINE void lanes_load_pairs(const float *p, lanes *even, lanes *odd)
 {
     const float32x4x2_t pairs = vld2q_f32(p);
     *even = pairs.val[0];
     *odd = pairs.val[1];
 }
 
-LANES_INLINE void lanes_store_pairs(float *p, lanes even, lanes odd)
+UNROLL_INLINE void lanes_store_pairs(float *p, lanes even, lanes odd)
 {
     const float32x4x2_t pairs = {{even, odd}};
     vst2q_f32(p, pairs);
 }
 
-LANES_INLINE float lanes_tree(const lanes sums[LANES_PARTS])
+UNROLL_INLINE float lanes_tree(const lanes sums[LANES_PARTS])
 {
     const float32x4_t low = vaddq_f32(sums[0], sums[2]), high = vaddq_f32(sums[1], sums[3]);
     const float32x4_t t4 = vaddq_f32(low, high);

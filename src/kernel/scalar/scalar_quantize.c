@@ -40,5 +40,6 @@ void scalar_quantize(const float *x, size_t x_stride, size_t tokens, size_t firs
             const size_t at = (first_token + t) * out->blocks + b;
             quantize_block(x + t * x_stride + b * QUANT_BLOCK, out->values + at * QUANT_BLOCK,
                            &out->scales[at], &out->sums[2 * at], &out->scaled_sums[at]);
+            activation_tile_update(out, first_token + t, b);
         }
 }
