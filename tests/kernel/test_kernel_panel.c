@@ -78,6 +78,27 @@ static void test_quantize_equals_scalar(void **state)
     assert_true(hash == GOLDEN_ACTIVATIONS);
 }
 
+/* Tiles hold what the arrays hold. */
+static void test_tiles_are_right(void **state)
+{
+    (void)state;
+    enum { TOKENS = 13, BLOCKS = 3 };
+    struct random random;
+    random_seed(&random, 5);
+    struct fenced_activation made = activation_random(&random, CHECK_UNIT, false, TOKENS, BLOCKS);
+    const struct activation *const view = &made.view;
+    for (size_t at = 0; at < TOKENS * BLOCKS; at++) {
+        const size_t token = at / BLOCKS, lane = token % 8;
+        const struct activation_tile *const tile = &view->tiles[token / 8 * BLOCKS + at % BLOCKS];
+        assert_true(memcmp(tile->values[lane], view->values + at * 32, 32) == 0);
+        assert_true(tile->scales[lane] == view->scales[at]);
+        assert_true(tile->scaled_sums[lane] == view->scaled_sums[at]);
+        assert_true(tile->sums[0][lane] == view->sums[2 * at]);
+        assert_true(tile->sums[1][lane] == view->sums[2 * at + 1]);
+    }
+    activation_free(&made);
+}
+
 static void test_quantize_is_right(void **state)
 {
     (void)state;
@@ -206,11 +227,15 @@ static void try_panel(const struct quant_format *format, const struct fenced_pan
                                   fence_floats(&want), shape->stride);
     check_hash(hash, fence_floats(&want), size / sizeof(float));
     CHECK_EACH_LEVEL (kernel) {
-        struct fence got = fence_make(size);
-        kernel->panel_product(format, &panel->view, shape->rows, shape->blocks, &activation->view,
-                              shape->first, shape->tokens, fence_floats(&got), shape->stride);
-        check_same_fence(&got, &want, cpu_level_name(kernel->level), format->name);
-        fence_free(&got);
+        for (int tiles = 0; tiles < 2; tiles++) {
+            struct activation view = activation->view;
+            view.tiles = tiles ? view.tiles : NULL;
+            struct fence got = fence_make(size);
+            kernel->panel_product(format, &panel->view, shape->rows, shape->blocks, &view,
+                                  shape->first, shape->tokens, fence_floats(&got), shape->stride);
+            check_same_fence(&got, &want, cpu_level_name(kernel->level), format->name);
+            fence_free(&got);
+        }
     }
     fence_free(&want);
 }
@@ -319,9 +344,9 @@ static void test_scalar_panel_is_right(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_quantize_equals_scalar), cmocka_unit_test(test_quantize_is_right),
-        cmocka_unit_test(test_panels_equal_scalar),    cmocka_unit_test(test_panels_of_odd_numbers),
-        cmocka_unit_test(test_scalar_panel_is_right),
+        cmocka_unit_test(test_quantize_equals_scalar), cmocka_unit_test(test_tiles_are_right),
+        cmocka_unit_test(test_quantize_is_right),      cmocka_unit_test(test_panels_equal_scalar),
+        cmocka_unit_test(test_panels_of_odd_numbers),  cmocka_unit_test(test_scalar_panel_is_right),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
