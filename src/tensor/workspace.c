@@ -1,7 +1,7 @@
 /* workspace.c - the memory of one pass, taken once:
  *
- *   shared      activation: values, scales, sums, scaled sums for [tokens][columns]
- *   per thread  one panel of 16 rows x columns; attention scratch
+ *   shared      activation: values, scales, sums, scaled sums for [tokens][columns], and the same
+ * in tiles per thread  one panel of 16 rows x columns; attention scratch
  */
 #include "tensor/tensor.h"
 
@@ -35,11 +35,13 @@ primer_status workspace_create(struct workspace *workspace, const struct kernel 
     struct workspace made = {.kernel = kernel, .pool = pool, .tokens = shape->tokens};
     const size_t blocks = (shape->columns + QUANT_BLOCK - 1) / QUANT_BLOCK, tokens = shape->tokens;
     const size_t threads = pool_size(pool);
+    const size_t tiles = (tokens + ACTIVATION_LANES - 1) / ACTIVATION_LANES * blocks;
     made.columns = blocks * QUANT_BLOCK;
     made.attention_floats = attention_scratch(shape->head_dimensions, shape->group);
     const size_t shared = padded(tokens, made.columns) +
                           padded(tokens * blocks, sizeof(float)) * 2 +
                           padded(tokens * blocks, 2 * sizeof(int32_t)) +
+                          padded(tiles, sizeof(struct activation_tile)) +
                           padded(threads, sizeof(struct tensor_thread));
     const size_t each = panel_bytes(blocks) + padded(made.attention_floats, sizeof(float));
     made.bytes = shared + threads * each + MEMORY_ALIGNMENT;
@@ -49,6 +51,7 @@ primer_status workspace_create(struct workspace *workspace, const struct kernel 
         .scales = arena_take(&made.arena, tokens * blocks, sizeof(float)),
         .sums = arena_take(&made.arena, tokens * blocks, 2 * sizeof(int32_t)),
         .scaled_sums = arena_take(&made.arena, tokens * blocks, sizeof(float)),
+        .tiles = arena_take(&made.arena, tiles, sizeof(struct activation_tile)),
     };
     made.threads = arena_take(&made.arena, threads, sizeof *made.threads);
     for (size_t i = 0; i < threads; i++) {
