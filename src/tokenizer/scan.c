@@ -129,13 +129,15 @@ size_t scan_qwen2(const struct unicode_class_map *map, const char *text, size_t 
 size_t scan_numbers(const struct unicode_class_map *map, const char *text, size_t length, size_t at)
 {
     size_t width;
-    if (unicode_class_at(map, text, length, at, &width) == UNICODE_NUMBER)
+    const unsigned first = unicode_class_at(map, text, length, at, &width);
+    if (first == UNICODE_NUMBER)
         return at + width;
-    size_t end = at;
-    for (unsigned class; (class = unicode_class_at(map, text, length, end, &width)) != UNICODE_END;
-         end += width) {
-        if (class == UNICODE_NUMBER)
+    const bool valid = first != UNICODE_INVALID;
+    for (unsigned class = first; class != UNICODE_END && class != UNICODE_NUMBER;
+         class = unicode_class_at(map, text, length, at, &width)) {
+        if ((class != UNICODE_INVALID) != valid)
             break;
+        at += width;
     }
-    return end;
+    return at;
 }

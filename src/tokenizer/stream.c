@@ -26,8 +26,9 @@ static primer_status bytes_of(struct token_stream *stream, int32_t id, const cha
                          tokenizer->vocabulary.count);
     const uint8_t kind = tokenizer->vocabulary.tokens[id].kind;
     *bytes = tokenizer_bytes(tokenizer, id, (stream->flags & TOKENIZER_SPECIAL) != 0, length);
-    if ((kind == VOCABULARY_CONTROL && id != tokenizer->unknown) ||
-        kind == VOCABULARY_USER_DEFINED) {
+    const bool special = kind == VOCABULARY_CONTROL || kind == VOCABULARY_UNKNOWN;
+    if (kind == VOCABULARY_USER_DEFINED ||
+        (special && (id != tokenizer->unknown || tokenizer->unknown_is_written))) {
         const bool unseen = id == tokenizer->bos && *length == 0;
         stream->at_start =
             tokenizer->prefix == TOKENIZER_PREFIX_ALWAYS || (stream->at_start && unseen);

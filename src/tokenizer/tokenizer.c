@@ -50,10 +50,13 @@ static void find_byte_symbols(struct tokenizer *tokenizer)
 static void find_byte_ids(struct tokenizer *tokenizer, bool byte_fallback)
 {
     static const char digits[] = "0123456789ABCDEF";
+    tokenizer->unknown_is_written = true;
     for (unsigned byte = 0; byte < 256; byte++) {
         const char text[6] = {'<', '0', 'x', digits[byte >> 4], digits[byte & 15], '>'};
         tokenizer->pieces.byte_ids[byte] =
             byte_fallback ? vocabulary_find(&tokenizer->vocabulary, text, sizeof text) : -1;
+        if (tokenizer->pieces.byte_ids[byte] < 0)
+            tokenizer->unknown_is_written = false;
     }
 }
 

@@ -477,7 +477,8 @@ static primer_status parse(const char *bytes, size_t length, json_t **root, prim
     *root = json_loadb(bytes, length, JSON_REJECT_DUPLICATES, &reason);
     if (*root != NULL)
         return PRIMER_OK;
-    if (json_error_code(&reason) == json_error_out_of_memory)
+    /* Where jansson ran out of memory it mostly says nothing. */
+    if (json_error_code(&reason) == json_error_out_of_memory || reason.text[0] == '\0')
         return memory_failure(error, "the file's JSON", length);
     return error_set(error, PRIMER_EFORMAT, "line %d: %s", reason.line, reason.text);
 }

@@ -1,9 +1,9 @@
-/* test_tokenizer_peer.c - the same ids as llama.cpp on a megabyte each of English, code, emoji, CJK, random
- * code points, random bytes and white space.
+/* test_tokenizer_peer.c - the same ids as llama.cpp on a megabyte each of English, code, emoji,
+ * CJK, random code points, random bytes and white space.
  *
- * compare_peer.mjs makes texts and vocabularies and asks the peer; here both answers are compared. Needs
- * PRIMER_PEER (a folder whose node_modules has node-llama-cpp), node, and the shared data; skipped
- * otherwise. PRIMER_PEER_BYTES: bytes of each text.
+ * compare_peer.mjs makes texts and vocabularies and asks the peer; here both answers are compared.
+ * Needs PRIMER_PEER (a folder whose node_modules has node-llama-cpp), node, and the shared data;
+ * skipped otherwise. PRIMER_PEER_BYTES: bytes of each text.
  */
 #include "tokenizer/tokenizer.h"
 
@@ -44,12 +44,13 @@ static int make(void **state)
     const char *const peer = getenv("PRIMER_PEER"), *const bytes = getenv("PRIMER_PEER_BYTES");
     char command[4096];
     snprintf(command, sizeof command, "%s/models/stories260K.gguf", shared());
-    if (peer == NULL || *peer == '\0' || !file_exists(command) || system("command -v node >/dev/null") != 0)
+    if (peer == NULL || *peer == '\0' || !file_exists(command) ||
+        system("command -v node >/dev/null") != 0)
         return 0;
     if (mkdtemp(folder) == NULL)
         return -1;
-    snprintf(command, sizeof command, "node tests/tokenizer/compare_peer.mjs '%s' '%s' '%s' %s", peer,
-             shared(), folder, bytes == NULL ? "1000000" : bytes);
+    snprintf(command, sizeof command, "node tests/tokenizer/compare_peer.mjs '%s' '%s' '%s' %s",
+             peer, shared(), folder, bytes == NULL ? "1000000" : bytes);
     ready = system(command) == 0;
     return ready ? 0 : -1;
 }
@@ -87,7 +88,8 @@ static struct tokenizer *from_json(const char *path)
     return tokenizer;
 }
 
-/* One line of a .ids file against our ids of the text's next bytes; returns how many bytes those were. */
+/* One line of a .ids file against our ids of the text's next bytes; returns how many bytes those
+ * were. */
 static size_t compare_chunk(const struct tokenizer *tokenizer, const char *name, const char *text,
                             char *line, size_t *tokens)
 {
@@ -104,8 +106,8 @@ static size_t compare_chunk(const struct tokenizer *tokenizer, const char *name,
         const long expected = strtol(at, &end, 10);
         if (count >= ids.count || ids.ids[count] != expected)
             fail_msg("%s: token %zu of the chunk is %d, the peer's %ld: %.*s", name, count,
-                     count < ids.count ? ids.ids[count] : -1, expected, (int)(length < 400 ? length : 400),
-                     text);
+                     count < ids.count ? ids.ids[count] : -1, expected,
+                     (int)(length < 400 ? length : 400), text);
     }
     if (count != ids.count)
         fail_msg("%s: %zu tokens, the peer has %zu", name, ids.count, count);
