@@ -7,5 +7,5 @@
 void avx2_fill(struct kernel *kernel)
 {
     lanes_fill(kernel);
-    kernel->level = CPU_AVX2;
+    kernel->panel_product = avx2_panel_product;
 }

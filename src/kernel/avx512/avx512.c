@@ -8,5 +8,4 @@ void avx512_fill(struct kernel *kernel)
 {
     lanes_fill(kernel);
     kernel->panel_product = avx512_panel_product;
-    kernel->level = CPU_AVX512;
 }

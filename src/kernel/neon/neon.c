@@ -7,5 +7,5 @@
 void neon_fill(struct kernel *kernel)
 {
     lanes_fill(kernel);
-    kernel->level = CPU_NEON;
+    kernel->panel_product = neon_panel_product;
 }

@@ -1,4 +1,4 @@
-/* neon.h - the entry of this level (kernel.c). */
+/* neon.h - NEON as every AArch64 has it: four lanes a register, byte products by way of 16 bits. */
 #ifndef KERNEL_NEON_NEON_H
 #define KERNEL_NEON_NEON_H
 
@@ -6,5 +6,10 @@
 
 /* Replaces what this level improves in a table filled by the level below. */
 void neon_fill(struct kernel *kernel);
+
+/* kernel.h: panel_product. */
+void neon_panel_product(const struct quant_format *format, const struct quant_panel *panel,
+                        size_t rows, size_t blocks, const struct activation *activation,
+                        size_t first_token, size_t tokens, float *out, size_t out_stride);
 
 #endif

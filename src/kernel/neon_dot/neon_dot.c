@@ -3,5 +3,5 @@
 
 void neon_dot_fill(struct kernel *kernel)
 {
-    kernel->level = CPU_NEON_DOT;
+    kernel->panel_product = neon_dot_panel_product;
 }

@@ -1,4 +1,4 @@
-/* neon_dot.h - the entry of this level (kernel.c). */
+/* neon_dot.h - NEON with the dot product of bytes (ARMv8.2 DotProd). */
 #ifndef KERNEL_NEON_DOT_NEON_DOT_H
 #define KERNEL_NEON_DOT_NEON_DOT_H
 
@@ -6,5 +6,10 @@
 
 /* Replaces what this level improves in a table filled by the level below. */
 void neon_dot_fill(struct kernel *kernel);
+
+/* kernel.h: panel_product. */
+void neon_dot_panel_product(const struct quant_format *format, const struct quant_panel *panel,
+                            size_t rows, size_t blocks, const struct activation *activation,
+                            size_t first_token, size_t tokens, float *out, size_t out_stride);
 
 #endif

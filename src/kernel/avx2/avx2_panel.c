@@ -1,0 +1,91 @@
+/* avx2_panel.c - the panel product without a dot product instruction.
+ *
+ * vpmaddubsw multiplies unsigned bytes by signed ones and adds two products to 16 bits, saturating:
+ * with activations up to 127, one of its sums is at most 254 times the largest weight. While that
+ * stays below 2^15, several groups of columns are added in 16 bits before they are widened:
+ *
+ *   width  integers to  groups   largest sum
+ *   0      16           8        16 * 254 * 8 = 32512
+ *   1      32           4        the same
+ *   2      64           2        the same
+ *   3      255          1        128 * 254 = 32512, of w = u - 128: |w| times a with w's sign
+ */
+#include "kernel/avx2/avx2.h"
+
+#include "kernel/lanes/lanes_avx2.h"
+
+#define PANEL_TOKENS 4
+#define PANEL_WIDTHS 4
+#define WIDE         3
+
+typedef __m256i panel_integers;
+
+UNROLL_INLINE size_t panel_width(int32_t most)
+{
+    return most <= 16 ? 0 : most <= 32 ? 1 : most <= 64 ? 2 : WIDE;
+}
+
+UNROLL_INLINE int32_t panel_base(size_t width)
+{
+    return width == WIDE ? 128 : 0;
+}
+
+UNROLL_INLINE panel_integers panel_set(int32_t x)
+{
+    return _mm256_set1_epi32(x);
+}
+
+UNROLL_INLINE lanes panel_to_lanes(panel_integers v)
+{
+    return _mm256_cvtepi32_ps(v);
+}
+
+/* Four activations in every lane. */
+UNROLL_INLINE __m256i broadcast(const int8_t *a)
+{
+    int32_t four;
+    memcpy(&four, a, sizeof four);
+    return _mm256_set1_epi32(four);
+}
+
+/* Products of eight rows by four columns, in pairs. */
+UNROLL_INLINE __m256i pairs(__m256i u, __m256i a, bool wide)
+{
+    if (!wide)
+        return _mm256_maddubs_epi16(u, a);
+    const __m256i w = _mm256_xor_si256(u, _mm256_set1_epi8(-128));
+    return _mm256_maddubs_epi16(_mm256_abs_epi8(w), _mm256_sign_epi8(a, w));
+}
+
+UNROLL_INLINE void panel_add(const uint8_t *values, const int8_t *const *a, size_t first,
+                             size_t groups, size_t width, size_t tokens, panel_integers *sums)
+{
+    const size_t range = (size_t)8 >> width, step = range < groups ? range : groups;
+    UNROLL
+    for (size_t g = first; g < first + groups; g += step) {
+        __m256i words[PANEL_TOKENS * LANES_PARTS];
+        UNROLL
+        for (size_t i = 0; i < step * LANES_PARTS; i++) {
+            const size_t group = g + i / LANES_PARTS, part = i % LANES_PARTS;
+            const __m256i u = _mm256_loadu_si256((const void *)(values + group * 64 + part * 32));
+            UNROLL
+            for (size_t t = 0; t < tokens; t++) {
+                const __m256i p = pairs(u, broadcast(a[t] + group * 4), width == WIDE);
+                __m256i *const sum = &words[t * LANES_PARTS + part];
+                *sum = i < LANES_PARTS ? p : _mm256_add_epi16(*sum, p);
+            }
+        }
+        UNROLL
+        for (size_t i = 0; i < tokens * LANES_PARTS; i++)
+            sums[i] = _mm256_add_epi32(sums[i], _mm256_madd_epi16(words[i], _mm256_set1_epi16(1)));
+    }
+}
+
+#include "kernel/lanes/lanes_panel.inc"
+
+void avx2_panel_product(const struct quant_format *format, const struct quant_panel *panel,
+                        size_t rows, size_t blocks, const struct activation *activation,
+                        size_t first_token, size_t tokens, float *out, size_t out_stride)
+{
+    panel_product(format, panel, rows, blocks, activation, first_token, tokens, out, out_stride);
+}
