@@ -34,7 +34,7 @@ struct tokenizer {
     bool whole_words;   /* byte-level: a word that is a token is taken without merging */
     bool prefix_once;   /* no prefix where the text begins with a space */
     bool adds_bos;
-    bool unknown_is_written; /* every byte has a token: the unknown token is only ever spelled out */
+    bool unknown_is_written; /* every byte has a token: the unknown one is only ever spelled out */
     enum tokenizer_prefix prefix;
     int32_t bos, eos, unknown; /* -1: none */
     /* byte-level */

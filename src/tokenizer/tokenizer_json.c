@@ -52,20 +52,23 @@ static bool is_set(const json_t *value)
 
 /* ---- vocabulary ---- */
 
-static primer_status read_id(const char *what, const json_t *value, size_t *id, primer_error *error)
+static primer_status read_id(const char *what, const json_t *value, size_t most, size_t *id,
+                             primer_error *error)
 {
     const json_int_t number = json_is_integer(value) ? json_integer_value(value) : -1;
-    if (number < 0 || number >= (json_int_t)VOCABULARY_MOST)
+    if (number < 0 || number >= (json_int_t)most)
         return error_set(error, PRIMER_EFORMAT, "the id of %s is not a number from 0 to %zu", what,
-                         VOCABULARY_MOST - 1);
+                         most - 1);
     *id = (size_t)number;
     return PRIMER_OK;
 }
 
-/* One more than the highest id. */
+/* One more than the highest id. Gaps are legal as long as memory stays in proportion to the file.
+ */
 static primer_status count_ids(json_t *vocab, const json_t *added, size_t *count,
                                primer_error *error)
 {
+    const size_t most = 4 * (json_object_size(vocab) + json_array_size(added)) + 4096;
     size_t id = 0, index;
     json_t *entry;
     *count = 0;
@@ -73,12 +76,12 @@ static primer_status count_ids(json_t *vocab, const json_t *added, size_t *count
         char name[64];
         const char *const key = json_object_iter_key(at);
         FORWARD(read_id(error_printable(key, strlen(key), name, sizeof name),
-                        json_object_iter_value(at), &id, error));
+                        json_object_iter_value(at), most, &id, error));
         if (id >= *count)
             *count = id + 1;
     }
     json_array_foreach (added, index, entry) {
-        FORWARD(read_id("an added token", json_object_get(entry, "id"), &id, error));
+        FORWARD(read_id("an added token", json_object_get(entry, "id"), most, &id, error));
         if (id >= *count)
             *count = id + 1;
     }

@@ -168,81 +168,74 @@ static void refuse_text(const char *text, primer_status status, const char *mess
     assert_null(tokenizer);
 }
 
+static const struct {
+    struct parts parts;
+    primer_status status;
+    const char *message;
+} refused[] = {
+    {{.vocab = "\"a\":0,\"a\":1"}, PRIMER_EFORMAT, "duplicate"},
+    {{.vocab = "\"a\":0,\"b\":0"}, PRIMER_EFORMAT, "two tokens have the id 0"},
+    {{.vocab = "\"a\":-1"}, PRIMER_EFORMAT, "the id of a"},
+    {{.vocab = "\"a\":1048576"}, PRIMER_EFORMAT, "from 0 to 4111"},
+    {{.vocab = "\"a\":99999999999999999999"}, PRIMER_EFORMAT, "too big integer"},
+    {{.vocab = "\"a\":1.5"}, PRIMER_EFORMAT, "the id of a"},
+    {{.vocab = "", .merges = "", .added = ""}, PRIMER_EFORMAT, "no tokens"},
+    {{.merges = "\"ab\""}, PRIMER_EFORMAT, "merge 0 is neither"},
+    {{.merges = "[\"a\"]"}, PRIMER_EFORMAT, "merge 0 is neither"},
+    {{.merges = "\"a b\",[1,2]"}, PRIMER_EFORMAT, "merge 1 is neither"},
+    {{.merges = "\"a b\",\"z b\""}, PRIMER_EFORMAT, "merge 1: the left part of 'zb'"},
+    {{.merges = "\"a z\""}, PRIMER_EFORMAT, "merge 0: the right part of 'az'"},
+    {{.merges = "\"b a\""}, PRIMER_EFORMAT, "merge 0: what it makes, 'ba'"},
+    {{.merges = "\"a b\",\"a b\""}, PRIMER_EFORMAT, "merge 1 is there twice"},
+    {{.added = "{\"id\":0,\"content\":\"z\"}"}, PRIMER_EFORMAT, "added token 0 is another"},
+    {{.added = "{\"id\":20,\"content\":\"a\"}"}, PRIMER_EFORMAT, "tokens 0 and 20 are both 'a'"},
+    {{.added = "{\"id\":20}"}, PRIMER_EFORMAT, "added token 20 has no content"},
+    {{.added = "{\"content\":\"z\"}"}, PRIMER_EFORMAT, "the id of an added token"},
+    {{.added = "7"}, PRIMER_EFORMAT, "the id of an added token"},
+    {{.added = "{\"id\":20,\"content\":\"z\",\"single_word\":true}"},
+     PRIMER_EUNSUPPORTED,
+     "single_word"},
+    {{.more_model = ",\"unk_token\":\"zz\""}, PRIMER_EFORMAT, "unk_token"},
+    {{.more_model = ",\"unk_token\":3"}, PRIMER_EFORMAT, "unk_token"},
+    {{.more_model = ",\"dropout\":0.1"}, PRIMER_EUNSUPPORTED, "dropout"},
+    {{.more_model = ",\"end_of_word_suffix\":\"</w>\""}, PRIMER_EUNSUPPORTED, "end_of_word_suffix"},
+    {{.normalizer = "{\"type\":\"NFC\"}"}, PRIMER_EUNSUPPORTED, "NFC"},
+    {{.pre_tokenizer = "null"}, PRIMER_EUNSUPPORTED, "neither ByteLevel"},
+    {{.pre_tokenizer = "{\"type\":\"Whitespace\"}"}, PRIMER_EUNSUPPORTED, "Whitespace"},
+    {{.pre_tokenizer = "{\"type\":\"ByteLevel\",\"add_prefix_space\":true}"},
+     PRIMER_EUNSUPPORTED,
+     "add_prefix_space"},
+    {{.pre_tokenizer = "{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"ByteLevel\"},{"
+                       "\"type\":\"Digits\"}]}"},
+     PRIMER_EUNSUPPORTED,
+     "after ByteLevel"},
+    {{.pre_tokenizer = "{\"type\":\"Split\",\"pattern\":{\"String\":\"b\"}}"},
+     PRIMER_EUNSUPPORTED,
+     "a Split at anything but"},
+    {{.pre_tokenizer =
+          "{\"type\":\"Split\",\"pattern\":{\"Regex\":\"b\"},\"behavior\":\"Removed\"}"},
+     PRIMER_EUNSUPPORTED,
+     "not Isolated"},
+    {{.pre_tokenizer =
+          "{\"type\":\"Split\",\"pattern\":{\"Regex\":\"b(\"},\"behavior\":\"Isolated\"}"},
+     PRIMER_EFORMAT,
+     "offset 2"},
+    {{.pre_tokenizer = "{\"type\":\"Metaspace\",\"replacement\":\"_\"}"},
+     PRIMER_EUNSUPPORTED,
+     "U+2581"},
+    {{.post_processor = "{\"type\":\"BertProcessing\"}"}, PRIMER_EUNSUPPORTED, "BertProcessing"},
+    {{.post_processor =
+          "{\"type\":\"TemplateProcessing\",\"single\":[{\"SpecialToken\":{\"id\":\"q\"}}]}"},
+     PRIMER_EFORMAT,
+     "post_processor.single"},
+    {{.decoder = "{\"type\":\"WordPiece\"}"}, PRIMER_EUNSUPPORTED, "a decoder of type WordPiece"},
+};
+
 static void test_json_refused(void **state)
 {
     (void)state;
-    static const struct {
-        struct parts parts;
-        primer_status status;
-        const char *message;
-    } cases[] = {
-        {{.vocab = "\"a\":0,\"a\":1"}, PRIMER_EFORMAT, "duplicate"},
-        {{.vocab = "\"a\":0,\"b\":0"}, PRIMER_EFORMAT, "two tokens have the id 0"},
-        {{.vocab = "\"a\":-1"}, PRIMER_EFORMAT, "the id of a"},
-        {{.vocab = "\"a\":1048576"}, PRIMER_EFORMAT, "from 0 to 1048575"},
-        {{.vocab = "\"a\":99999999999999999999"}, PRIMER_EFORMAT, "too big integer"},
-        {{.vocab = "\"a\":1.5"}, PRIMER_EFORMAT, "the id of a"},
-        {{.vocab = "", .merges = "", .added = ""}, PRIMER_EFORMAT, "no tokens"},
-        {{.merges = "\"ab\""}, PRIMER_EFORMAT, "merge 0 is neither"},
-        {{.merges = "[\"a\"]"}, PRIMER_EFORMAT, "merge 0 is neither"},
-        {{.merges = "\"a b\",[1,2]"}, PRIMER_EFORMAT, "merge 1 is neither"},
-        {{.merges = "\"a b\",\"z b\""}, PRIMER_EFORMAT, "merge 1: the left part of 'zb'"},
-        {{.merges = "\"a z\""}, PRIMER_EFORMAT, "merge 0: the right part of 'az'"},
-        {{.merges = "\"b a\""}, PRIMER_EFORMAT, "merge 0: what it makes, 'ba'"},
-        {{.merges = "\"a b\",\"a b\""}, PRIMER_EFORMAT, "merge 1 is there twice"},
-        {{.added = "{\"id\":0,\"content\":\"z\"}"}, PRIMER_EFORMAT, "added token 0 is another"},
-        {{.added = "{\"id\":20,\"content\":\"a\"}"},
-         PRIMER_EFORMAT,
-         "tokens 0 and 20 are both 'a'"},
-        {{.added = "{\"id\":20}"}, PRIMER_EFORMAT, "added token 20 has no content"},
-        {{.added = "{\"content\":\"z\"}"}, PRIMER_EFORMAT, "the id of an added token"},
-        {{.added = "7"}, PRIMER_EFORMAT, "the id of an added token"},
-        {{.added = "{\"id\":20,\"content\":\"z\",\"single_word\":true}"},
-         PRIMER_EUNSUPPORTED,
-         "single_word"},
-        {{.more_model = ",\"unk_token\":\"zz\""}, PRIMER_EFORMAT, "unk_token"},
-        {{.more_model = ",\"unk_token\":3"}, PRIMER_EFORMAT, "unk_token"},
-        {{.more_model = ",\"dropout\":0.1"}, PRIMER_EUNSUPPORTED, "dropout"},
-        {{.more_model = ",\"end_of_word_suffix\":\"</w>\""},
-         PRIMER_EUNSUPPORTED,
-         "end_of_word_suffix"},
-        {{.normalizer = "{\"type\":\"NFC\"}"}, PRIMER_EUNSUPPORTED, "NFC"},
-        {{.pre_tokenizer = "null"}, PRIMER_EUNSUPPORTED, "neither ByteLevel"},
-        {{.pre_tokenizer = "{\"type\":\"Whitespace\"}"}, PRIMER_EUNSUPPORTED, "Whitespace"},
-        {{.pre_tokenizer = "{\"type\":\"ByteLevel\",\"add_prefix_space\":true}"},
-         PRIMER_EUNSUPPORTED,
-         "add_prefix_space"},
-        {{.pre_tokenizer = "{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"ByteLevel\"},{"
-                           "\"type\":\"Digits\"}]}"},
-         PRIMER_EUNSUPPORTED,
-         "after ByteLevel"},
-        {{.pre_tokenizer = "{\"type\":\"Split\",\"pattern\":{\"String\":\"b\"}}"},
-         PRIMER_EUNSUPPORTED,
-         "a Split at anything but"},
-        {{.pre_tokenizer =
-              "{\"type\":\"Split\",\"pattern\":{\"Regex\":\"b\"},\"behavior\":\"Removed\"}"},
-         PRIMER_EUNSUPPORTED,
-         "not Isolated"},
-        {{.pre_tokenizer =
-              "{\"type\":\"Split\",\"pattern\":{\"Regex\":\"b(\"},\"behavior\":\"Isolated\"}"},
-         PRIMER_EFORMAT,
-         "offset 2"},
-        {{.pre_tokenizer = "{\"type\":\"Metaspace\",\"replacement\":\"_\"}"},
-         PRIMER_EUNSUPPORTED,
-         "U+2581"},
-        {{.post_processor = "{\"type\":\"BertProcessing\"}"},
-         PRIMER_EUNSUPPORTED,
-         "BertProcessing"},
-        {{.post_processor =
-              "{\"type\":\"TemplateProcessing\",\"single\":[{\"SpecialToken\":{\"id\":\"q\"}}]}"},
-         PRIMER_EFORMAT,
-         "post_processor.single"},
-        {{.decoder = "{\"type\":\"WordPiece\"}"},
-         PRIMER_EUNSUPPORTED,
-         "a decoder of type WordPiece"},
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
-        refuse_text(json(&cases[i].parts), cases[i].status, cases[i].message);
+    for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++)
+        refuse_text(json(&refused[i].parts), refused[i].status, refused[i].message);
     refuse_text("", PRIMER_EFORMAT, "line 1");
     refuse_text("[]", PRIMER_EFORMAT, "not a JSON object");
     refuse_text("{}", PRIMER_EFORMAT, "no object `model`");
