@@ -1,0 +1,52 @@
+#!/bin/bash
+# Ctrl-C ends a one-shot answer with exit code 130, while text comes, and leaves no half-written file.
+. "$(dirname "$0")/common.bash"
+set -m # a job of its own for each command, so that it takes SIGINT
+model=$folder/tiny.gguf
+tiny_model "$model" --tokenizer spm
+
+wait_for() { # FILE: until it has bytes, at most 30 seconds
+    for _ in $(seq 300); do
+        [ -s "$1" ] && return
+        sleep 0.1
+    done
+    fail "$1 stayed empty"
+}
+
+"$PRIMER" run "$model" --raw --temp 0 --ignore-eos --drop-oldest "x" >"$folder/out" 2>"$folder/err" </dev/null &
+wait_for "$folder/out"
+kill -INT $!
+code=0
+wait $! || code=$?
+[ "$code" = 130 ] || fail "an interrupted answer gave exit code $code"
+
+# While a prompt is read from a pipe that never ends.
+mkfifo "$folder/pipe"
+exec 3<>"$folder/pipe"
+"$PRIMER" run "$model" <"$folder/pipe" >"$folder/out2" 2>&1 &
+for _ in $(seq 1000); do
+    [ "$(readlink /proc/$!/exe)" = "$PRIMER" ] && break
+done
+kill -INT $!
+code=0
+wait $! || code=$?
+[ "$code" = 130 ] || fail "an interrupted reader gave exit code $code"
+
+# quantize takes its unfinished file away; where it was faster than the signal, the file is whole.
+tiny_model "$folder/large.gguf" --tokenizer spm --layers 48
+"$PRIMER" quantize "$folder/large.gguf" "$folder/small.gguf" Q4_K_M -t 1 >"$folder/out3" 2>&1 &
+job=$!
+for _ in $(seq 1000); do
+    compgen -G "$folder/small.gguf*" >/dev/null && break
+    kill -0 $job 2>/dev/null || break
+done
+kill -INT $job 2>/dev/null
+code=0
+wait $job || code=$?
+compgen -G "$folder/small.gguf.partial*" >/dev/null && fail "an interrupted quantize left $(ls "$folder")"
+case $code in
+0) "$PRIMER" inspect "$folder/small.gguf" >/dev/null || fail "a broken file under the final name" ;;
+130) [ -e "$folder/small.gguf" ] && fail "an interrupted quantize left a file under the final name" ;;
+*) fail "an interrupted quantize gave exit code $code: $(cat "$folder/out3")" ;;
+esac
+exit 0
