@@ -1,0 +1,112 @@
+/* avx512_rows.c - cuts a product in place into groups of tokens, and its rows into what can be read
+ * where it lies and what has to be copied first; see avx512_rows.h.
+ *
+ *   rows    | step | step | step | ... | rest |     whole steps of sixteen rows: in place
+ *                                                   the rest, and all of fewer rows: from a copy
+ */
+#include "kernel/avx512/avx512_rows.h"
+
+#define TILES 64 /* blocks at a time where the activation has no tiles */
+
+/* Bytes of a row that hold `blocks` blocks; only formats of 32 weights have parts of a step. */
+static size_t bytes_of(const struct rows_format *format, size_t blocks)
+{
+    return blocks / format->step_blocks * format->step_bytes +
+           blocks % format->step_blocks * (format->step_bytes / format->step_blocks);
+}
+
+/* Fewer than sixteen rows, or the end of the rows. */
+static void multiply_copy(const struct rows_format *format, const struct rows_part *part,
+                          size_t rows)
+{
+    enum { STRIDE = ROWS_COPY_STEPS * ROWS_STEP_BYTES };
+    _Alignas(64) uint8_t copy[ROWS * STRIDE];
+    const size_t most = ROWS_COPY_STEPS * format->step_blocks;
+    struct rows_part some = *part;
+    memset(copy, 0, sizeof copy);
+    some.base = copy;
+    some.row_bytes = STRIDE;
+    for (size_t done = 0; done < part->blocks; done += some.blocks) {
+        some.blocks = part->blocks - done < most ? part->blocks - done : most;
+        for (size_t r = 0; r < rows; r++)
+            memcpy(copy + r * STRIDE, part->base + r * part->row_bytes + bytes_of(format, done),
+                   bytes_of(format, some.blocks));
+        format->multiply(&some);
+        some.block += some.blocks;
+        if (some.tiles != NULL)
+            some.tiles += some.blocks;
+    }
+}
+
+static void multiply_part(const struct rows_format *format, const struct rows_part *part,
+                          size_t rows)
+{
+    const size_t whole = rows == ROWS ? part->blocks / format->step_blocks : 0;
+    struct rows_part some = *part;
+    if (whole > 0) {
+        some.blocks = whole * format->step_blocks;
+        format->multiply(&some);
+        some.base += whole * format->step_bytes;
+        some.block += some.blocks;
+        if (some.tiles != NULL)
+            some.tiles += some.blocks;
+        some.blocks = part->blocks - some.blocks;
+    }
+    if (some.blocks > 0)
+        multiply_copy(format, &some, rows);
+}
+
+/* Up to eight tokens of one tile, laid out here where the activation has none. */
+static void multiply_tokens(const struct rows_format *format, struct rows_part *part, size_t rows,
+                            size_t blocks)
+{
+    const struct activation *const activation = part->activation;
+    const uint8_t *const base = part->base;
+    _Alignas(64) struct activation_tile own[TILES];
+    const bool whole = part->tokens == 1 || activation->tiles != NULL;
+    const size_t piece = whole ? blocks : TILES;
+    for (size_t block = 0; block < blocks; block += piece) {
+        part->block = block;
+        part->blocks = blocks - block < piece ? blocks - block : piece;
+        part->base = base + block / format->step_blocks * format->step_bytes;
+        part->tiles = NULL;
+        if (part->tokens > 1)
+            part->tiles =
+                whole ? activation->tiles + part->token / ACTIVATION_LANES * activation->blocks
+                      : own;
+        for (size_t b = 0; !whole && b < part->blocks; b++)
+            for (size_t t = 0; t < part->tokens; t++)
+                activation_tile_set(&own[b], (part->token + t) % ACTIVATION_LANES, activation,
+                                    part->token + t, block + b);
+        multiply_part(format, part, rows);
+    }
+    part->base = base;
+}
+
+void avx512_rows_multiply(const struct rows_format *format, const void *base, size_t row_bytes,
+                          size_t rows, size_t blocks, const struct activation *activation,
+                          size_t first_token, size_t tokens, float *out, size_t out_stride)
+{
+    _Alignas(64) float memory[ROWS_TOKENS * ROWS];
+    const __mmask16 mask = (__mmask16)((1u << rows) - 1);
+    struct rows_part part = {.base = base,
+                             .row_bytes = row_bytes,
+                             .ahead = (const uint8_t *)base + ROWS * row_bytes,
+                             .activation = activation,
+                             .memory = memory};
+    for (size_t t = 0; t < tokens; t += part.tokens) {
+        part.token = first_token + t;
+        const size_t lanes = ACTIVATION_LANES - part.token % ACTIVATION_LANES;
+        part.tokens = tokens - t < lanes ? tokens - t : lanes;
+        memset(memory, 0, sizeof memory);
+        multiply_tokens(format, &part, rows, blocks);
+        for (size_t i = 0; i < part.tokens; i++)
+            _mm512_mask_storeu_ps(out + (t + i) * out_stride, mask,
+                                  _mm512_load_ps(memory + i * ROWS));
+    }
+}
+
+void avx512_rows_fill(struct kernel *kernel)
+{
+    kernel->rows_product[QUANT_Q4_0] = avx512_rows_q4_0;
+}

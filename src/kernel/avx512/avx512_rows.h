@@ -1,0 +1,252 @@
+/* avx512_rows.h - products that read sixteen rows of the file in place, for few tokens
+ * (docs/NUMERICS.md; what the formats' bits are stands in src/quant).
+ *
+ * Generating one token is bound by memory, so weights are read once, as they lie. Lanes are rows:
+ * sixteen bytes of each of sixteen rows become four registers, lane r of register j being dword j
+ * of row r, which the four activations of those columns meet broadcast:
+ *
+ *   row 0   | bytes 0..3 | 4..7 | 8..11 | 12..15 |        register 0  | row 0 0..3 | row 1 0..3 |
+ * ... row 1   | bytes 0..3 | 4..7 | 8..11 | 12..15 |   ->   register 1  | row 0 4..7 | row 1 4..7 |
+ * ...
+ *   ...                                                   ...
+ *
+ * A format supplies a step: a few blocks of all sixteen rows, added to one f32 accumulator per
+ * token in the contract's order. Everything is inlined into one loop per number of tokens. While a
+ * step is computed, the bytes that follow the sixteen rows are fetched in the order of the file:
+ * memory is read as one stream, not as sixteen.
+ *
+ * A step may read up to ROWS_SLACK bytes past itself, never before itself. Where those might not be
+ * there (fewer than sixteen rows, the end of the rows), it runs on a copy.
+ */
+#ifndef KERNEL_AVX512_AVX512_ROWS_H
+#define KERNEL_AVX512_AVX512_ROWS_H
+
+#include <immintrin.h>
+#include <string.h>
+#include "kernel/kernel.h"
+#include "kernel/lanes/unroll.h"
+
+#define ROWS            16
+#define ROWS_TOKENS     ACTIVATION_LANES
+#define ROWS_STEP_BYTES 216 /* most bytes of a row in one step */
+#define ROWS_COPY_STEPS 4
+
+/* Replaces the products of the formats that this level reads in place. */
+void avx512_rows_fill(struct kernel *kernel);
+
+kernel_rows_product avx512_rows_q4_0;
+
+/* Sixteen rows at the current step; row 4 i + k is quads[i] + k * stride. */
+struct rows_source {
+    const uint8_t *quads[4];
+    size_t stride, stride_3;
+};
+
+/* The tokens' activations at the current block: of one token as it lies, of more a tile. */
+struct rows_tokens {
+    const int8_t *values;     /* [tokens][32] */
+    const float *scales;      /* [tokens] */
+    const float *scaled_sums; /* [tokens] */
+    const int32_t *sums;      /* of one token [2], of a tile [2][8] from its first lane on */
+    size_t lane;              /* of the first token in its tile */
+};
+
+/* `blocks` blocks of sixteen rows times `tokens` tokens, added to memory f32 [tokens][16]. */
+struct rows_part {
+    const uint8_t *base;
+    size_t row_bytes, blocks;
+    const uint8_t *ahead; /* what to fetch meanwhile; need not exist */
+    const struct activation *activation;
+    size_t token, tokens, block;         /* the first token and its block */
+    const struct activation_tile *tiles; /* [blocks]; NULL for one token */
+    float *memory;
+};
+
+/* Adds `blocks` blocks, at most those of a step, to the accumulators. */
+typedef void rows_step(const struct rows_source *source, const uint8_t *ahead,
+                       struct rows_tokens *at, size_t tokens, size_t blocks,
+                       __m512 acc[ROWS_TOKENS]);
+
+struct rows_format {
+    size_t step_blocks, step_bytes; /* per row */
+    void (*multiply)(const struct rows_part *part);
+};
+
+/* The product, given a format. */
+void avx512_rows_multiply(const struct rows_format *format, const void *base, size_t row_bytes,
+                          size_t rows, size_t blocks, const struct activation *activation,
+                          size_t first_token, size_t tokens, float *out, size_t out_stride);
+
+/* sum + the four products of each lane's bytes of u with the four at `a`. Written out because gcc
+ * 12 doesn't broadcast in the instruction by itself. */
+UNROLL_INLINE __m512i rows_dot(__m512i sum, __m512i u, const int8_t *a)
+{
+    __asm__("vpdpbusd %2%{1to16%}, %1, %0"
+            : "+v"(sum)
+            : "v"(u), "m"(*(const int32_t(*)[1])(const void *)a));
+    return sum;
+}
+
+UNROLL_INLINE const uint8_t *rows_row(const struct rows_source *source, size_t row)
+{
+    const size_t k = row % 4;
+    return source->quads[row / 4] + (k == 3 ? source->stride_3 : k * source->stride);
+}
+
+UNROLL_INLINE __m128i rows_load_16(const struct rows_source *source, size_t row, size_t at)
+{
+    return _mm_loadu_si128((const void *)(rows_row(source, row) + at));
+}
+
+/* Sixteen bytes at `at` of each row to four registers of dwords, lanes being rows. */
+UNROLL_INLINE void rows_transpose(const struct rows_source *source, size_t at, __m512i out[4])
+{
+    __m512i z[4];
+    UNROLL
+    for (size_t k = 0; k < 4; k++) {
+        z[k] = _mm512_castsi128_si512(rows_load_16(source, k, at));
+        z[k] = _mm512_mask_broadcast_i32x4(z[k], 0x00f0, rows_load_16(source, k + 4, at));
+        z[k] = _mm512_mask_broadcast_i32x4(z[k], 0x0f00, rows_load_16(source, k + 8, at));
+        z[k] = _mm512_mask_broadcast_i32x4(z[k], 0xf000, rows_load_16(source, k + 12, at));
+    }
+    const __m512i a = _mm512_unpacklo_epi32(z[0], z[1]), b = _mm512_unpackhi_epi32(z[0], z[1]);
+    const __m512i c = _mm512_unpacklo_epi32(z[2], z[3]), d = _mm512_unpackhi_epi32(z[2], z[3]);
+    out[0] = _mm512_unpacklo_epi64(a, c);
+    out[1] = _mm512_unpackhi_epi64(a, c);
+    out[2] = _mm512_unpacklo_epi64(b, d);
+    out[3] = _mm512_unpackhi_epi64(b, d);
+}
+
+/* The integer sums of a block begin with -offset * the sum of activations. */
+UNROLL_INLINE void rows_start(const struct rows_tokens *at, int32_t offset, size_t tokens,
+                              __m512i sums[ROWS_TOKENS])
+{
+    if (tokens == 1) {
+        sums[0] = _mm512_set1_epi32(-offset * (at->sums[0] + at->sums[1]));
+        return;
+    }
+    int32_t starts[ROWS_TOKENS];
+    const int32_t *const start = starts + at->lane;
+    const __m256i both = _mm256_add_epi32(_mm256_loadu_si256((const void *)at->sums),
+                                          _mm256_loadu_si256((const void *)(at->sums + 8)));
+    _mm256_storeu_si256((void *)starts, _mm256_mullo_epi32(both, _mm256_set1_epi32(-offset)));
+    UNROLL
+    for (size_t t = 0; t < tokens; t++)
+        sums[t] = _mm512_set1_epi32(start[t]);
+}
+
+/* sums[t] += products of the columns from `column` on. */
+UNROLL_INLINE void rows_add(__m512i sums[ROWS_TOKENS], __m512i u, const struct rows_tokens *at,
+                            size_t column, size_t tokens)
+{
+    UNROLL
+    for (size_t t = 0; t < tokens; t++)
+        sums[t] = rows_dot(sums[t], u, at->values + t * QUANT_BLOCK + column);
+}
+
+/* acc = fma(ws * as, sum, acc) */
+UNROLL_INLINE void rows_scale(__m512 acc[ROWS_TOKENS], const __m512i sums[ROWS_TOKENS], __m512 ws,
+                              const struct rows_tokens *at, size_t tokens)
+{
+    UNROLL
+    for (size_t t = 0; t < tokens; t++)
+        acc[t] = _mm512_fmadd_ps(_mm512_mul_ps(ws, _mm512_set1_ps(at->scales[t])),
+                                 _mm512_cvtepi32_ps(sums[t]), acc[t]);
+}
+
+UNROLL_INLINE void rows_next_block(struct rows_tokens *at, size_t tokens)
+{
+    const size_t tile = sizeof(struct activation_tile);
+    at->values += tokens == 1 ? QUANT_BLOCK : tile;
+    at->scales += tokens == 1 ? 1 : tile / sizeof(float);
+    at->scaled_sums += tokens == 1 ? 1 : tile / sizeof(float);
+    at->sums += tokens == 1 ? 2 : tile / sizeof(int32_t);
+    /* One register, added to: with a second one as index each broadcast would cost an instruction
+     * more. */
+    __asm__("" : "+r"(at->values));
+}
+
+/* Fetches `bytes` bytes from `ahead` on. */
+UNROLL_INLINE void rows_fetch(const uint8_t *ahead, size_t bytes)
+{
+    UNROLL
+    for (size_t i = 0; i < (bytes + 63) / 64; i++)
+        _mm_prefetch((const void *)(ahead + i * 64), _MM_HINT_T0);
+}
+
+UNROLL_INLINE struct rows_tokens rows_first_tokens(const struct rows_part *part, size_t tokens)
+{
+    if (tokens == 1) {
+        const struct activation *const activation = part->activation;
+        const size_t at = part->token * activation->blocks + part->block;
+        return (struct rows_tokens){activation->values + at * QUANT_BLOCK, activation->scales + at,
+                                    activation->scaled_sums + at, activation->sums + 2 * at, 0};
+    }
+    const size_t lane = part->token % ACTIVATION_LANES;
+    return (struct rows_tokens){part->tiles->values[lane], part->tiles->scales + lane,
+                                part->tiles->scaled_sums + lane, part->tiles->sums[0], lane};
+}
+
+UNROLL_INLINE void rows_walk(const struct rows_part *part, rows_step *step, size_t step_blocks,
+                             size_t step_bytes, size_t tokens)
+{
+    const size_t stride = part->row_bytes;
+    struct rows_source source = {
+        {part->base, part->base + 4 * stride, part->base + 8 * stride, part->base + 12 * stride},
+        stride,
+        3 * stride};
+    struct rows_tokens at = rows_first_tokens(part, tokens);
+    const uint8_t *ahead = part->ahead;
+    __m512 acc[ROWS_TOKENS];
+    UNROLL
+    for (size_t t = 0; t < tokens; t++)
+        acc[t] = _mm512_load_ps(part->memory + t * ROWS);
+    for (size_t left = part->blocks; left > 0;) {
+        const size_t blocks = left < step_blocks ? left : step_blocks;
+        step(&source, ahead, &at, tokens, blocks, acc);
+        UNROLL
+        for (size_t i = 0; i < 4; i++) {
+            source.quads[i] += step_bytes;
+            __asm__("" : "+r"(source.quads[i]));
+        }
+        ahead += ROWS * step_bytes;
+        left -= blocks;
+    }
+    UNROLL
+    for (size_t t = 0; t < tokens; t++)
+        _mm512_store_ps(part->memory + t * ROWS, acc[t]);
+}
+
+/* One loop per number of tokens. */
+UNROLL_INLINE void rows_walk_tokens(const struct rows_part *part, rows_step *step,
+                                    size_t step_blocks, size_t step_bytes)
+{
+    switch (part->tokens) {
+    case 1:
+        rows_walk(part, step, step_blocks, step_bytes, 1);
+        break;
+    case 2:
+        rows_walk(part, step, step_blocks, step_bytes, 2);
+        break;
+    case 3:
+        rows_walk(part, step, step_blocks, step_bytes, 3);
+        break;
+    case 4:
+        rows_walk(part, step, step_blocks, step_bytes, 4);
+        break;
+    case 5:
+        rows_walk(part, step, step_blocks, step_bytes, 5);
+        break;
+    case 6:
+        rows_walk(part, step, step_blocks, step_bytes, 6);
+        break;
+    case 7:
+        rows_walk(part, step, step_blocks, step_bytes, 7);
+        break;
+    default:
+        rows_walk(part, step, step_blocks, step_bytes, 8);
+        break;
+    }
+}
+
+#endif
