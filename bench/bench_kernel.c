@@ -35,8 +35,8 @@ struct limits {
 /* Twelve independent instructions, again and again. */
 #define TWELVE(OP, r)                                                                              \
     OP(r, 0)                                                                                       \
-    OP(r, 1) OP(r, 2) OP(r, 3) OP(r, 4) OP(r, 5) OP(r, 6) OP(r, 7) OP(r, 8) OP(r, 9) OP(r, 10)     \
-        OP(r, 11)
+    OP(r, 1)                                                                                       \
+    OP(r, 2) OP(r, 3) OP(r, 4) OP(r, 5) OP(r, 6) OP(r, 7) OP(r, 8) OP(r, 9) OP(r, 10) OP(r, 11)
 #define CLEAR(r, n)   "vpxor %%xmm" #n ", %%xmm" #n ", %%xmm" #n "\n"
 #define FUSED(r, n)   "vfmadd231ps %%" #r "15, %%" #r "14, %%" #r #n "\n"
 #define DOT(r, n)     "vpdpbusd %%" #r "15, %%" #r "14, %%" #r #n "\n"
@@ -235,13 +235,13 @@ static void call_float(struct bench *bench)
 static void bench_floats(struct bench *bench, const struct limits *limits)
 {
     static const enum quant_type types[] = {QUANT_F32, QUANT_F16, QUANT_BF16};
-    static const size_t tokens[] = {4, TOKENS};
-    for (size_t i = 0; i < 6; i++) {
+    static const size_t tokens[] = {1, 2, 4, 8, TOKENS};
+    for (size_t i = 0; i < 15; i++) {
         char name[80];
-        bench->type = types[i / 2];
-        bench->tokens = tokens[i % 2];
-        snprintf(name, sizeof name, "float %s x %zu", quant_format_of(types[i / 2])->name,
-                 tokens[i % 2]);
+        bench->type = types[i / 5];
+        bench->tokens = tokens[i % 5];
+        snprintf(name, sizeof name, "float %s x %zu", quant_format_of(types[i / 5])->name,
+                 tokens[i % 5]);
         time_call(bench, call_float, name, 2.0 * 16 * COLUMNS * (double)bench->tokens, "GFLOP/s",
                   limits->floats);
     }
@@ -268,6 +268,18 @@ static void call_attention(struct bench *bench)
     bench->kernel->attention(&task);
 }
 
+/* A page as if written by a session: keys and values of about 1. */
+static void encode_page(struct bench *bench)
+{
+    uint16_t *const scales = (uint16_t *)(void *)(bench->stream + 131072);
+    for (size_t half = 0; half < 2; half++)
+        kernel_at(CPU_SCALAR)
+            ->encode(bench->type, bench->x, (size_t)KERNEL_PAGE * DIMENSIONS,
+                     bench->stream + half * 65536, scales);
+    for (size_t i = 160; i < 192; i++) /* shorter blocks at the end of each row: more scales */
+        scales[i] = scales[0];
+}
+
 static void bench_attention(struct bench *bench, const struct limits *limits)
 {
     static const enum quant_type types[] = {QUANT_F32, QUANT_F16, QUANT_BF16, QUANT_Q8_0};
@@ -276,6 +288,7 @@ static void bench_attention(struct bench *bench, const struct limits *limits)
         char name[80];
         bench->type = types[i / 3];
         bench->tokens = queries[i % 3];
+        encode_page(bench);
         snprintf(name, sizeof name, "attention %s x %zu", quant_format_of(bench->type)->name,
                  bench->tokens);
         time_call(bench, call_attention, name,
