@@ -18,6 +18,7 @@
 #include "base/memory.h"
 #include "format/gguf.h"
 #include "kv/kv.h"
+#include "engine/scheduler.h"
 #include "model/model.h"
 #include "primer.h"
 #include "tokenizer/tokenizer.h"
@@ -43,8 +44,7 @@ struct primer_model {
     atomic_size_t references;         /* the model's owner and each session */
     atomic_uint_fast64_t kv_reserved; /* bytes promised to sessions */
 
-    pthread_mutex_t compute;
-    struct pass pass;
+    struct scheduler scheduler;
 
     pthread_mutex_t pools_lock;
     struct engine_pool *pools;

@@ -127,14 +127,13 @@ static void destroy(primer_model *m)
         kv_pool_free(entry->pool);
         memory_free(entry);
     }
-    pass_free(&m->pass);
+    scheduler_free(&m->scheduler);
     pool_free(m->pool);
     tokenizer_free(m->tokenizer);
     model_free(m->model);
     gguf_free(m->gguf);
     memory_free(m->name);
     memory_free(m->chat_template);
-    pthread_mutex_destroy(&m->compute);
     pthread_mutex_destroy(&m->pools_lock);
     memory_free(m);
 }
@@ -152,7 +151,6 @@ static primer_status open_gguf(struct gguf *gguf, const primer_model_options *op
     m->gguf = gguf;
     atomic_init(&m->references, 1);
     atomic_init(&m->kv_reserved, 0);
-    pthread_mutex_init(&m->compute, NULL);
     pthread_mutex_init(&m->pools_lock, NULL);
     m->ignore_memory = options != NULL && options->ignore_memory;
     m->kernel = kernel_best();
@@ -162,7 +160,7 @@ static primer_status open_gguf(struct gguf *gguf, const primer_model_options *op
     TRY(tokenizer_from_gguf(&m->tokenizer, gguf, error));
     TRY(pool_create(&m->pool, options != NULL ? options->threads : 0, error));
     TRY(fill_information(m, error));
-    TRY(pass_create(&m->pass, m->model, m->kernel, m->pool, ENGINE_PASS_TOKENS, error));
+    TRY(scheduler_create(&m->scheduler, m->model, m->kernel, m->pool, error));
     m->identity = identify(gguf);
     *model = m;
     m = NULL;

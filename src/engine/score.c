@@ -124,12 +124,8 @@ static primer_status score_chunk(const struct scoring *work, size_t start, prime
     const size_t first = start > work->from ? start : work->from;
     for (size_t at = first; at < s->computed; at += SCORE_ROWS) {
         const size_t left = s->computed - at, rows = left < SCORE_ROWS ? left : SCORE_ROWS;
-        pthread_mutex_lock(&m->compute);
-        const primer_status status =
-            model_logits(m->model, &m->pass, work->hidden + (at - start) * m->model->embedding,
-                         rows, work->logits, error);
-        pthread_mutex_unlock(&m->compute);
-        FORWARD(status);
+        FORWARD(scheduler_logits(&m->scheduler, work->hidden + (at - start) * m->model->embedding,
+                                 rows, work->logits, error));
         FORWARD(report_rows(work, at, rows, error));
     }
     return PRIMER_OK;
@@ -207,12 +203,13 @@ primer_status primer_session_embed(primer_session *session, const int32_t *ids, 
     if (hidden == NULL || sum == NULL)
         FAIL(PRIMER_ENOMEM, "no memory to embed %zu tokens at a time", s->options.chunk);
     while (s->computed < count) {
-        const size_t left = count - s->computed;
+        const size_t left = count - s->computed, before = s->computed;
         const size_t tokens = left < s->options.chunk ? left : s->options.chunk;
         TRY(session_pass(s, tokens, hidden, tokens == left, error));
+        const size_t done = s->computed - before;
         if (pooling == PRIMER_POOL_LAST)
             memset(sum, 0, embedding * sizeof *sum);
-        for (size_t t = pooling == PRIMER_POOL_LAST ? tokens - 1 : 0; t < tokens; t++)
+        for (size_t t = pooling == PRIMER_POOL_LAST ? done - 1 : 0; t < done; t++)
             for (size_t i = 0; i < embedding; i++)
                 sum[i] += (double)hidden[t * embedding + i];
     }

@@ -121,7 +121,7 @@ static primer_status make_cache(primer_session *s, primer_error *error)
     if (!memory_product(pages, geometry.page_bytes, &bytes))
         return error_set(error, PRIMER_ELIMIT, "a KV cache for %zu tokens does not fit a size",
                          s->options.context);
-    FORWARD(engine_memory_check(m, bytes, m->pass.bytes, s->options.context, error));
+    FORWARD(engine_memory_check(m, bytes, m->scheduler.pass.bytes, s->options.context, error));
     FORWARD(find_pool(m, &geometry, &pool, error));
     FORWARD(kv_cache_create(&s->cache, pool, s->options.context, error));
     atomic_fetch_add(&m->kv_reserved, s->cache.capacity * geometry.page_bytes);
@@ -234,30 +234,27 @@ primer_status session_pass(primer_session *session, size_t tokens, float *hidden
                            primer_error *error)
 {
     primer_session *s = session;
-    primer_model *m = s->model;
-    const size_t embedding = m->model->embedding, from = s->computed;
+    const size_t from = s->computed;
     FORWARD(take_cancel(s, error));
     kv_cache_prepare(&s->cache, from, from + tokens);
-    const struct attention_sequence sequence = {&s->cache, &s->rotary, 0, from, tokens};
-    const int32_t *ids = s->ids + from;
-    pthread_mutex_lock(&m->compute);
-    primer_status status = model_forward(
-        m->model, &m->pass, &(struct model_batch){&sequence, &ids, 1, &s->cancel}, error);
-    if (status == PRIMER_OK && hidden != NULL)
-        memcpy(hidden, m->pass.hidden, tokens * embedding * sizeof *hidden);
-    if (status == PRIMER_OK && logits)
-        status = model_logits(m->model, &m->pass, m->pass.hidden + (tokens - 1) * embedding, 1,
-                              s->logits, error);
-    pthread_mutex_unlock(&m->compute);
+    struct scheduler_work work = {
+        .cache = &s->cache,
+        .rotary = &s->rotary,
+        .ids = s->ids + from,
+        .start = from,
+        .tokens = tokens,
+        .want = logits ? SCHEDULER_LAST : SCHEDULER_NONE,
+        .logits = s->logits,
+        .hidden = hidden,
+        .cancel = &s->cancel,
+    };
+    primer_status status = scheduler_run(&s->model->scheduler, &work, error);
     if (status == PRIMER_ECANCELED)
         status = take_cancel(s, error);
-    if (status != PRIMER_OK) {
-        kv_cache_truncate(&s->cache, from);
-        return status;
-    }
-    s->computed = from + tokens;
-    s->logits_valid = logits;
-    return PRIMER_OK;
+    s->computed = from + work.done;
+    kv_cache_truncate(&s->cache, s->computed);
+    s->logits_valid = status == PRIMER_OK && logits && work.done == tokens;
+    return status;
 }
 
 primer_status session_compute(primer_session *session, primer_progress *progress, void *context,
@@ -392,5 +389,5 @@ void primer_session_statistics(const primer_session *session, primer_statistics 
     statistics->tokens = s->count;
     statistics->context = s->options.context;
     statistics->kv_bytes = s->cache.count * kv_pool_geometry(s->cache.pool)->page_bytes;
-    statistics->scratch_bytes = s->model->pass.bytes;
+    statistics->scratch_bytes = s->model->scheduler.pass.bytes;
 }

@@ -200,10 +200,10 @@ static void batch(void **state)
             batch_ids[i] = ids[i] + before[i];
             row += tokens[i];
         }
-        must(model_forward(model->model, &model->pass,
+        must(model_forward(model->model, &model->scheduler.pass,
                            &(struct model_batch){sequences, batch_ids, SEQUENCES, NULL}, error));
         for (size_t i = 0; i < SEQUENCES; i++) {
-            assert_same(alone[i], model->pass.hidden + sequences[i].first_row * embedding,
+            assert_same(alone[i], model->scheduler.pass.hidden + sequences[i].first_row * embedding,
                         tokens[i] * embedding, "a batch with others", m);
             primer_session_free(sessions[i]);
             free(alone[i]);

@@ -1,0 +1,75 @@
+/* scheduler.h - joins what sessions want computed into passes over the weights.
+ *
+ * Each calling thread puts one piece of work in the queue and waits. One of the waiting threads
+ * leads: it gathers what is there, runs one pass for all of it, hands out the results and then the
+ * lead. No thread of the scheduler's own exists; where nobody waits nothing runs.
+ *
+ *   queue   | decode A | decode B | prompt C (900 tokens) | decode D |
+ *   pass    |    1     |    1     |   some of the 900     |    1     |    rows
+ *
+ * Work of few tokens (a generating session's next one) always goes whole into the next pass.
+ * Prompts share what is left of it: all ENGINE_PASS_TOKENS while nobody generates, else as many
+ * tokens as fit into SCHEDULER_PATIENCE at the speed measured so far, so a generating session never
+ * waits longer than that for its turn. After a pass with several sessions the leader waits a moment
+ * for those that will come again.
+ */
+#ifndef ENGINE_SCHEDULER_H
+#define ENGINE_SCHEDULER_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include "model/model.h"
+
+#define SCHEDULER_WIDTH    64   /* most pieces of work in one pass */
+#define SCHEDULER_FEW      16   /* tokens: work up to this is served first and whole */
+#define SCHEDULER_PATIENCE 0.15 /* seconds that a prompt may hold up a generating session */
+
+enum scheduler_logits { SCHEDULER_NONE, SCHEDULER_LAST, SCHEDULER_ALL };
+
+struct scheduler_work {
+    /* set by the caller */
+    struct kv_cache *cache; /* prepared for [start, start + tokens) */
+    const struct rotary *rotary;
+    const int32_t *ids; /* [tokens] */
+    size_t start, tokens;
+    enum scheduler_logits want; /* of the last token (if all are done), or of every token done */
+    float *logits;              /* [1 or tokens][vocabulary] */
+    float *hidden;              /* [tokens][embedding], or NULL */
+    atomic_bool *cancel;
+    /* filled in */
+    size_t done; /* tokens computed, >= 1 on success */
+    primer_status status;
+    primer_error error;
+    /* the scheduler's own */
+    size_t part, first_row; /* tokens in this pass */
+    bool finished;
+    pthread_cond_t turn;
+    struct scheduler_work *next;
+};
+
+struct scheduler {
+    pthread_mutex_t lock;    /* guards all below but `pass`, which belongs to the leader */
+    pthread_cond_t arrived;  /* somebody joined the queue while the leader gathers */
+    pthread_cond_t released; /* the lead is free: for callers of scheduler_logits */
+    size_t alone;            /* how many of those wait */
+    struct scheduler_work *first, **last;
+    size_t waiting, expected; /* in the queue; likely to be there soon */
+    bool led;                 /* somebody leads, or holds the pass */
+    double seconds_per_token; /* of prompts, as measured; 0: not yet */
+    const struct model *model;
+    struct pass pass;
+    float *rows, *logits; /* scratch of [SCHEDULER_ROWS] rows: hidden, logits */
+};
+
+primer_status scheduler_create(struct scheduler *scheduler, const struct model *model,
+                               const struct kernel *kernel, struct pool *pool, primer_error *error);
+void scheduler_free(struct scheduler *scheduler);
+
+/* Waits for its turn and computes the next work->done >= 1 tokens of the work. */
+primer_status scheduler_run(struct scheduler *scheduler, struct scheduler_work *work,
+                            primer_error *error);
+/* Logits of hidden [rows][embedding] to out [rows][vocabulary], alone with the pass's memory. */
+primer_status scheduler_logits(struct scheduler *scheduler, const float *hidden, size_t rows,
+                               float *out, primer_error *error);
+
+#endif
