@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
@@ -387,6 +388,12 @@ static void refused_threads_are_an_error(void **state)
     fclose(file);
     const struct rlimit tight = {pages * 4096 + ((rlim_t)300 << 20), limit.rlim_max};
     assert_int_equal(setrlimit(RLIMIT_AS, &tight), 0);
+    void *const beyond = mmap(NULL, (size_t)600 << 20, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (beyond != MAP_FAILED) {
+        munmap(beyond, (size_t)600 << 20);
+        setrlimit(RLIMIT_AS, &limit);
+        skip(); /* an emulator keeps the limit without holding anybody to it */
+    }
     primer_error error = {0};
     struct pool *pool = NULL;
     const primer_status status = pool_create(&pool, 1000, &error);
