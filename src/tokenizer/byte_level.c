@@ -68,7 +68,8 @@ static primer_status encode_word(void *context, const char *word, size_t length,
     }
     const size_t before = out->count, unknowns = encoder->unknowns;
     FORWARD(merge_word(encoder, word, length, error));
-    if (unknowns == encoder->unknowns) /* what an unknown byte becomes depends on the text before */
+    /* What an unknown byte becomes depends on the text before. */
+    if (unknowns == encoder->unknowns)
         word_cache_put(entry, key, out->ids + before, out->count - before);
     return PRIMER_OK;
 }

@@ -79,8 +79,8 @@ static primer_status encode_word(struct encoder *encoder, const char *word, size
     const size_t before = out->count, unknowns = encoder->unknowns;
     FORWARD(merge_run(merges, &encoder->work, &n, error));
     FORWARD(append_symbols(encoder, n, error));
-    if (unknowns ==
-        encoder->unknowns) /* what an unknown letter becomes depends on the text before */
+    /* What an unknown letter becomes depends on the text before. */
+    if (unknowns == encoder->unknowns)
         word_cache_put(entry, key, out->ids + before, out->count - before);
     return PRIMER_OK;
 }

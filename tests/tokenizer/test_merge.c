@@ -35,16 +35,19 @@ static size_t join_plainly(const struct merge_table *table, uint32_t *symbols, s
     }
 }
 
-/* Pairs of `letters` symbols and of those that they make; `ranks` different ranks. */
-static struct merge_table random_table(struct random *random, uint32_t letters, uint32_t ranks)
+/* `count` pairs of `letters` symbols and of those that they make, mostly of the earliest, so that
+ * many are met; `ranks` different ranks, 0: as many as pairs. */
+static struct merge_table random_table(struct random *random, uint32_t letters, uint32_t ranks,
+                                       uint32_t count)
 {
     struct merge_table table;
     bool added;
     assert_int_equal(merge_table_create(&table, 1, NULL), PRIMER_OK);
     uint32_t symbols = letters;
-    for (uint32_t i = 0; i < 3 * letters; i++) {
-        const uint32_t left = (uint32_t)random_below(random, symbols);
-        const uint32_t right = (uint32_t)random_below(random, symbols);
+    for (uint32_t i = 0; i < count; i++) {
+        const uint32_t below = random_below(random, 3) == 0 ? symbols : 1 + symbols / 2;
+        const uint32_t left = (uint32_t)random_below(random, below);
+        const uint32_t right = (uint32_t)random_below(random, below);
         const uint32_t rank = ranks == 0 ? i : (uint32_t)random_below(random, ranks);
         assert_int_equal(merge_table_add(&table, left, right, rank, symbols, &added, NULL),
                          PRIMER_OK);
@@ -77,13 +80,33 @@ static void test_equal_to_definition(void **state)
     random_seed(&random, 1);
     for (size_t i = 0; i < sizeof letters / sizeof letters[0]; i++) {
         for (uint32_t ranks = 0; ranks < 4; ranks++) {
-            struct merge_table table = random_table(&random, letters[i], ranks * ranks * ranks);
+            struct merge_table table =
+                random_table(&random, letters[i], ranks * ranks * ranks, 3 * letters[i]);
             struct merge_work work = {0};
             for (size_t j = 0; j < sizeof lengths / sizeof lengths[0]; j++)
                 compare(&table, &work, &random, lengths[j], letters[i]);
             merge_work_free(&work);
             merge_table_free(&table);
         }
+    }
+}
+
+/* Few letters and many merges: pairs come and go, and one rank's positions are found out of order.
+ */
+static void test_dense_tables(void **state)
+{
+    (void)state;
+    struct random random;
+    random_seed(&random, 3);
+    for (uint32_t i = 0; i < 60; i++) {
+        const uint32_t letters = 1 + i % 4;
+        struct merge_table table = random_table(&random, letters, i % 3 == 0 ? 20 : 0, 30 + i);
+        struct merge_work work = {0};
+        for (size_t n = 3; n < 300; n += 7)
+            compare(&table, &work, &random, n, letters);
+        compare(&table, &work, &random, 2100, letters);
+        merge_work_free(&work);
+        merge_table_free(&table);
     }
 }
 
@@ -128,7 +151,7 @@ static void test_no_memory(void **state)
     (void)state;
     struct random random;
     random_seed(&random, 2);
-    struct merge_table table = random_table(&random, 8, 0);
+    struct merge_table table = random_table(&random, 8, 0, 24);
     for (size_t n = 0;; n++) {
         struct merge_work work = {0};
         size_t left = 3000;
@@ -155,6 +178,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_equal_to_definition),
+        cmocka_unit_test(test_dense_tables),
         cmocka_unit_test(test_table),
         cmocka_unit_test(test_limit),
         cmocka_unit_test(test_no_memory),

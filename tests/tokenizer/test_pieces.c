@@ -207,18 +207,20 @@ static void test_some_bytes(void **state)
     tokenizer_free(tokenizer);
 }
 
-/* User-defined tokens are found in any text, the longest first; a space goes before what follows
- * one. */
+/* User-defined tokens are found in any text, the longest first, control tokens where they are asked
+ * for; a space goes before what follows one. */
 static void test_user_defined(void **state)
 {
     (void)state;
-    static const char *const tokens[] = {"<unk>",  "<s>", "</s>", "[a]",
-                                         "[a][b]", "x",   SPACE,  SPACE "x"};
-    static const int32_t kinds[] = {2, 3, 3, 4, 4, 1, 1, 1};
+    static const char *const tokens[] = {"<unk>", "<s>", "</s>",    "[a]", "[a][b]",
+                                         "x",     SPACE, SPACE "x", "[c]"};
+    static const int32_t kinds[] = {2, 3, 3, 4, 4, 1, 1, 1, 3};
     const struct helper_gguf plan = {
-        .model = "llama", .tokens = tokens, .count = 8, .kinds = kinds};
+        .model = "llama", .tokens = tokens, .count = 9, .kinds = kinds};
     struct tokenizer *const tokenizer = load(&plan);
     EXPECT(tokenizer, "x[a][b]x[a][", 0, "7 4 7 3 6 0");
+    EXPECT(tokenizer, "x[c]x", 0, "7 0 5");
+    EXPECT(tokenizer, "x[c]x", TOKENIZER_SPECIAL, "7 8 7");
     helper_round_trip(tokenizer, "x[a][b]x[a] x", 13, 0);
     tokenizer_free(tokenizer);
 }

@@ -85,6 +85,31 @@ static void test_json_byte_level(void **state)
     tokenizer_free(tokenizer);
 }
 
+/* What an unknown character becomes depends on the one before it, so it isn't remembered with its
+ * word: the text is long enough for words to be remembered. */
+static void test_fused_unknown(void **state)
+{
+    (void)state;
+    char text[1200];
+    for (size_t i = 0; i < 400; i++)
+        memcpy(text + 3 * i, "?\xC3\xA9", 3);
+    struct tokenizer *tokenizer =
+        helper_json(json(&(struct parts){.more_model = ",\"unk_token\":\"c\",\"fuse_unk\":true"}));
+    helper_expect(tokenizer, text, sizeof text, 0, "2");
+    tokenizer_free(tokenizer);
+    for (size_t i = 0; i < 600; i++)
+        memcpy(text + 2 * i, "xy", 2);
+    static const char *const tokens[] = {"<unk>", "<s>", "</s>", "xyz"};
+    static const int32_t kinds[] = {2, 3, 3, 1};
+    const struct helper_gguf plan = {
+        .model = "llama", .tokens = tokens, .count = 4, .kinds = kinds, .add_prefix = -1};
+    primer_error error = {0};
+    if (helper_from_gguf(&plan, &tokenizer, &error) != PRIMER_OK)
+        fail_msg("%s", error.message);
+    helper_expect(tokenizer, text, sizeof text, 0, "0");
+    tokenizer_free(tokenizer);
+}
+
 static void test_json_pre_tokenizers(void **state)
 {
     (void)state;
@@ -114,8 +139,9 @@ static void test_json_pre_tokenizers(void **state)
 }
 
 static const struct parts pieces = {
-    .vocab = "\"<unk>\":0,\"a\":1,\"b\":2,\"" SPACE "\":3,\"" SPACE "a\":4,\"<0x78>\":5,\"<s>\":6",
-    .merges = "\"" SPACE " a\"",
+    .vocab = "\"<unk>\":0,\"a\":1,\"b\":2,\"" SPACE "\":3,\"" SPACE
+             "a\":4,\"<0x78>\":5,\"<s>\":6,\"" SPACE SPACE "\":7",
+    .merges = "\"" SPACE " a\",\"" SPACE " " SPACE "\"",
     .added = "{\"id\":6,\"content\":\"<s>\",\"special\":true}",
     .more_model = ",\"unk_token\":\"<unk>\",\"byte_fallback\":true,\"fuse_unk\":true",
     .pre_tokenizer = "null",
@@ -135,6 +161,7 @@ static void test_json_pieces(void **state)
     EXPECT(tokenizer, "a a", TOKENIZER_BOS, "6 4 4");
     EXPECT(tokenizer, "b axyz", 0, "3 2 4 5 0");
     EXPECT(tokenizer, "a<s>a", TOKENIZER_SPECIAL, "4 6 4");
+    EXPECT(tokenizer, "  b" SPACE SPACE, 0, "7 3 2 7");
     helper_round_trip(tokenizer, "a a  abx", 8, 0);
     assert_int_equal(tokenizer_bos(tokenizer), 6);
     assert_true(tokenizer_adds_bos(tokenizer));
@@ -146,7 +173,8 @@ static void test_json_pieces(void **state)
     metaspace.decoder = "{\"type\":\"Metaspace\"}";
     tokenizer = helper_json(json(&metaspace));
     EXPECT(tokenizer, "a a", 0, "4 4");
-    EXPECT(tokenizer, " a", 0, "4"); /* no second space */
+    EXPECT(tokenizer, " a", 0, "4");                           /* no second space */
+    EXPECT(tokenizer, "b  b" SPACE SPACE, 0, "3 2 3 3 2 3 3"); /* every space begins a word */
     EXPECT(tokenizer, "a<s>a", TOKENIZER_SPECIAL, "4 6 1");
     tokenizer_free(tokenizer);
     metaspace.pre_tokenizer =
@@ -462,11 +490,17 @@ static void test_gguf_no_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_json_byte_level), cmocka_unit_test(test_json_pre_tokenizers),
-        cmocka_unit_test(test_json_pieces),     cmocka_unit_test(test_json_refused),
-        cmocka_unit_test(test_json_limits),     cmocka_unit_test(test_gguf),
-        cmocka_unit_test(test_gguf_strips),     cmocka_unit_test(test_gguf_refused),
-        cmocka_unit_test(test_no_memory),       cmocka_unit_test(test_gguf_no_memory),
+        cmocka_unit_test(test_json_byte_level),
+        cmocka_unit_test(test_json_pre_tokenizers),
+        cmocka_unit_test(test_fused_unknown),
+        cmocka_unit_test(test_json_pieces),
+        cmocka_unit_test(test_json_refused),
+        cmocka_unit_test(test_json_limits),
+        cmocka_unit_test(test_gguf),
+        cmocka_unit_test(test_gguf_strips),
+        cmocka_unit_test(test_gguf_refused),
+        cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_gguf_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
