@@ -15,6 +15,7 @@
 #include "base/buffer.h"
 #include "base/file.h"
 #include "chat/chat_format.h"
+#include "format/gguf.h"
 #include "tools/model_maker.h"
 
 /* ---- as text ---- */
@@ -314,6 +315,66 @@ static void fits_a_model_by_its_architecture(void **state)
     assert_true(understood);
 }
 
+/* The same model with a template in its file. */
+static void write_with_template(const char *from, const char *to, const char *template)
+{
+    struct gguf *gguf = NULL;
+    struct gguf_writer *writer = NULL;
+    assert_int_equal(gguf_open(&gguf, from, NULL), PRIMER_OK);
+    assert_int_equal(gguf_writer_create(&writer, to, NULL), PRIMER_OK);
+    for (size_t i = 0; i < gguf_value_count(gguf); i++)
+        assert_int_equal(gguf_write_value(writer, gguf_value_at(gguf, i), NULL), PRIMER_OK);
+    assert_int_equal(gguf_write_string(writer, "tokenizer.chat_template", template, NULL),
+                     PRIMER_OK);
+    for (size_t i = 0; i < gguf_tensor_count(gguf); i++) {
+        const struct gguf_tensor *tensor = gguf_tensor_at(gguf, i);
+        char name[128];
+        snprintf(name, sizeof name, "%.*s", (int)tensor->name.length, tensor->name.bytes);
+        assert_int_equal(gguf_declare_tensor(writer, name, tensor->dimensions, tensor->shape,
+                                             tensor->format, NULL),
+                         PRIMER_OK);
+    }
+    for (size_t i = 0; i < gguf_tensor_count(gguf); i++) {
+        const struct gguf_tensor *tensor = gguf_tensor_at(gguf, i);
+        assert_int_equal(gguf_write_data(writer, tensor->data, tensor->bytes, NULL), PRIMER_OK);
+    }
+    assert_int_equal(gguf_writer_finish(writer, NULL), PRIMER_OK);
+    gguf_writer_free(writer);
+    gguf_free(gguf);
+}
+
+static void says_whether_a_template_is_understood(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *template, *format;
+        bool understood;
+    } cases[] = {
+        {"<|im_start|>{{ role }}\n{{ content }}<|im_end|>\n", "chatml", true},
+        {"<|user|>\n{{ content }}<|end|>\n", "phi-qa", false},
+        {"[INST]{{ content }}[/INST]", "mistral", false},
+    };
+    char from[64], to[64];
+    primer_error error = {0};
+    snprintf(from, sizeof from, "/tmp/primer-chat-%ld-from.gguf", (long)getpid());
+    snprintf(to, sizeof to, "/tmp/primer-chat-%ld-to.gguf", (long)getpid());
+    struct model_maker_options options = {.architecture = "phi2", .seed = 3};
+    assert_int_equal(model_maker_shape(&options, "tiny", &error), PRIMER_OK);
+    assert_int_equal(model_maker_write(&options, from, &error), PRIMER_OK);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        primer_model *model = NULL;
+        bool understood = !cases[i].understood;
+        write_with_template(from, to, cases[i].template);
+        assert_int_equal(primer_model_open(to, NULL, &model, &error), PRIMER_OK);
+        const primer_chat_format *format = primer_chat_format_of(model, &understood);
+        assert_string_equal(primer_chat_format_name(format), cases[i].format);
+        assert_int_equal(understood, cases[i].understood);
+        primer_model_free(model);
+        unlink(to);
+    }
+    unlink(from);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -328,6 +389,7 @@ int main(void)
         cmocka_unit_test(contents_never_become_special_tokens),
         cmocka_unit_test(empty_conversation_is_the_beginning),
         cmocka_unit_test(fits_a_model_by_its_architecture),
+        cmocka_unit_test(says_whether_a_template_is_understood),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -27,6 +27,12 @@ expect_same "$one" "$(echo "Once upon a time" | "$PRIMER" run "$stories" --temp 
 about=$(printf 'One day\n\nTom had a dog.' | "$PRIMER" run "$stories" --temp 0 -n 12)
 expect_same "$about" "$(echo "Tom had a dog." | "$PRIMER" run "$stories" --temp 0 -n 12 "One day")" "a prompt about a text"
 
+# A template's answer is that of the written-out prompt, without the blank that follows the mark.
+raw=$(printf 'Instruct: Why?\nOutput:' | "$PRIMER" run "$stories" --raw --temp 0 -n 12)
+case $raw in [[:space:]]*) ;; *) fail "the raw answer has no blank to trim: '$raw'" ;; esac
+expect_same "$(printf '%s' "$raw" | sed -z 's/^[ \n]*//')" \
+    "$("$PRIMER" run "$stories" --template phi-qa --temp 0 -n 12 "Why?" </dev/null)" "--template phi-qa"
+
 # A seed gives the same text; another seed another one.
 first=$("$PRIMER" run "$stories" --raw --temp 1 --seed 1 -n 40 "" </dev/null)
 expect_same "$first" "$("$PRIMER" run "$stories" --raw --temp 1 --seed 1 -n 40 "" </dev/null)" "the same seed"

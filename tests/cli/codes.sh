@@ -26,6 +26,7 @@ expect_message "did you mean --temp?"
 expect_code 2 "$PRIMER" run "$model" --temp hot hi
 expect_message '--temp: found "hot", expected a number from 0 to 100'
 expect_code 2 "$PRIMER" run "$model" --temp nan hi
+expect_code 2 "$PRIMER" run "$model" --temp -1 hi
 expect_code 2 "$PRIMER" run "$model" --top-p 1.5 hi
 expect_message '--top-p: found "1.5", expected a number from 0 to 1'
 expect_code 2 "$PRIMER" run "$model" -n 1.5 hi
