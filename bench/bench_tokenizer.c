@@ -1,7 +1,8 @@
 /* bench_tokenizer.c - how fast tokenizers load, encode and decode, on one thread.
  *
  *   bench_tokenizer [SHARED [PART]]     vocabularies and the English text are looked for in SHARED
- * (../shared); only lines whose vocabulary or kind of text contains PART
+ *                                       (../shared); only lines whose vocabulary or kind of text
+ *                                       contains PART
  *
  * Each line: vocabulary, kind of text (a megabyte), MB/s of encoding and of decoding, tokens. Times
  * are of the processor (other programs count little), the best of ROUNDS. What isn't found is left

@@ -5,8 +5,8 @@
  *   short    an array of ranks beside the symbols; find the lowest, join, close the gap
  *   middle   a chain of symbols and a binary heap of (rank, position)
  *   long     the chain, and a list of positions per rank: ranks are taken in ascending order, each
- * list once, sorted by position. A pair that appears with a rank not above the one in hand (equal
- * scores; a table no training made) waits in the heap and goes first.
+ *            list once, sorted by position. A pair that appears with a rank not above the one in
+ *            hand (equal scores; a table no training made) waits in the heap and goes first.
  *
  *   chain     links[at]: previous <- at -> next; rank and result of the pair (at, next)
  *   waiting   a bit per rank; first[rank] -> node -> node -> last[rank]

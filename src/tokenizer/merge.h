@@ -5,8 +5,8 @@
  * the pair of lowest rank is joined, the leftmost among equals, until none is left.
  *
  *   byte-level BPE    rank = line of the merge, all different
- *   SentencePiece     rank = place of the joined piece's score from the highest down, equal scores
- * equal
+ *   SentencePiece     rank = place of the joined piece's score from the highest down; equal scores
+ *                     have equal ranks
  *
  * (Sennrich et al. 2016, arXiv 1508.07909; Kudo, Richardson 2018, arXiv 1808.06226)
  */

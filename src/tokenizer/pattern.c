@@ -2,7 +2,8 @@
  *
  *   name (tokenizer.ggml.pre) -> row -> recipe: up to four stages
  *
- * The expressions are those of the models' tokenizer.json; white space is spelled out as Unicode's
+ * The expressions are those of the models' tokenizer.json ("default", what a GGUF without a name
+ * means, is llama.cpp's); white space is spelled out as Unicode's
  * White_Space, which PCRE2's \s isn't quite (it has U+180E).
  */
 #include "tokenizer/pattern.h"

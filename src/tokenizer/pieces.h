@@ -3,8 +3,8 @@
  *   character -> page (code point >> 8) -> symbol
  *
  *   symbol < vocabulary count          the character is a token
- *   symbol = count + k                 it is part of a piece, but no token: letters[k] is its code
- * point PIECES_NONE                        it is in no piece: nothing joins across it
+ *   symbol = count + k                 it is part of a piece, but no token; its code point: letters[k]
+ *   PIECES_NONE                        it is in no piece: nothing joins across it
  *
  * `joins` holds the pairs of symbols that stand side by side inside some piece. A border between
  * two characters whose pair is not there is never merged across, so the text is cut at it before

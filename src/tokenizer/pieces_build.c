@@ -1,7 +1,9 @@
 /* pieces_build.c - the tables of pieces.h from a vocabulary.
  *
- *   "▁the"  ->  letters ▁ t h e;  joins (▁,t) (t,h) (h,e);  merges (▁, the) (▁t, he) (▁th, e) as
- * far as both halves are symbols, each with the rank of the score of "▁the"
+ *   "▁the"  ->  letters  ▁ t h e
+ *               joins    (▁,t) (t,h) (h,e)
+ *               merges   (▁, the) (▁t, he) (▁th, e) as far as both halves are symbols, each with
+ *                        the rank of the score of "▁the"
  *
  * Texts with a space in them can't be met, as spaces of a text are looked up as "▁".
  */

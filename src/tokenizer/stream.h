@@ -25,8 +25,8 @@ struct token_stream {
 
 /* Flags: TOKENIZER_SPECIAL shows special tokens; TOKENIZER_CONTINUE keeps a leading space. */
 void stream_begin(struct token_stream *stream, const struct tokenizer *tokenizer, unsigned flags);
-/* Appends what can be shown now. At most tokenizer_longest() + 3 bytes more than were held, so a
- * buffer with that much room reserved is never grown. An id outside the vocabulary is an error. */
+/* Appends what can be shown now: at most tokenizer_longest() + 3 bytes, so a buffer with that much
+ * room reserved is never grown. An id outside the vocabulary is an error. */
 primer_status stream_push(struct token_stream *stream, int32_t id, struct buffer *out,
                           primer_error *error);
 /* Appends what is still held: an unfinished character, as it is. */

@@ -1,9 +1,9 @@
 /* tokenizer.c - a tokenizer as a whole: completion after loading, encoding, questions about tokens.
  *
- *   text  |--fragment--|added token|--fragment--|   added tokens first, the longest at each
- * position
+ *   text  |--fragment--|added token|--fragment--|
  *
- * Each fragment goes to the family; where the tokenizer says so with a space before it.
+ * Added tokens come first, the longest at each position. Each fragment between them goes to the
+ * family; where the tokenizer says so with a space before it.
  */
 #include "tokenizer/tokenizer_internal.h"
 

@@ -5,9 +5,18 @@
  * TinyStories: pieces join by score, unknown characters fall back to bytes). Both read from a
  * GGUF's metadata or a tokenizer.json.
  *
- * A tokenizer is read-only after creation and shared between threads. Any bytes can be encoded, and
- * decoding the ids gives the same bytes back wherever the vocabulary can express them (a vocabulary
- * without byte tokens maps what it can't express to its unknown token).
+ * A tokenizer is read-only after creation and shared between threads; it keeps nothing of the file
+ * it was made from. Any bytes can be encoded, and decoding the ids gives the same bytes back
+ * wherever the vocabulary can express them: what has neither a token nor byte tokens becomes the
+ * unknown token, and is an error (PRIMER_EUNSUPPORTED) where there is none. Otherwise only two
+ * things get lost, as in every program that reads these files: SentencePiece-style vocabularies
+ * write a space as U+2581, so that character itself comes back as a space; and special tokens that
+ * take the white space beside them (Phi-3's) drop it.
+ *
+ * Tokens that models end their turn with (</s>, <|endoftext|>, <|im_end|>, ...) are control tokens
+ * whatever the file calls them: a text can't contain one unless TOKENIZER_SPECIAL is given.
+ *
+ * Time is linear in the text; a text may have 1 GB.
  */
 #ifndef TOKENIZER_TOKENIZER_H
 #define TOKENIZER_TOKENIZER_H
@@ -31,8 +40,7 @@ void tokenizer_free(struct tokenizer *tokenizer);
 enum tokenizer_flags {
     TOKENIZER_SPECIAL = 1, /* special tokens written in the text (<|endoftext|>) become their ids */
     TOKENIZER_BOS = 2,     /* add the beginning-of-sequence id if the file's metadata asks for it */
-    TOKENIZER_CONTINUE =
-        4 /* the text continues another: no space is put before it (SentencePiece) */
+    TOKENIZER_CONTINUE = 4 /* the text continues another: no space is put before it */
 };
 
 /* A growing list of ids; zero-initialise. */
@@ -43,13 +51,14 @@ struct token_list {
 void token_list_free(struct token_list *list);
 primer_status token_list_append(struct token_list *list, int32_t id, primer_error *error);
 
-/* Appends the ids of the text. */
+/* Appends the ids of the text; a failure leaves the list as it was. */
 primer_status tokenizer_encode(const struct tokenizer *tokenizer, const char *text, size_t length,
                                unsigned flags, struct token_list *out, primer_error *error);
 
-/* Appends the bytes of `count` ids. The space that SentencePiece puts before a text is taken off
- * the first piece unless TOKENIZER_CONTINUE is given; special (control) tokens give nothing unless
- * TOKENIZER_SPECIAL. */
+/* Appends the bytes of `count` ids. The space that SentencePiece puts before a text (and after a
+ * special token in it) is taken off again, the first one not where TOKENIZER_CONTINUE is given;
+ * special (control) tokens give nothing unless TOKENIZER_SPECIAL. An id outside the vocabulary is
+ * an error. For ids one at a time see stream.h. */
 primer_status tokenizer_decode(const struct tokenizer *tokenizer, const int32_t *ids, size_t count,
                                unsigned flags, struct buffer *out, primer_error *error);
 /* The bytes of one id inside a text (no space removed), borrowed; NULL for an id outside the

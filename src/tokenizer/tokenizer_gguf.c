@@ -5,8 +5,8 @@
  *   tokenizer.ggml.tokens         [string]
  *   tokenizer.ggml.token_type     [i32] 1 normal 2 unknown 3 control 4 user-defined 5 unused 6 byte
  *   tokenizer.ggml.scores         [f32] (llama)
- *   tokenizer.ggml.merges         [string] "left right", cut at the first space that isn't its
- * first byte tokenizer.ggml.{bos,eos,eot,eom,unknown}_token_id   4294967295: none
+ *   tokenizer.ggml.merges         [string] "left right", cut at the first space after the first byte
+ *   tokenizer.ggml.{bos,eos,eot,eom,unknown}_token_id   4294967295: none
  *   tokenizer.ggml.add_bos_token, .add_space_prefix
  *
  * What a file leaves out: llama has ids 0 <unk>, 1 <s>, 2 </s>, adds BOS and a space, and takes the

@@ -1,7 +1,8 @@
 /* tokenizer_json.c - a tokenizer from Hugging Face's tokenizer.json.
  *
  *   model            type BPE: vocab {text: id}, merges ["a b"] or [["a", "b"]], unk_token,
- * fuse_unk, byte_fallback, ignore_merges added_tokens     [{id, content, special, lstrip, rstrip}]
+ *                    fuse_unk, byte_fallback, ignore_merges
+ *   added_tokens     [{id, content, special, lstrip, rstrip}]
  *   pre_tokenizer    ByteLevel, also after Split and Digits in a Sequence: byte-level BPE
  *                    null or Metaspace: SentencePiece-style BPE
  *   normalizer       SentencePiece-style: Prepend "▁", Replace " " by "▁"; byte-level: none
@@ -10,7 +11,8 @@
  *
  * Anything else that would change the ids is refused by name. The file names neither BOS (unless it
  * is added) nor EOS: they are found by their usual texts. Added tokens are matched in the text as
- * it is, whether `normalized` or not.
+ * it is, whether `normalized` or not. A Metaspace puts no space before a text that begins with one,
+ * so that this one is lost in decoding.
  */
 #include "tokenizer/tokenizer_internal.h"
 
@@ -225,7 +227,8 @@ static primer_status check_model(const json_t *model, primer_error *error)
     }
     if (!json_is_object(json_object_get(model, "vocab")) ||
         !json_is_array(json_object_get(model, "merges")))
-        return error_set(error, PRIMER_EFORMAT, "model.vocab or model.merges is missing");
+        return error_set(error, PRIMER_EFORMAT,
+                         "model.vocab or model.merges is missing, as a BPE model has them");
     return PRIMER_OK;
 }
 
