@@ -3,7 +3,7 @@
  *   character -> page (code point >> 8) -> symbol
  *
  *   symbol < vocabulary count          the character is a token
- *   symbol = count + k                 it is part of a piece, but no token; its code point: letters[k]
+ *   symbol = count + k                 it is no token, but part of one; its code point: letters[k]
  *   PIECES_NONE                        it is in no piece: nothing joins across it
  *
  * `joins` holds the pairs of symbols that stand side by side inside some piece. A border between

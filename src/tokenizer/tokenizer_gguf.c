@@ -5,7 +5,7 @@
  *   tokenizer.ggml.tokens         [string]
  *   tokenizer.ggml.token_type     [i32] 1 normal 2 unknown 3 control 4 user-defined 5 unused 6 byte
  *   tokenizer.ggml.scores         [f32] (llama)
- *   tokenizer.ggml.merges         [string] "left right", cut at the first space after the first byte
+ *   tokenizer.ggml.merges         [string] "left right", cut at the first space after a byte
  *   tokenizer.ggml.{bos,eos,eot,eom,unknown}_token_id   4294967295: none
  *   tokenizer.ggml.add_bos_token, .add_space_prefix
  *
