@@ -43,6 +43,8 @@ void primer_free(void *block);
 typedef struct primer_model_options {
     size_t threads;      /* 0: physical cores within the affinity mask and the cgroup's quota */
     bool ignore_memory;  /* load even where weights + KV cache exceed the memory there is */
+    bool no_prefix_cache;      /* sessions that begin alike share nothing, finished ones leave nothing */
+    size_t prefix_cache_bytes; /* for KV that no session holds any more; 0: an eighth of the memory, at most 1 GiB */
 } primer_model_options;
 
 /* Maps and checks a GGUF file. Errors: PRIMER_EIO, PRIMER_EFORMAT (names file, tensor or key, found,
@@ -261,7 +263,7 @@ primer_status primer_generate(primer_session *session, const primer_generation *
 typedef struct primer_statistics {
     size_t tokens, context;          /* held, and most */
     uint64_t prompt_tokens;          /* computed by sync and score since the session was made */
-    uint64_t reused_tokens;          /* found in the cache by sync */
+    uint64_t reused_tokens;          /* found by sync: in the session, or left by others that began alike */
     uint64_t generated_tokens;       /* computed one by one */
     uint64_t dropped_tokens;
     double prompt_seconds, generate_seconds;

@@ -18,6 +18,7 @@
 #include "base/memory.h"
 #include "format/gguf.h"
 #include "kv/kv.h"
+#include "engine/prefix.h"
 #include "engine/scheduler.h"
 #include "model/model.h"
 #include "primer.h"
@@ -31,6 +32,7 @@
 /* One KV pool per geometry (format, Self-Extend). */
 struct engine_pool {
     struct kv_pool *pool;
+    struct prefix prefix;
     struct engine_pool *next;
 };
 
@@ -41,6 +43,7 @@ struct primer_model {
     const struct kernel *kernel;
     struct pool *pool;
     bool ignore_memory;
+    size_t prefix_budget;             /* bytes */
     atomic_size_t references;         /* the model's owner and each session */
     atomic_uint_fast64_t kv_reserved; /* bytes promised to sessions */
 
@@ -60,8 +63,12 @@ struct primer_session {
     primer_session_options options; /* with defaults filled in */
     struct rotary rotary;
     struct kv_cache cache;
-    int32_t *ids;       /* [context] */
-    int32_t *shortened; /* [context] scratch of drop_oldest */
+    struct prefix *prefix; /* the cache's pool's */
+    uint64_t prefix_root;  /* hash of the options that the KV depends on */
+    uint64_t *serials;     /* [pages] of the nodes of full pages */
+    size_t published;      /* pages that the prefix cache knows */
+    int32_t *ids;          /* [context] */
+    int32_t *shortened;    /* [context] scratch of drop_oldest */
     size_t count, computed;
     float *logits; /* [vocabulary] */
     bool logits_valid;
@@ -83,6 +90,8 @@ primer_status session_pass(primer_session *session, size_t tokens, float *hidden
 /* Drops the oldest quarter of a full window after the first `keep` tokens; the rest is to be
  * computed anew. */
 void session_drop_quarter(primer_session *session);
+/* Shows the prefix cache the pages that are full. */
+void session_publish(primer_session *session);
 /* Forgets everything past `count`. */
 void session_truncate(primer_session *session, size_t count);
 /* PRIMER_EINVAL for an id outside the vocabulary. */

@@ -124,6 +124,7 @@ static void destroy(primer_model *m)
     while (m->pools != NULL) {
         struct engine_pool *entry = m->pools;
         m->pools = entry->next;
+        prefix_free(&entry->prefix);
         kv_pool_free(entry->pool);
         memory_free(entry);
     }
@@ -136,6 +137,18 @@ static void destroy(primer_model *m)
     memory_free(m->chat_template);
     pthread_mutex_destroy(&m->pools_lock);
     memory_free(m);
+}
+
+/* Bytes for pages that no session holds: what was asked for, else an eighth of the memory, at most
+ * 1 GiB. */
+static size_t prefix_budget(const primer_model_options *options)
+{
+    const uint64_t eighth = cpu_memory_available() / 8, most = (uint64_t)1 << 30;
+    if (options != NULL && options->no_prefix_cache)
+        return 0;
+    if (options != NULL && options->prefix_cache_bytes != 0)
+        return options->prefix_cache_bytes;
+    return (size_t)(eighth < most ? eighth : most);
 }
 
 /* Takes over `gguf`, also when it fails. */
@@ -153,6 +166,7 @@ static primer_status open_gguf(struct gguf *gguf, const primer_model_options *op
     atomic_init(&m->kv_reserved, 0);
     pthread_mutex_init(&m->pools_lock, NULL);
     m->ignore_memory = options != NULL && options->ignore_memory;
+    m->prefix_budget = prefix_budget(options);
     m->kernel = kernel_best();
     TRY(model_create(&m->model, gguf, error));
     m->information.weight_bytes = m->model->step_bytes;

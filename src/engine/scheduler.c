@@ -9,9 +9,10 @@
 #include "base/memory.h"
 #include "engine/engine.h"
 
-#define SCHEDULER_ROWS     16      /* logits rows computed at a time */
-#define GATHER_NANOSECONDS 2000000 /* how long the leader waits for sessions that will come again  \
-                                    */
+#define SCHEDULER_ROWS 16 /* logits rows computed at a time */
+#define GATHER_NANOSECONDS                                                                         \
+    2000000 /* how long the leader waits for sessions that will come again                         \
+             */
 
 primer_status scheduler_create(struct scheduler *scheduler, const struct model *model,
                                const struct kernel *kernel, struct pool *pool, primer_error *error)

@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "base/hash.h"
 #include "engine/engine.h"
 
 static const enum quant_type kv_types[] = {
@@ -78,8 +79,27 @@ static primer_status fill_options(const primer_model *m, const primer_session_op
     return PRIMER_OK;
 }
 
+static primer_status make_pool(primer_model *m, const struct kv_geometry *geometry,
+                               struct engine_pool **entry, primer_error *error)
+{
+    primer_status status = PRIMER_OK;
+    struct engine_pool *made = memory_allocate(1, sizeof *made);
+    if (made == NULL)
+        return memory_failure(error, "a KV pool", sizeof *made);
+    TRY(kv_pool_create(&made->pool, geometry, error));
+    TRY(prefix_create(&made->prefix, made->pool, m->prefix_budget, error));
+    made->next = m->pools;
+    m->pools = *entry = made;
+    made = NULL;
+cleanup:
+    if (made != NULL)
+        kv_pool_free(made->pool);
+    memory_free(made);
+    return status;
+}
+
 static primer_status find_pool(primer_model *m, const struct kv_geometry *geometry,
-                               struct kv_pool **pool, primer_error *error)
+                               struct engine_pool **pool, primer_error *error)
 {
     primer_status status = PRIMER_OK;
     pthread_mutex_lock(&m->pools_lock);
@@ -87,27 +107,28 @@ static primer_status find_pool(primer_model *m, const struct kv_geometry *geomet
     while (entry != NULL && (kv_pool_geometry(entry->pool)->format != geometry->format ||
                              kv_pool_geometry(entry->pool)->rotary != geometry->rotary))
         entry = entry->next;
-    if (entry == NULL) {
-        entry = memory_allocate(1, sizeof *entry);
-        if (entry == NULL)
-            status = memory_failure(error, "a KV pool", sizeof *entry);
-        else if ((status = kv_pool_create(&entry->pool, geometry, error)) != PRIMER_OK)
-            memory_free(entry);
-        else {
-            entry->next = m->pools;
-            m->pools = entry;
-        }
-    }
-    if (status == PRIMER_OK)
-        *pool = entry->pool;
+    if (entry == NULL)
+        status = make_pool(m, geometry, &entry, error);
     pthread_mutex_unlock(&m->pools_lock);
+    if (status == PRIMER_OK)
+        *pool = entry;
     return status;
+}
+
+/* What a page depends on besides the model, the KV format and the tokens; no serial number has this
+ * bit. */
+static uint64_t root_of(const primer_session *s)
+{
+    const primer_session_options *o = &s->options;
+    const double real[2] = {o->rope_base, o->rope_scale};
+    const size_t whole[2] = {o->self_extend_group, o->self_extend_window};
+    return hash_bytes(whole, sizeof whole, hash_bytes(real, sizeof real, 0)) | (uint64_t)1 << 63;
 }
 
 static primer_status make_cache(primer_session *s, primer_error *error)
 {
     primer_model *m = s->model;
-    struct kv_pool *pool;
+    struct engine_pool *pool = NULL;
     struct kv_geometry geometry = {
         .layers = m->model->layer_count,
         .heads = m->model->kv_heads,
@@ -123,9 +144,14 @@ static primer_status make_cache(primer_session *s, primer_error *error)
                          s->options.context);
     FORWARD(engine_memory_check(m, bytes, m->scheduler.pass.bytes, s->options.context, error));
     FORWARD(find_pool(m, &geometry, &pool, error));
-    FORWARD(kv_cache_create(&s->cache, pool, s->options.context, error));
+    FORWARD(kv_cache_create(&s->cache, pool->pool, s->options.context, error));
+    s->prefix = &pool->prefix;
     atomic_fetch_add(&m->kv_reserved, s->cache.capacity * geometry.page_bytes);
-    return PRIMER_OK;
+    s->serials = memory_allocate(s->cache.capacity, sizeof *s->serials);
+    if (s->serials == NULL)
+        return memory_failure(error, "a session's pages", s->cache.capacity * sizeof *s->serials);
+    s->prefix_root = root_of(s);
+    return prefix_reserve(s->prefix, error);
 }
 
 primer_status primer_session_create(primer_model *model, const primer_session_options *options,
@@ -165,7 +191,12 @@ void primer_session_free(primer_session *session)
     if (s->cache.pool != NULL)
         atomic_fetch_sub(&s->model->kv_reserved,
                          s->cache.capacity * kv_pool_geometry(s->cache.pool)->page_bytes);
+    if (s->published > 0)
+        prefix_touch(s->prefix, s->prefix_root, s->serials, s->ids, s->published);
     kv_cache_free(&s->cache);
+    if (s->prefix != NULL)
+        prefix_trim(s->prefix);
+    memory_free(s->serials);
     rotary_free(&s->rotary);
     memory_free(s->ids);
     memory_free(s->shortened);
@@ -209,6 +240,43 @@ void session_truncate(primer_session *session, size_t count)
         session->computed = count;
     kv_cache_truncate(&session->cache, session->computed);
     session->logits_valid = false;
+    if (session->published > session->computed / KV_PAGE_TOKENS)
+        session->published = session->computed / KV_PAGE_TOKENS;
+}
+
+void session_publish(primer_session *session)
+{
+    primer_session *s = session;
+    while ((s->published + 1) * KV_PAGE_TOKENS <= s->computed) {
+        const size_t i = s->published;
+        const uint64_t parent = i > 0 ? s->serials[i - 1] : s->prefix_root;
+        s->serials[i] =
+            prefix_add(s->prefix, parent, s->ids + i * KV_PAGE_TOKENS, &s->cache.pages[i]);
+        if (s->serials[i] == 0)
+            return;
+        s->published++;
+    }
+}
+
+/* Takes pages that others left for ids[same..), as far as at least one token stays to be computed.
+ * Returns how many tokens the session then holds. */
+static size_t take_prefix(primer_session *s, const int32_t *ids, size_t same, size_t count)
+{
+    size_t i = same / KV_PAGE_TOKENS;
+    if (i > s->published)
+        return same;
+    for (; (i + 1) * KV_PAGE_TOKENS < count; i++) {
+        struct kv_page *page;
+        const uint64_t parent = i > 0 ? s->serials[i - 1] : s->prefix_root;
+        const uint64_t serial = prefix_find(s->prefix, parent, ids + i * KV_PAGE_TOKENS, &page);
+        if (serial == 0)
+            break;
+        kv_cache_place(&s->cache, i, page);
+        s->serials[i] = serial;
+        s->published = i + 1;
+        same = (i + 1) * KV_PAGE_TOKENS;
+    }
+    return same;
 }
 
 primer_status session_check_ids(const primer_session *session, const int32_t *ids, size_t count,
@@ -254,6 +322,7 @@ primer_status session_pass(primer_session *session, size_t tokens, float *hidden
     s->computed = from + work.done;
     kv_cache_truncate(&s->cache, s->computed);
     s->logits_valid = status == PRIMER_OK && logits && work.done == tokens;
+    session_publish(s);
     return status;
 }
 
@@ -266,6 +335,8 @@ primer_status session_compute(primer_session *session, primer_progress *progress
     if (s->computed == s->count) { /* the logits must come from somewhere: the last token again */
         s->computed--;
         kv_cache_truncate(&s->cache, s->computed);
+        if (s->published > s->computed / KV_PAGE_TOKENS)
+            s->published--;
     }
     const uint64_t start = clock_nanoseconds();
     const size_t first = s->computed, total = s->count - first;
@@ -337,8 +408,12 @@ primer_status primer_session_sync(primer_session *session, const int32_t *ids, s
         same++;
     if (same != count || s->count != count)
         session_truncate(s, same);
+    const size_t shared = take_prefix(s, ids, same, count);
     memmove(s->ids + same, ids + same, (count - same) * sizeof *ids);
     s->count = count;
+    if (shared > same)
+        s->computed = shared;
+    same = shared;
     s->statistics.reused_tokens += same;
     return session_compute(s, progress, context, error);
 }
@@ -372,6 +447,8 @@ primer_status primer_session_fork(primer_session *session, primer_session **fork
     primer_session *s = session, *f = NULL;
     FORWARD(primer_session_create(s->model, &s->options, &f, error));
     kv_cache_share(&s->cache, &f->cache, s->computed);
+    memcpy(f->serials, s->serials, s->published * sizeof *s->serials);
+    f->published = s->published;
     memcpy(f->ids, s->ids, s->count * sizeof *s->ids);
     f->count = s->count;
     f->computed = s->computed;

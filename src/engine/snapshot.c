@@ -177,6 +177,7 @@ primer_status primer_session_restore(primer_session *session, const char *path, 
     memcpy(s->ids, ids, header.tokens * sizeof *s->ids);
     kv_snapshot_read(&s->cache, (size_t)header.tokens, kv);
     s->count = s->computed = (size_t)header.tokens;
+    session_publish(s);
     s->logits_valid = logits_count != 0;
     memcpy(s->logits, logits, logits_count * sizeof *s->logits);
 cleanup:

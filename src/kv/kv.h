@@ -50,6 +50,8 @@ static inline size_t kv_scale_blocks(size_t dimensions)
 struct kv_page {
     unsigned char *memory;
     size_t references; /* 0: on the free list */
+    bool kept;         /* one of the references is a prefix cache's (kv_pool_keep) */
+    bool mapped;       /* the memory is a file's (kv_pool_adopt): given back, not reused */
     struct kv_page *next;
 };
 
@@ -67,6 +69,24 @@ primer_status kv_pool_create(struct kv_pool **pool, const struct kv_geometry *ge
 void kv_pool_free(struct kv_pool *pool); /* after all its caches */
 const struct kv_geometry *kv_pool_geometry(const struct kv_pool *pool);
 size_t kv_pool_pages_used(struct kv_pool *pool);
+
+/* A prefix cache keeps pages alive beyond the sessions that filled them. The pool counts the pages
+ * that only it holds as memory beside what sessions reserved; where a session wants a reserved page
+ * and none is free, `reclaim` is asked to let go of one: of a page that only it holds, else of any.
+ * Called without the pool's lock. Where no prefix cache is set a page is always free. */
+typedef void kv_reclaim(void *context);
+void kv_pool_set_reclaim(struct kv_pool *pool, kv_reclaim *reclaim, void *context);
+void kv_pool_hold(struct kv_pool *pool, struct kv_page *page);
+void kv_pool_drop(struct kv_pool *pool, struct kv_page *page);
+void kv_pool_keep(struct kv_pool *pool, struct kv_page *page);    /* takes a reference */
+void kv_pool_release(struct kv_pool *pool, struct kv_page *page); /* gives it back */
+size_t kv_pool_pages_existing(struct kv_pool *pool); /* used and free, mapped ones not counted */
+size_t kv_pool_pages_kept(struct kv_pool *pool);     /* that nobody else holds */
+bool kv_pool_only_kept(struct kv_pool *pool, const struct kv_page *page);
+/* A page over memory mapped from a file, page_bytes long and never written; kept, no other
+ * reference. */
+primer_status kv_pool_adopt(struct kv_pool *pool, void *memory, struct kv_page **page,
+                            primer_error *error);
 
 /* One session's pages. */
 struct kv_cache {
@@ -89,6 +109,10 @@ void kv_cache_share(const struct kv_cache *from, struct kv_cache *to, size_t tok
 
 /* Takes the next bytes of a snapshot. */
 typedef primer_status kv_sink(void *context, const void *bytes, size_t length, primer_error *error);
+/* Lets page `index` be `page`, which others may hold too, and takes over the caller's reference;
+ * index <= count. */
+void kv_cache_place(struct kv_cache *cache, size_t index, struct kv_page *page);
+
 /* The contents of the first `tokens` tokens, and back; only what holds tokens is written. */
 primer_status kv_snapshot_write(const struct kv_cache *cache, size_t tokens, kv_sink *sink,
                                 void *context, primer_error *error);

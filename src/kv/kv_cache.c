@@ -62,3 +62,12 @@ void kv_cache_share(const struct kv_cache *from, struct kv_cache *to, size_t tok
         to->pages[to->count++] = from->pages[i];
     }
 }
+
+void kv_cache_place(struct kv_cache *cache, size_t index, struct kv_page *page)
+{
+    if (index < cache->count)
+        kv_pool_drop(cache->pool, cache->pages[index]);
+    else
+        cache->count++;
+    cache->pages[index] = page;
+}

@@ -8,8 +8,6 @@ primer_status kv_pool_reserve(struct kv_pool *pool, size_t pages, primer_error *
 void kv_pool_unreserve(struct kv_pool *pool, size_t pages);
 struct kv_page *
 kv_pool_take(struct kv_pool *pool); /* one reference, contents undefined; within a reservation */
-void kv_pool_hold(struct kv_pool *pool, struct kv_page *page);
-void kv_pool_drop(struct kv_pool *pool, struct kv_page *page);
 /* The page itself if nobody else holds it; else a copy, and the caller's reference moves to the
  * copy. */
 struct kv_page *kv_pool_unshare(struct kv_pool *pool, struct kv_page *page);

@@ -1,7 +1,13 @@
 /* kv_pool.c - reserved pages, handed out and taken back under one lock.
  *
- *   reserved  = pages that sessions may still ask for, in all
- *   existing  = used + free >= reserved
+ *   reserved  = pages that sessions may hold, in all
+ *   existing  = used + free, the mapped ones not counted
+ *   kept      = used pages that only a prefix cache holds
+ *
+ * existing - kept >= reserved when a session is made. A session that shrinks may leave pages to the
+ * cache, so later that can fall short, but then some page is kept and can be reclaimed: sessions
+ * hold at most `reserved` pages, so if none is free (existing = used) and existing >= reserved, and
+ * one session is short of a page, fewer than existing are theirs.
  *
  * Each page is its own range from the system: untouched, it costs no memory.
  */
@@ -15,8 +21,10 @@
 struct kv_pool {
     struct kv_geometry geometry;
     pthread_mutex_t lock;
-    struct kv_page *free;            /* list of pages with no reference */
-    size_t reserved, existing, used; /* pages */
+    struct kv_page *free;                  /* list of pages with no reference */
+    size_t reserved, existing, used, kept; /* pages */
+    kv_reclaim *reclaim;
+    void *reclaim_context;
 };
 
 primer_status kv_pool_create(struct kv_pool **pool, const struct kv_geometry *geometry,
@@ -84,7 +92,7 @@ primer_status kv_pool_reserve(struct kv_pool *pool, size_t pages, primer_error *
 {
     primer_status status = PRIMER_OK;
     pthread_mutex_lock(&pool->lock);
-    while (pool->existing < pool->reserved + pages) {
+    while (pool->existing < pool->reserved + pool->kept + pages) {
         struct kv_page *page = NULL;
         TRY(page_create(pool, &page, error));
         page->next = pool->free;
@@ -99,22 +107,33 @@ cleanup:
     return status;
 }
 
-void kv_pool_unreserve(struct kv_pool *pool, size_t pages)
+/* Free pages beyond what sessions may ask for go back to the system. Lock held. */
+static void shrink(struct kv_pool *pool)
 {
-    pthread_mutex_lock(&pool->lock);
-    pool->reserved -= pages;
-    while (pool->free != NULL && pool->existing > pool->reserved) {
+    while (pool->free != NULL && pool->existing > pool->reserved + pool->kept) {
         struct kv_page *page = pool->free;
         pool->free = page->next;
         page_destroy(pool, page);
     }
+}
+
+void kv_pool_unreserve(struct kv_pool *pool, size_t pages)
+{
+    pthread_mutex_lock(&pool->lock);
+    pool->reserved -= pages;
+    shrink(pool);
     pthread_mutex_unlock(&pool->lock);
 }
 
 struct kv_page *kv_pool_take(struct kv_pool *pool)
 {
     pthread_mutex_lock(&pool->lock);
-    struct kv_page *page = pool->free; /* never empty: a cache asks for no more than it reserved */
+    while (pool->free == NULL) {
+        pthread_mutex_unlock(&pool->lock);
+        pool->reclaim(pool->reclaim_context);
+        pthread_mutex_lock(&pool->lock);
+    }
+    struct kv_page *page = pool->free;
     pool->free = page->next;
     page->next = NULL;
     page->references = 1;
@@ -123,27 +142,115 @@ struct kv_page *kv_pool_take(struct kv_pool *pool)
     return page;
 }
 
-void kv_pool_hold(struct kv_pool *pool, struct kv_page *page)
+/* A page changes between "only kept" and held by a session. Lock held. */
+static void count_kept(struct kv_pool *pool, const struct kv_page *page, bool before)
+{
+    const bool now = page->kept && page->references == 1;
+    if (page->mapped || now == before)
+        return;
+    pool->kept = now ? pool->kept + 1 : pool->kept - 1;
+}
+
+static void add_reference(struct kv_pool *pool, struct kv_page *page, bool keep)
 {
     pthread_mutex_lock(&pool->lock);
+    const bool before = page->kept && page->references == 1;
     page->references++;
+    page->kept = page->kept || keep;
+    count_kept(pool, page, before);
     pthread_mutex_unlock(&pool->lock);
+}
+
+static void remove_reference(struct kv_pool *pool, struct kv_page *page, bool keep)
+{
+    pthread_mutex_lock(&pool->lock);
+    const bool before = page->kept && page->references == 1;
+    page->references--;
+    if (keep)
+        page->kept = false;
+    count_kept(pool, page, before);
+    if (page->references == 0 && page->mapped) {
+        memory_release(page->memory, pool->geometry.page_bytes);
+        memory_free(page);
+    } else if (page->references == 0) {
+        page->next = pool->free;
+        pool->free = page;
+        pool->used--;
+        shrink(pool);
+    }
+    pthread_mutex_unlock(&pool->lock);
+}
+
+void kv_pool_hold(struct kv_pool *pool, struct kv_page *page)
+{
+    add_reference(pool, page, false);
 }
 
 void kv_pool_drop(struct kv_pool *pool, struct kv_page *page)
 {
+    remove_reference(pool, page, false);
+}
+
+void kv_pool_keep(struct kv_pool *pool, struct kv_page *page)
+{
+    add_reference(pool, page, true);
+}
+
+void kv_pool_release(struct kv_pool *pool, struct kv_page *page)
+{
+    remove_reference(pool, page, true);
+}
+
+void kv_pool_set_reclaim(struct kv_pool *pool, kv_reclaim *reclaim, void *context)
+{
+    pool->reclaim = reclaim;
+    pool->reclaim_context = context;
+}
+
+size_t kv_pool_pages_existing(struct kv_pool *pool)
+{
     pthread_mutex_lock(&pool->lock);
-    if (--page->references == 0) {
-        page->next = pool->free;
-        pool->free = page;
-        pool->used--;
-    }
+    const size_t existing = pool->existing;
     pthread_mutex_unlock(&pool->lock);
+    return existing;
+}
+
+size_t kv_pool_pages_kept(struct kv_pool *pool)
+{
+    pthread_mutex_lock(&pool->lock);
+    const size_t kept = pool->kept;
+    pthread_mutex_unlock(&pool->lock);
+    return kept;
+}
+
+bool kv_pool_only_kept(struct kv_pool *pool, const struct kv_page *page)
+{
+    pthread_mutex_lock(&pool->lock);
+    const bool only = page->kept && page->references == 1;
+    pthread_mutex_unlock(&pool->lock);
+    return only;
+}
+
+primer_status kv_pool_adopt(struct kv_pool *pool, void *memory, struct kv_page **page,
+                            primer_error *error)
+{
+    (void)pool;
+    struct kv_page *made = memory_allocate(1, sizeof *made);
+    if (made == NULL)
+        return memory_failure(error, "a KV page", sizeof *made);
+    *made = (struct kv_page){.memory = memory, .references = 1, .kept = true, .mapped = true};
+    *page = made;
+    return PRIMER_OK;
 }
 
 struct kv_page *kv_pool_unshare(struct kv_pool *pool, struct kv_page *page)
 {
     pthread_mutex_lock(&pool->lock);
+    while (page->references > 1 && pool->free == NULL) {
+        pthread_mutex_unlock(&pool->lock);
+        pool->reclaim(pool->reclaim_context); /* perhaps it is only the cache that holds it too */
+        pthread_mutex_lock(&pool->lock);
+    }
     const bool alone = page->references == 1;
     pthread_mutex_unlock(&pool->lock);
     if (alone)

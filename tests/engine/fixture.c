@@ -47,9 +47,15 @@ const char *fixture_model(const struct model_maker_options *options, int slot)
 
 primer_model *fixture_open(const struct model_maker_options *options, size_t threads)
 {
+    return fixture_open_as(options,
+                           &(primer_model_options){.threads = threads, .no_prefix_cache = true});
+}
+
+primer_model *fixture_open_as(const struct model_maker_options *options,
+                              const primer_model_options *how)
+{
     primer_model *model = NULL;
-    const primer_model_options how = {.threads = threads};
-    must(primer_model_open(fixture_model(options, 0), &how, &model, error));
+    must(primer_model_open(fixture_model(options, 0), how, &model, error));
     return model;
 }
 

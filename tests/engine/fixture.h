@@ -23,7 +23,10 @@
  * slot). */
 const char *fixture_model(const struct model_maker_options *options, int slot);
 void fixture_remove(void); /* all of them */
+/* Without a prefix cache: every session computes for itself. */
 primer_model *fixture_open(const struct model_maker_options *options, size_t threads);
+primer_model *fixture_open_as(const struct model_maker_options *options,
+                              const primer_model_options *how);
 /* ids [count] below `vocabulary`, the same for the same seed. */
 void fixture_ids(int32_t *ids, size_t count, size_t vocabulary, unsigned seed);
 /* A path in the temporary folder. */

@@ -31,7 +31,7 @@ static void none_while_tokens_are_made(void **state)
         skip();
     for (int kv = 0; kv < 4; kv++) {
         size_t calls = 0;
-        primer_model *model = fixture_open(kv % 2 == 0 ? &shape : &llama, 2);
+        primer_model *model = fixture_open_as(kv % 2 == 0 ? &shape : &llama, NULL);
         primer_session *session = NULL;
         const primer_session_options options = {.context = 160,
                                                 .kv_format = (primer_kv_format)kv,

@@ -1,0 +1,68 @@
+/* prefix.h - sessions that begin alike share pages of keys and values.
+ *
+ * A tree of full pages: a node is 64 tokens and the page that holds their keys and values, computed
+ * after the tokens of its ancestors. The numeric contract makes a page found here equal, bit for
+ * bit, to one that would be computed.
+ *
+ *   root (KV format, RoPE, Self-Extend) - [ids 0..63] - [64..127] - [128..191]
+ *                                                     \\ [64..127]'
+ *
+ * Nodes are found by hash of (parent's serial number, 64 ids) and compared in full. Pages that only
+ * the cache holds count against a budget; over it the least recently used leaves go first (a path
+ * is touched from its leaf up, so a parent is never older than its children).
+ *
+ * Lock: `prefix->lock` guards the tree; it is taken before the page pool's.
+ */
+#ifndef ENGINE_PREFIX_H
+#define ENGINE_PREFIX_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "base/error.h"
+#include "kv/kv.h"
+
+struct prefix_node {
+    uint64_t serial, parent; /* parent's serial; the root of a session's options is its hash */
+    int32_t ids[KV_PAGE_TOKENS];
+    struct kv_page *page;
+    struct prefix_node *chain;         /* in the same bucket */
+    struct prefix_node *newer, *older; /* by last use */
+};
+
+struct prefix {
+    pthread_mutex_t lock;
+    struct kv_pool *pool;
+    size_t budget;             /* bytes of pages that only the cache holds */
+    struct prefix_node *spare; /* nodes for pages to come: adding one allocates nothing */
+    struct prefix_node **buckets;
+    size_t bucket_count, count, spare_count;
+    struct prefix_node *newest, *oldest;
+    uint64_t next_serial;
+};
+
+/* Budget 0: nothing is kept. */
+primer_status prefix_create(struct prefix *prefix, struct kv_pool *pool, size_t budget,
+                            primer_error *error);
+void prefix_free(struct prefix *prefix);
+
+/* Nodes and buckets for all pages that the pool has now; after a session was made. */
+primer_status prefix_reserve(struct prefix *prefix, primer_error *error);
+
+/* The serial of the node for these 64 ids after `parent`, and its page, held once for the caller;
+ * 0: none. */
+uint64_t prefix_find(struct prefix *prefix, uint64_t parent, const int32_t *ids,
+                     struct kv_page **page);
+/* Adds a full page under `parent`; returns the node's serial. Where there is such a node already,
+ * *page is exchanged for its page (the caller's reference moves). 0 when it could not be kept;
+ * never an error. */
+uint64_t prefix_add(struct prefix *prefix, uint64_t parent, const int32_t *ids,
+                    struct kv_page **page);
+/* Marks the path of `pages` nodes (their serials, and ids [pages][64]) as used now. */
+void prefix_touch(struct prefix *prefix, uint64_t root, const uint64_t *serials, const int32_t *ids,
+                  size_t pages);
+/* Lets the least recently used go until the budget holds. */
+void prefix_trim(struct prefix *prefix);
+
+#endif
