@@ -16,7 +16,8 @@ typedef __m512 lanes;
 
 UNROLL_INLINE __mmask16 lanes_mask(size_t n)
 {
-    return n >= 16 ? (__mmask16)0xffff : (__mmask16)((1u << n) - 1u);
+    const unsigned bits = n >= 16 ? 0xffffu : (1u << n) - 1u;
+    return (__mmask16)bits;
 }
 
 UNROLL_INLINE lanes lanes_load(const void *p)
