@@ -5,26 +5,34 @@
  * are written once over them, and lanes.inc makes a level's kernels of them. Sixteen lanes of the
  * numeric contract are LANES_PARTS registers: lane j is lane j % LANES of register j / LANES.
  *
- *   lanes_load(p) lanes_store(p, v)            LANES floats at any address
- *   lanes_load_first(p, n)                     n < LANES floats, zeros above them; nothing else is
- * read lanes_store_first(p, v, n) lanes_select_first(n, a, b)                lanes below n of a,
- * the others of b; n of any size lanes_set(x) lanes_zero() lanes_first(v)   all lanes x, all +0;
- * lane 0 lanes_fma(a, b, c)                         a * b + c, rounded once lanes_larger(a, b)
- * lanes_smaller(a, b)     a > b ? a : b, a < b ? a : b: b where either is NaN lanes_where_above(a,
- * b, yes, no)           a > b ? yes : no lanes_round(v)                             to integers,
- * half to even lanes_times_power(y, n)                    (y * 2^(n >> 1)) * 2^(n - (n >> 1)), n
- * integers, |n| <= 128; for other n any value, NaN where y is NaN lanes_magnitude(v)
- * lanes_negate(v)         sign bit cleared, flipped lanes_larger_bits(a, b)                    the
- * larger as unsigned integers; lanes_largest_bits(v): of all lanes_store_i8(p, v) LANES integers in
- * i8's range, half to even; returns their sum lanes_widen(type, p)                       LANES
- * elements F32, F16, BF16, or i8 for Q8_0 (unscaled) lanes_store_half(p, v) lanes_store_bfloat(p,
- * v) lanes_load_pairs(p, &even, &odd)           2 * LANES floats; lanes_store_pairs(p, even, odd)
- *   lanes_tree(sums)                           the contract's tree over LANES_PARTS registers
+ *   lanes_load(p), lanes_store(p, v)      LANES floats at any address
+ *   lanes_load_first(p, n)                n < LANES floats, zeros above; nothing else is read
+ *   lanes_store_first(p, v, n)            nothing else is written
+ *   lanes_select_first(n, a, b)           lanes below n of a, the others of b; n of any size
+ *   lanes_set(x), lanes_zero()            all lanes x, all +0
+ *   lanes_first(v)                        lane 0
+ *   lanes_add, _subtract, _multiply, _divide
+ *   lanes_fma(a, b, c)                    a * b + c, rounded once
+ *   lanes_larger(a, b)                    a > b ? a : b, so b where either is NaN
+ *   lanes_smaller(a, b)                   a < b ? a : b
+ *   lanes_where_above(a, b, yes, no)      a > b ? yes : no
+ *   lanes_round(v)                        half to even, for |v| < 2^31; else any value
+ *   lanes_times_power(y, n)               (y * 2^(n >> 1)) * 2^(n - (n >> 1)) for integers |n| <= 128;
+ *                                         else any value, but NaN where y is NaN
+ *   lanes_magnitude(v), lanes_negate(v)   sign bit cleared, flipped
+ *   lanes_larger_bits(a, b)               the larger as unsigned integers
+ *   lanes_largest_bits(v)                 the largest of all lanes so
+ *   lanes_store_i8(p, v)                  to bytes, half to even, in range; returns their sum
+ *   lanes_widen(type, p)                  LANES elements F32, F16, BF16, or for Q8_0 i8, unscaled
+ *   lanes_store_half(p, v)                LANES binary16; lanes_store_bfloat
+ *   lanes_load_pairs(p, &even, &odd)      2 * LANES floats; lanes_store_pairs
+ *   lanes_tree(sums)                      the contract's tree over LANES_PARTS registers
  *
- * Shapes of the blocked loops, so that their accumulators stay in registers:
+ * And shapes of the blocked loops, whose accumulators fit into the level's registers:
  *
- *   LANES_ROWS x LANES_TOKENS   float product      LANES_KEY_TILES x LANES_QUERIES   scores, of 16
- * keys each LANES_WIDTHS x LANES_MIXED  mixing of values: registers of dimensions x queries
+ *   LANES_ROWS x LANES_TOKENS             float product
+ *   LANES_KEY_TILES x LANES_QUERIES       scores: tiles of 16 keys
+ *   LANES_WIDTHS x LANES_MIXED            mixing of values: registers of dimensions x queries
  */
 #ifndef KERNEL_LANES_LANES_H
 #define KERNEL_LANES_LANES_H

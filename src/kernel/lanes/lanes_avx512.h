@@ -13,10 +13,12 @@ typedef __m512 lanes;
 #define LANES_QUERIES   6
 #define LANES_WIDTHS    5
 #define LANES_MIXED     5
+#define LANES_NEAREST   (_MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)
 
 UNROLL_INLINE __mmask16 lanes_mask(size_t n)
 {
-    return n >= 16 ? (__mmask16)0xffff : (__mmask16)((1u << n) - 1u);
+    const unsigned bits = n >= 16 ? 0xffffu : (1u << n) - 1u;
+    return (__mmask16)bits;
 }
 
 UNROLL_INLINE lanes lanes_load(const void *p)
@@ -101,7 +103,7 @@ UNROLL_INLINE lanes lanes_where_above(lanes a, lanes b, lanes yes, lanes no)
 
 UNROLL_INLINE lanes lanes_round(lanes v)
 {
-    return _mm512_roundscale_ps(v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+    return _mm512_cvtepi32_ps(_mm512_cvtps_epi32(v));
 }
 
 /* One instruction; it rounds once too, and only where the result is below 2^-126. */
@@ -151,7 +153,9 @@ UNROLL_INLINE lanes lanes_widen(enum quant_type type, const void *p)
 
 UNROLL_INLINE void lanes_store_half(void *p, lanes v)
 {
-    _mm256_storeu_si256(p, _mm512_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+    _mm_storeu_si128(p, _mm256_cvtps_ph(_mm512_castps512_ps256(v), LANES_NEAREST));
+    _mm_storeu_si128((__m128i *)p + 1,
+                     _mm256_cvtps_ph(_mm512_extractf32x8_ps(v, 1), LANES_NEAREST));
 }
 
 UNROLL_INLINE void lanes_store_bfloat(void *p, lanes v)
