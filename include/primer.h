@@ -232,9 +232,16 @@ typedef struct primer_generated {
 } primer_generated;
 typedef bool primer_generated_callback(void *context, const primer_generated *generated);
 
+/* Chooses the next token from the logits [vocabulary]; an id outside the vocabulary is an error. */
+typedef int32_t primer_choose(void *context, const float *logits, size_t vocabulary);
+
 typedef struct primer_generation {
     const primer_sampling *sampling; /* NULL: primer_sampling_default */
     primer_sampler *sampler;         /* instead of `sampling`: keeps its random state between calls */
+    primer_choose *choose;           /* instead of both: the caller's own way, with `context` */
+    bool no_speculation;             /* else tokens are guessed from what stood in the text before and checked
+                                        several at once where that pays; the text is the same, bit for bit */
+    primer_session *draft;           /* guesses by a smaller model with the same vocabulary; its contents change */
     size_t max_tokens;               /* 0: until the model ends or the context is full */
     const char *const *stops;        /* [stop_count] texts that end the answer */
     size_t stop_count;
@@ -248,6 +255,7 @@ typedef struct primer_generation_result {
     primer_stop_reason reason;
     size_t tokens;         /* written, the end token included */
     size_t dropped_tokens; /* by drop_oldest, during this call */
+    size_t drafted_tokens, accepted_tokens; /* guessed; and guessed right */
     double first_seconds;  /* from the call to the first token chosen */
     double seconds;        /* of the whole call */
     const char *stop;      /* the stop string met, or NULL; borrowed from the options */

@@ -55,6 +55,7 @@ struct primer_model {
     primer_model_information information;
     char *name, *chat_template; /* owned texts of `information` */
     size_t longest_token;       /* bytes */
+    uint64_t vocabulary_hash;   /* of all tokens' bytes */
     uint64_t identity;          /* hash of the metadata and of samples of the weights */
 };
 
@@ -90,6 +91,8 @@ primer_status session_pass(primer_session *session, size_t tokens, float *hidden
 /* Drops the oldest quarter of a full window after the first `keep` tokens; the rest is to be
  * computed anew. */
 void session_drop_quarter(primer_session *session);
+/* PRIMER_ECANCELED, once, after primer_session_cancel. */
+primer_status session_take_cancel(primer_session *session, primer_error *error);
 /* Shows the prefix cache the pages that are full. */
 void session_publish(primer_session *session);
 /* Forgets everything past `count`. */

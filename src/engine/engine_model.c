@@ -110,11 +110,11 @@ static primer_status fill_information(primer_model *m, primer_error *error)
         .sliding_window = model->window,
         .threads = pool_size(m->pool),
     };
+    m->longest_token = tokenizer_longest(m->tokenizer);
     for (size_t id = 0; id < tokenizer_vocabulary(m->tokenizer); id++) {
         size_t length = 0;
-        tokenizer_bytes(m->tokenizer, (int32_t)id, true, &length);
-        if (length > m->longest_token)
-            m->longest_token = length;
+        const char *bytes = tokenizer_bytes(m->tokenizer, (int32_t)id, true, &length);
+        m->vocabulary_hash = hash_bytes(bytes, length, m->vocabulary_hash);
     }
     return PRIMER_OK;
 }

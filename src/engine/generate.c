@@ -10,11 +10,13 @@
 
 #include "base/utf8.h"
 #include "engine/engine.h"
+#include "engine/speculate.h"
 
 struct writer {
     primer_session *session;
     const primer_generation *options;
     primer_sampler *sampler;
+    struct speculation speculation;
     char *pending; /* bytes not shown yet, NUL-terminated when shown */
     size_t length, capacity;
     char *shown;      /* a copy with a NUL for the callback */
@@ -51,8 +53,9 @@ static primer_status writer_open(struct writer *w, primer_session *session,
     w->top = memory_allocate(options->top_logprobs, sizeof *w->top);
     if (w->pending == NULL || w->shown == NULL || w->top == NULL)
         return memory_failure(error, "the text of an answer", w->capacity);
-    if (w->sampler == NULL)
+    if (w->sampler == NULL && options->choose == NULL)
         TRY(primer_sampler_create(session->model, options->sampling, &w->sampler, error));
+    TRY(speculation_open(&w->speculation, session, options->draft, options->no_speculation, error));
     w->strip_space = true; /* only where nothing but control tokens came before */
     for (size_t i = 0; i < session->count; i++)
         w->strip_space =
@@ -65,6 +68,7 @@ static void writer_close(struct writer *w)
 {
     if (w->sampler != w->options->sampler)
         primer_sampler_free(w->sampler);
+    speculation_close(&w->speculation);
     memory_free(w->pending);
     memory_free(w->shown);
     memory_free(w->top);
@@ -174,14 +178,24 @@ static bool take_token(struct writer *w, int32_t id, primer_generation_result *r
     return o->max_tokens == 0 || result->tokens < o->max_tokens;
 }
 
+static primer_status choose(struct writer *w, int32_t *id, primer_error *error)
+{
+    primer_session *s = w->session;
+    const size_t vocabulary = s->model->model->vocabulary;
+    if (w->options->choose == NULL)
+        return primer_sampler_next(w->sampler, s, id, error);
+    *id = w->options->choose(w->options->context, s->logits, vocabulary);
+    return session_check_ids(s, id, 1, error);
+}
+
 static primer_status write_tokens(struct writer *w, uint64_t start,
                                   primer_generation_result *result, primer_error *error)
 {
     primer_session *s = w->session;
     for (;;) {
         int32_t id;
-        FORWARD(session_compute(s, NULL, NULL, error));
-        FORWARD(primer_sampler_next(w->sampler, s, &id, error));
+        FORWARD(speculation_logits(&w->speculation, s, error));
+        FORWARD(choose(w, &id, error));
         if (result->tokens == 0)
             result->first_seconds = clock_seconds_since(start);
         if (s->count == s->options.context) {
@@ -190,6 +204,7 @@ static primer_status write_tokens(struct writer *w, uint64_t start,
                 result->reason = PRIMER_STOP_CONTEXT;
                 return PRIMER_OK;
             }
+            speculation_settle(&w->speculation, s);
             session_drop_quarter(s);
             result->dropped_tokens += s->statistics.dropped_tokens - before;
             continue; /* the next token is chosen from the shortened text */
@@ -212,6 +227,9 @@ primer_status primer_generate(primer_session *session, const primer_generation *
                          "the session holds no tokens: there is nothing to continue");
     TRY(writer_open(&w, session, generation != NULL ? generation : &defaults, error));
     status = write_tokens(&w, start, &made, error);
+    speculation_settle(&w.speculation, session);
+    made.drafted_tokens = (size_t)w.speculation.drafted;
+    made.accepted_tokens = (size_t)w.speculation.accepted;
     if (status == PRIMER_ECANCELED) {
         made.reason = PRIMER_STOP_CANCELED;
         status = PRIMER_OK;

@@ -290,7 +290,7 @@ primer_status session_check_ids(const primer_session *session, const int32_t *id
     return PRIMER_OK;
 }
 
-static primer_status take_cancel(primer_session *session, primer_error *error)
+primer_status session_take_cancel(primer_session *session, primer_error *error)
 {
     if (!atomic_exchange(&session->cancel, false))
         return PRIMER_OK;
@@ -303,7 +303,7 @@ primer_status session_pass(primer_session *session, size_t tokens, float *hidden
 {
     primer_session *s = session;
     const size_t from = s->computed;
-    FORWARD(take_cancel(s, error));
+    FORWARD(session_take_cancel(s, error));
     kv_cache_prepare(&s->cache, from, from + tokens);
     struct scheduler_work work = {
         .cache = &s->cache,
@@ -318,7 +318,7 @@ primer_status session_pass(primer_session *session, size_t tokens, float *hidden
     };
     primer_status status = scheduler_run(&s->model->scheduler, &work, error);
     if (status == PRIMER_ECANCELED)
-        status = take_cancel(s, error);
+        status = session_take_cancel(s, error);
     s->computed = from + work.done;
     kv_cache_truncate(&s->cache, s->computed);
     s->logits_valid = status == PRIMER_OK && logits && work.done == tokens;
