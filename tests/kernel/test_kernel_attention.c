@@ -5,6 +5,7 @@
 #include "kernel_check.h"
 
 #include <math.h>
+#include "kernel/scalar/scalar.h"
 
 #define GOLDEN UINT64_C(0x611acd76fbc3c018)
 
@@ -260,6 +261,46 @@ static void test_invisible_keys_do_not_matter(void **state)
         }
 }
 
+/* exp of every level at its lower end: the score of key j is x[j], value j is the unit vector j, so that output j is
+ * exp(x[j] - max). */
+static void test_exp_below_zero(void **state)
+{
+    (void)state;
+    const float query[KERNEL_PAGE] = {1.0f}, edges[] = {-87.33654f, -87.0f, -0.34657359f, -103.0f};
+    static float keys[KERNEL_PAGE * KERNEL_PAGE], values[KERNEL_PAGE * KERNEL_PAGE];
+    for (size_t j = 0; j < KERNEL_PAGE; j++) {
+        float *const key = &keys[j / 16 * KERNEL_PAGE * 16 + j % 16]; /* dimension 0 */
+        *key = half_bits_to_float(half_float_to_bits(edges[j % 4]) + (uint32_t)(j / 4) - 8);
+        values[j * KERNEL_PAGE + j] = 1.0f;
+    }
+    keys[0] = 0.0f;
+    keys[1] = -INFINITY;
+    keys[2] = -0.0f;
+    const uint8_t first = 0, last = KERNEL_PAGE;
+    for (const struct kernel *kernel = check_scalar(); kernel != NULL;
+         kernel = check_next(kernel)) {
+        float maximum, sum, output[KERNEL_PAGE], want[KERNEL_PAGE];
+        struct fence scratch = fence_make(kernel_attention_scratch(KERNEL_PAGE, 1) * sizeof(float));
+        const struct kernel_attention task = {.format = QUANT_F32,
+                                              .dimensions = KERNEL_PAGE,
+                                              .page = {.keys = keys, .values = values},
+                                              .queries = 1,
+                                              .query = query,
+                                              .first = &first,
+                                              .last = &last,
+                                              .maximum = &maximum,
+                                              .sum = &sum,
+                                              .output = output,
+                                              .scratch = fence_floats(&scratch)};
+        kernel->attention(&task);
+        for (size_t j = 0; j < KERNEL_PAGE; j++)
+            want[j] = scalar_vector_exp(keys[j / 16 * KERNEL_PAGE * 16 + j % 16]);
+        assert_true(half_float_to_bits(maximum) == 0);
+        check_same(output, want, KERNEL_PAGE, cpu_level_name(kernel->level), "exp below zero");
+        fence_free(&scratch);
+    }
+}
+
 static void test_join_equals_scalar(void **state)
 {
     (void)state;
@@ -364,6 +405,7 @@ int main(void)
         cmocka_unit_test(test_odd_numbers_equal_scalar),
         cmocka_unit_test(test_many_queries_equal_scalar),
         cmocka_unit_test(test_invisible_keys_do_not_matter),
+        cmocka_unit_test(test_exp_below_zero),
         cmocka_unit_test(test_join_equals_scalar),
         cmocka_unit_test(test_scalar_is_right),
     };

@@ -106,6 +106,26 @@ static void test_shapes_equal_scalar(void **state)
     }
 }
 
+/* Products too small for any f32 leave -0 in every lane, where a lane of the last columns must not add +0. */
+static void test_underflow_keeps_its_sign(void **state)
+{
+    (void)state;
+    float weights[40], x[40];
+    for (size_t i = 0; i < 40; i++) {
+        weights[i] = -0x1p-100f;
+        x[i] = 0x1p-100f;
+    }
+    for (const struct kernel *kernel = check_scalar(); kernel != NULL; kernel = check_next(kernel))
+        for (size_t columns = 16; columns <= 40; columns++) {
+            float out[8];
+            kernel->float_product(QUANT_F32, weights, 0, 1, columns, x, 0, 8, out, 1);
+            for (size_t t = 0; t < 8; t++)
+                if (half_float_to_bits(out[t]) != 0x80000000u)
+                    fail_msg("%s: %zu columns give %a, not -0", cpu_level_name(kernel->level),
+                             columns, (double)out[t]);
+        }
+}
+
 static double widened(enum quant_type type, const unsigned char *at)
 {
     float value;
@@ -149,6 +169,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_levels_equal_scalar),
         cmocka_unit_test(test_shapes_equal_scalar),
+        cmocka_unit_test(test_underflow_keeps_its_sign),
         cmocka_unit_test(test_scalar_is_right),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -191,11 +191,24 @@ static void test_all_rows_and_odd_scales(void **state)
     each_format(2, all_rows);
 }
 
+/* Levels whose reading in place is what they are for have it for every format. */
+static void test_formats_are_there(void **state)
+{
+    (void)state;
+    const struct kernel *const kernel = kernel_at(CPU_AVX512);
+    if (kernel == NULL)
+        skip();
+    for (size_t i = 0; i < TYPES; i++)
+        if (kernel->rows_product[types[i]] == NULL)
+            fail_msg("%s has no product in place", quant_format_of(types[i])->name);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_all_tokens),
         cmocka_unit_test(test_all_rows_and_odd_scales),
+        cmocka_unit_test(test_formats_are_there),
     };
     return cmocka_run_group_tests_name("kernel rows", tests, NULL, NULL);
 }

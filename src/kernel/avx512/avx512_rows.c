@@ -109,4 +109,15 @@ void avx512_rows_multiply(const struct rows_format *format, const void *base, si
 void avx512_rows_fill(struct kernel *kernel)
 {
     kernel->rows_product[QUANT_Q4_0] = avx512_rows_q4_0;
+    kernel->rows_product[QUANT_Q4_1] = avx512_rows_q4_1;
+    kernel->rows_product[QUANT_Q5_0] = avx512_rows_q5_0;
+    kernel->rows_product[QUANT_Q5_1] = avx512_rows_q5_1;
+    kernel->rows_product[QUANT_Q8_0] = avx512_rows_q8_0;
+    kernel->rows_product[QUANT_Q2_K] = avx512_rows_q2_k;
+    kernel->rows_product[QUANT_Q3_K] = avx512_rows_q3_k;
+    kernel->rows_product[QUANT_Q4_K] = avx512_rows_q4_k;
+    kernel->rows_product[QUANT_Q5_K] = avx512_rows_q5_k;
+    kernel->rows_product[QUANT_Q6_K] = avx512_rows_q6_k;
+    kernel->rows_product[QUANT_IQ4_NL] = avx512_rows_iq4_nl;
+    kernel->rows_product[QUANT_IQ4_XS] = avx512_rows_iq4_xs;
 }

@@ -34,7 +34,9 @@
 /* Replaces the products of the formats that this level reads in place. */
 void avx512_rows_fill(struct kernel *kernel);
 
-kernel_rows_product avx512_rows_q4_0;
+kernel_rows_product avx512_rows_q4_0, avx512_rows_q4_1, avx512_rows_q5_0, avx512_rows_q5_1,
+    avx512_rows_q8_0, avx512_rows_q2_k, avx512_rows_q3_k, avx512_rows_q4_k, avx512_rows_q5_k,
+    avx512_rows_q6_k, avx512_rows_iq4_nl, avx512_rows_iq4_xs;
 
 /* Sixteen rows at the current step; row 4 i + k is quads[i] + k * stride. */
 struct rows_source {
@@ -93,6 +95,16 @@ UNROLL_INLINE const uint8_t *rows_row(const struct rows_source *source, size_t r
     return source->quads[row / 4] + (k == 3 ? source->stride_3 : k * source->stride);
 }
 
+UNROLL_INLINE void rows_forward(struct rows_source *source, size_t bytes)
+{
+    UNROLL
+    for (size_t i = 0; i < 4; i++) {
+        source->quads[i] += bytes;
+        /* One register each: compilers would keep sixteen. */
+        __asm__("" : "+r"(source->quads[i]));
+    }
+}
+
 UNROLL_INLINE __m128i rows_load_16(const struct rows_source *source, size_t row, size_t at)
 {
     return _mm_loadu_si128((const void *)(rows_row(source, row) + at));
@@ -117,22 +129,112 @@ UNROLL_INLINE void rows_transpose(const struct rows_source *source, size_t at, _
     out[3] = _mm512_unpackhi_epi64(b, d);
 }
 
-/* The integer sums of a block begin with -offset * the sum of activations. */
-UNROLL_INLINE void rows_start(const struct rows_tokens *at, int32_t offset, size_t tokens,
-                              __m512i sums[ROWS_TOKENS])
+/* The first two of those dwords. */
+UNROLL_INLINE void rows_transpose_two(const struct rows_source *source, size_t at, __m512i out[2])
+{
+    __m512i four[4];
+    rows_transpose(source, at, four);
+    out[0] = four[0];
+    out[1] = four[1];
+}
+
+/* Sixteen binary16, widened. */
+UNROLL_INLINE __m512 rows_widen(const uint16_t halves[ROWS])
+{
+    return _mm512_cvtph_ps(_mm256_loadu_si256((const void *)halves));
+}
+
+/* A binary16 of each row, widened; through memory by scalar moves, which leave the vector ports
+ * alone. */
+UNROLL_INLINE __m512 rows_halves(const struct rows_source *source, size_t at)
+{
+    uint16_t halves[ROWS];
+    UNROLL
+    for (size_t r = 0; r < ROWS; r++)
+        memcpy(&halves[r], rows_row(source, r) + at, sizeof halves[r]);
+    return rows_widen(halves);
+}
+
+/* The binary16 in the low, the high half of each dword, widened. */
+UNROLL_INLINE __m512 rows_low_halves(__m512i v)
+{
+    return _mm512_cvtph_ps(_mm512_cvtepi32_epi16(v));
+}
+
+UNROLL_INLINE __m512 rows_high_halves(__m512i v)
+{
+    return rows_low_halves(_mm512_srli_epi32(v, 16));
+}
+
+/* Shifts by numbers that are constant only once functions are inlined. */
+typedef uint32_t rows_dwords __attribute__((vector_size(64)));
+typedef uint16_t rows_words __attribute__((vector_size(64)));
+
+UNROLL_INLINE __m512i rows_dwords_right(__m512i v, size_t bits)
+{
+    return (__m512i)((rows_dwords)v >> (unsigned)bits);
+}
+
+UNROLL_INLINE __m512i rows_dwords_left(__m512i v, size_t bits)
+{
+    return (__m512i)((rows_dwords)v << (unsigned)bits);
+}
+
+UNROLL_INLINE __m512i rows_words_right(__m512i v, size_t bits)
+{
+    return (__m512i)((rows_words)v >> (unsigned short)bits);
+}
+
+/* Byte j of each dword as a float: unsigned, signed. */
+UNROLL_INLINE __m512 rows_byte(__m512i v, size_t j)
+{
+    const __m512i shifted = rows_dwords_right(v, 8 * j);
+    return _mm512_cvtepi32_ps(j == 3 ? shifted : _mm512_and_si512(shifted, _mm512_set1_epi32(255)));
+}
+
+UNROLL_INLINE __m512 rows_signed_byte(__m512i v, size_t j)
+{
+    return _mm512_cvtepi32_ps(_mm512_srai_epi32(rows_dwords_left(v, 24 - 8 * j), 24));
+}
+
+/* a where `bits` are set, else b. */
+UNROLL_INLINE __m512i rows_select(__m512i bits, __m512i a, __m512i b)
+{
+    return _mm512_ternarylogic_epi32(bits, a, b, 0xca);
+}
+
+/* The tokens' integer sums of the block's activations: of half 0 or 1, or of the whole block. */
+#define ROWS_WHOLE 2
+UNROLL_INLINE __m256i rows_tile_sums(const struct rows_tokens *at, size_t half)
+{
+    const __m256i s0 = _mm256_loadu_si256((const void *)at->sums);
+    const __m256i s1 = _mm256_loadu_si256((const void *)(at->sums + ACTIVATION_LANES));
+    return half == ROWS_WHOLE ? _mm256_add_epi32(s0, s1) : half == 0 ? s0 : s1;
+}
+
+/* sums = -offset * the sum of activations: what sums of a block with an offset begin with. */
+UNROLL_INLINE void rows_start(const struct rows_tokens *at, size_t half, int32_t offset,
+                              size_t tokens, __m512i sums[ROWS_TOKENS])
 {
     if (tokens == 1) {
-        sums[0] = _mm512_set1_epi32(-offset * (at->sums[0] + at->sums[1]));
+        const int32_t sum = half == ROWS_WHOLE ? at->sums[0] + at->sums[1] : at->sums[half];
+        sums[0] = _mm512_set1_epi32(-offset * sum);
         return;
     }
-    int32_t starts[ROWS_TOKENS];
-    const int32_t *const start = starts + at->lane;
-    const __m256i both = _mm256_add_epi32(_mm256_loadu_si256((const void *)at->sums),
-                                          _mm256_loadu_si256((const void *)(at->sums + 8)));
-    _mm256_storeu_si256((void *)starts, _mm256_mullo_epi32(both, _mm256_set1_epi32(-offset)));
+    int32_t starts[ACTIVATION_LANES];
+    const int32_t *const first = starts + at->lane;
+    _mm256_storeu_si256((void *)starts,
+                        _mm256_mullo_epi32(rows_tile_sums(at, half), _mm256_set1_epi32(-offset)));
     UNROLL
     for (size_t t = 0; t < tokens; t++)
-        sums[t] = _mm512_set1_epi32(start[t]);
+        sums[t] = _mm512_set1_epi32(first[t]);
+}
+
+UNROLL_INLINE void rows_zero(__m512i sums[ROWS_TOKENS], size_t tokens)
+{
+    UNROLL
+    for (size_t t = 0; t < tokens; t++)
+        sums[t] = _mm512_setzero_si512();
 }
 
 /* sums[t] += products of the columns from `column` on. */
@@ -152,6 +254,36 @@ UNROLL_INLINE void rows_scale(__m512 acc[ROWS_TOKENS], const __m512i sums[ROWS_T
     for (size_t t = 0; t < tokens; t++)
         acc[t] = _mm512_fmadd_ps(_mm512_mul_ps(ws, _mm512_set1_ps(at->scales[t])),
                                  _mm512_cvtepi32_ps(sums[t]), acc[t]);
+}
+
+/* acc = fma(wm, scaled sum of activations, acc) */
+UNROLL_INLINE void rows_least(__m512 acc[ROWS_TOKENS], __m512 wm, const struct rows_tokens *at,
+                              size_t tokens)
+{
+    UNROLL
+    for (size_t t = 0; t < tokens; t++)
+        acc[t] = _mm512_fmadd_ps(wm, _mm512_set1_ps(at->scaled_sums[t]), acc[t]);
+}
+
+/* total = k0 * sum, and then k1 * sum is added: exact, below 2^24. */
+UNROLL_INLINE void rows_first_half(__m512 totals[ROWS_TOKENS], const __m512i sums[ROWS_TOKENS],
+                                   __m512 k0, size_t tokens)
+{
+    UNROLL
+    for (size_t t = 0; t < tokens; t++)
+        totals[t] = _mm512_mul_ps(k0, _mm512_cvtepi32_ps(sums[t]));
+}
+
+/* acc = fma(ws * as, total + k1 * sum, acc) */
+UNROLL_INLINE void rows_scale_halves(__m512 acc[ROWS_TOKENS], const __m512 totals[ROWS_TOKENS],
+                                     const __m512i sums[ROWS_TOKENS], __m512 k1, __m512 ws,
+                                     const struct rows_tokens *at, size_t tokens)
+{
+    UNROLL
+    for (size_t t = 0; t < tokens; t++)
+        acc[t] =
+            _mm512_fmadd_ps(_mm512_mul_ps(ws, _mm512_set1_ps(at->scales[t])),
+                            _mm512_fmadd_ps(k1, _mm512_cvtepi32_ps(sums[t]), totals[t]), acc[t]);
 }
 
 UNROLL_INLINE void rows_next_block(struct rows_tokens *at, size_t tokens)
@@ -204,11 +336,7 @@ UNROLL_INLINE void rows_walk(const struct rows_part *part, rows_step *step, size
     for (size_t left = part->blocks; left > 0;) {
         const size_t blocks = left < step_blocks ? left : step_blocks;
         step(&source, ahead, &at, tokens, blocks, acc);
-        UNROLL
-        for (size_t i = 0; i < 4; i++) {
-            source.quads[i] += step_bytes;
-            __asm__("" : "+r"(source.quads[i]));
-        }
+        rows_forward(&source, step_bytes);
         ahead += ROWS * step_bytes;
         left -= blocks;
     }
@@ -248,5 +376,20 @@ UNROLL_INLINE void rows_walk_tokens(const struct rows_part *part, rows_step *ste
         break;
     }
 }
+
+/* The step of a format as a kernel_rows_product. */
+#define ROWS_PRODUCT(name, step, step_blocks, step_bytes)                                          \
+    static void multiply_##name(const struct rows_part *part)                                      \
+    {                                                                                              \
+        rows_walk_tokens(part, step, step_blocks, step_bytes);                                     \
+    }                                                                                              \
+    void avx512_rows_##name(const void *base, size_t row_bytes, size_t rows, size_t blocks,        \
+                            const struct activation *activation, size_t first_token,               \
+                            size_t tokens, float *out, size_t out_stride)                          \
+    {                                                                                              \
+        static const struct rows_format format = {step_blocks, step_bytes, multiply_##name};       \
+        avx512_rows_multiply(&format, base, row_bytes, rows, blocks, activation, first_token,      \
+                             tokens, out, out_stride);                                             \
+    }
 
 #endif

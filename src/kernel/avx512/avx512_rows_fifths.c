@@ -1,0 +1,80 @@
+/* avx512_rows_fifths.c - Q5_0 and Q5_1 in place: a block of 32 weights a step.
+ *
+ *   Q5_0   | d | fifth bits | nibbles |     22 bytes       Q5_1   | d | m | fifth bits | nibbles |
+ * 24
+ *
+ * Low nibbles are columns 0..15, high ones 16..31; bit c of the fifth bits, a dword, is bit 4 of
+ * column c. Of the sixteen bytes at the block's begin the first two dwords are transposed. A byte
+ * of a lane takes any eight neighbouring bits of its quadword, so that the fifth bit of its column
+ * is where it belongs.
+ */
+#include "kernel/avx512/avx512_rows.h"
+
+#define OFFSET 16
+
+struct header {
+    __m512 scale, minimum;
+    __m512i fifths;
+};
+
+UNROLL_INLINE struct header load_header(const struct rows_source *source, bool minima)
+{
+    __m512i d[2];
+    rows_transpose_two(source, 0, d);
+    if (minima)
+        return (struct header){rows_low_halves(d[0]), rows_high_halves(d[0]), d[1]};
+    return (struct header){
+        rows_low_halves(d[0]), _mm512_setzero_ps(),
+        _mm512_or_si512(_mm512_srli_epi32(d[0], 16), _mm512_slli_epi32(d[1], 16))};
+}
+
+/* The bit of its quadword, modulo 64, at which byte j of each dword begins: 4 g + j - 4, the low or
+ * the high dword's. */
+UNROLL_INLINE __m512i begins(size_t g)
+{
+    return _mm512_set1_epi64(0x5f5e5d5c3f3e3d3c + (long long)g * 0x0404040404040404);
+}
+
+UNROLL_INLINE void add_step(const struct rows_source *source, const uint8_t *ahead,
+                            struct rows_tokens *at, size_t tokens, __m512 acc[ROWS_TOKENS],
+                            size_t bytes, bool minima)
+{
+    __m512i sums[ROWS_TOKENS], packed[4];
+    const __m512i four = _mm512_set1_epi8(15), five = _mm512_set1_epi8(31);
+    const struct header header = load_header(source, minima);
+    rows_fetch(ahead, ROWS * bytes);
+    if (minima)
+        rows_zero(sums, tokens);
+    else
+        rows_start(at, ROWS_WHOLE, OFFSET, tokens, sums);
+    rows_transpose(source, bytes - 16, packed);
+    UNROLL
+    for (size_t g = 0; g < 8; g++) {
+        const __m512i fifths = _mm512_multishift_epi64_epi8(begins(g), header.fifths);
+        const __m512i low = g < 4 ? packed[g] : _mm512_srli_epi16(packed[g - 4], 4);
+        rows_add(sums, _mm512_and_si512(rows_select(four, low, fifths), five), at, 4 * g, tokens);
+    }
+    rows_scale(acc, sums, header.scale, at, tokens);
+    if (minima)
+        rows_least(acc, header.minimum, at, tokens);
+    rows_next_block(at, tokens);
+}
+
+UNROLL_INLINE void step_q5_0(const struct rows_source *source, const uint8_t *ahead,
+                             struct rows_tokens *at, size_t tokens, size_t blocks,
+                             __m512 acc[ROWS_TOKENS])
+{
+    (void)blocks;
+    add_step(source, ahead, at, tokens, acc, 22, false);
+}
+
+UNROLL_INLINE void step_q5_1(const struct rows_source *source, const uint8_t *ahead,
+                             struct rows_tokens *at, size_t tokens, size_t blocks,
+                             __m512 acc[ROWS_TOKENS])
+{
+    (void)blocks;
+    add_step(source, ahead, at, tokens, acc, 24, true);
+}
+
+ROWS_PRODUCT(q5_0, step_q5_0, 1, 22)
+ROWS_PRODUCT(q5_1, step_q5_1, 1, 24)
