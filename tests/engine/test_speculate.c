@@ -11,8 +11,6 @@ static const struct model_maker_options shape = {
     .architecture = "phi2", .type = "Q4_0", .context = 256};
 static const struct model_maker_options other = {
     .architecture = "phi2", .type = "Q8_0", .layers = 1, .context = 256};
-}
-;
 
 struct story {
     int32_t ids[400];
