@@ -1,8 +1,9 @@
-/* kernel.h - the table of inner loops, one per instruction level; all equal kernel/scalar bit for bit.
+/* kernel.h - the table of inner loops, one per instruction level; all equal kernel/scalar bit for
+ * bit.
  *
- * The order of every sum is docs/NUMERICS.md. A level is a folder; it fills the pointers it improves and
- * takes the others from the level below (src/kernel/kernel.c). No kernel allocates, locks or fails; sizes
- * have been checked by the callers. "[a][b]" is row-major.
+ * The order of every sum is docs/NUMERICS.md. A level is a folder; it fills the pointers it
+ * improves and takes the others from the level below (src/kernel/kernel.c). No kernel allocates, locks or
+ * fails; sizes have been checked by the callers. "[a][b]" is row-major.
  */
 #ifndef KERNEL_KERNEL_H
 #define KERNEL_KERNEL_H
@@ -21,7 +22,10 @@
  *
  *   keys    [4 tiles][dimensions][16 keys]      elements of the format (Q8_0: i8)
  *   values  [64 keys][dimensions]
- *   scales, Q8_0 only, binary16: of keys [4][blocks][16], of values [64][blocks], blocks = ceil(dimensions / 32)
+ *   scales, Q8_0 only, binary16: of keys [4][blocks][16], of values [64][blocks], where
+ *           blocks = ceil(dimensions / 32)
+ *
+ * What isn't visible to a query may hold anything, but must be readable.
  */
 struct kernel_page {
     const void *keys, *values;
@@ -33,58 +37,67 @@ struct kernel_page {
 /* `queries` query vectors of one KV head against one page. */
 struct kernel_attention {
     enum quant_type format;
-    size_t dimensions;           /* of the head */
-    size_t rotary;               /* leading dimensions that grouped_keys replaces */
+    size_t dimensions; /* of the head */
+    size_t rotary;     /* leading dimensions that grouped_keys replaces */
     struct kernel_page page;
     size_t queries;
     const float *query;          /* [queries][dimensions], rotated and scaled */
     const float *grouped_query;  /* [queries][rotary], or NULL where no query has split > first */
     const uint8_t *first, *last; /* [queries] visible keys of the page, first < last <= 64 */
-    const uint8_t *split;        /* [queries] keys j < split take the grouped rotation; NULL: none */
-    float *maximum, *sum;        /* [queries] out */
+    const uint8_t *split;        /* [queries] keys j < split take the grouped rotation; or NULL */
+    float *maximum, *sum;        /* [queries] out; maximum is never -0, and skips NaN */
     float *output;               /* [queries][dimensions] out */
-    float *scratch;              /* kernel_attention_scratch(dimensions, queries) floats, aligned to 64 */
+    float *scratch;              /* aligned to 64 */
 };
+/* Floats of scratch. */
 size_t kernel_attention_scratch(size_t dimensions, size_t queries);
 
-/* Rows of a weight matrix as they lie in the file, times tokens: out[t * out_stride + r], r < rows. */
+/* Rows of a weight matrix as they lie in the file, times tokens: out[t * out_stride + r],
+ * r < rows. */
 typedef void kernel_rows_product(const void *base, size_t row_bytes, size_t rows, size_t blocks,
-                                 const struct activation *activation, size_t first_token, size_t tokens,
-                                 float *out, size_t out_stride);
+                                 const struct activation *activation, size_t first_token,
+                                 size_t tokens, float *out, size_t out_stride);
 
 struct kernel {
     enum cpu_level level;
 
-    /* x [tokens][columns], rows x_stride floats apart, to tokens first_token.. of `out`. */
+    /* x [tokens][columns], rows x_stride floats apart, to tokens first_token.. of `out`, and to its
+     * tiles where it has them. */
     void (*quantize)(const float *x, size_t x_stride, size_t tokens, size_t first_token,
                      const struct activation *out);
 
-    /* A panel of `rows` (1..16) rows and `blocks` blocks times tokens [first_token, first_token + tokens). */
-    void (*panel_product)(const struct quant_format *format, const struct quant_panel *panel, size_t rows,
-                          size_t blocks, const struct activation *activation, size_t first_token,
-                          size_t tokens, float *out, size_t out_stride);
+    /* A panel of `rows` (1..16) rows and `blocks` blocks times tokens
+     * [first_token, first_token + tokens). Many tokens are best served from the activation's tiles,
+     * in pieces that begin and end at multiples of ACTIVATION_LANES. */
+    void (*panel_product)(const struct quant_format *format, const struct quant_panel *panel,
+                          size_t rows, size_t blocks, const struct activation *activation,
+                          size_t first_token, size_t tokens, float *out, size_t out_stride);
 
-    /* Optional, NULL where a format has none at this level: reads the rows in place, for few tokens. */
+    /* Optional, NULL where a format has none at this level: reads the rows in place, for few
+     * tokens. */
     kernel_rows_product *rows_product[QUANT_TYPES];
 
     /* F32, F16, BF16 weights, rows row_bytes apart, any number of columns. */
     void (*float_product)(enum quant_type type, const void *base, size_t row_bytes, size_t rows,
-                          size_t columns, const float *x, size_t x_stride, size_t tokens, float *out,
-                          size_t out_stride);
+                          size_t columns, const float *x, size_t x_stride, size_t tokens,
+                          float *out, size_t out_stride);
 
     void (*attention)(const struct kernel_attention *task);
     /* Joins one page's result into (m, l, o[dimensions]); start from m = -inf, l = 0, o = 0. */
-    void (*attention_join)(size_t dimensions, float maximum, float sum, const float *output, float *m,
-                           float *l, float *o);
+    void (*attention_join)(size_t dimensions, float maximum, float sum, const float *output,
+                           float *m, float *l, float *o);
 
     /* x [count] to a KV format; Q8_0 writes ceil(count / 32) scales. */
-    void (*encode)(enum quant_type format, const float *x, size_t count, void *out, uint16_t *scales);
+    void (*encode)(enum quant_type format, const float *x, size_t count, void *out,
+                   uint16_t *scales);
 
-    void (*layer_norm)(const float *x, const float *weight, const float *bias /* or NULL */, float epsilon,
-                       size_t count, float *out);
+    void (*layer_norm)(const float *x, const float *weight, const float *bias /* or NULL */,
+                       float epsilon, size_t count, float *out);
     void (*rms_norm)(const float *x, const float *weight, float epsilon, size_t count, float *out);
-    /* In place over the first 2 * pairs values; pairs (2i, 2i+1) if interleaved, else (i, i + pairs). */
-    void (*rotate)(float *x, const float *cosine, const float *sine, size_t pairs, bool interleaved);
+    /* In place over the first 2 * pairs values; pairs (2i, 2i+1) if interleaved, else
+     * (i, i + pairs). */
+    void (*rotate)(float *x, const float *cosine, const float *sine, size_t pairs,
+                   bool interleaved);
     void (*gelu)(float *x, size_t count);
     void (*silu_product)(float *gate, const float *up, size_t count); /* gate = silu(gate) * up */
     void (*add)(float *x, const float *y, size_t count);              /* x += y */
@@ -94,8 +107,8 @@ struct kernel {
 
 /* The table of a level; NULL where this processor or build doesn't have it. Static. */
 const struct kernel *kernel_at(enum cpu_level level);
-/* The best level, or the one the knob PRIMER_LEVEL forces (an unknown or absent one: the best, with a
- * warning logged once; below AVX2 on x86-64 the scalar level, with one warning). */
+/* The best level, or the one the knob PRIMER_LEVEL forces (an unknown or absent one: the best, with
+ * a warning logged once; below AVX2 on x86-64 the scalar level, with one warning). */
 const struct kernel *kernel_best(void);
 
 #endif

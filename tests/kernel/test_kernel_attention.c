@@ -229,6 +229,37 @@ static void test_many_queries_equal_scalar(void **state)
     try_task(&random, CHECK_UNIT, &(struct shape){QUANT_F16, 80, 32, 65, true, true}, &hash);
 }
 
+/* Splits at or before the first visible key need no grouped queries, splits past the last no others. */
+static void test_splits_at_the_borders(void **state)
+{
+    (void)state;
+    struct random random;
+    random_seed(&random, 7);
+    for (const struct kernel *kernel = check_scalar(); kernel != NULL; kernel = check_next(kernel))
+        for (size_t queries = 1; queries <= 7; queries += 3) {
+            struct fenced_task made = task_make(
+                &random, CHECK_UNIT, &(struct shape){QUANT_F16, 20, 20, queries, true, false});
+            for (size_t q = 0; q < queries; q++)
+                made.split.bytes[q] = made.first.bytes[q];
+            made.task.grouped_query = NULL;
+            struct outputs none = run(kernel, &made);
+            made.task.split = NULL;
+            struct outputs plain = run(check_scalar(), &made);
+            check_same_fence(&none.output, &plain.output, cpu_level_name(kernel->level),
+                             "no split");
+            made.task.split = made.split.bytes;
+            memset(made.split.bytes, KERNEL_PAGE, queries);
+            made.task.grouped_query = fence_floats(&made.grouped_query);
+            struct outputs all = run(kernel, &made), want = run(check_scalar(), &made);
+            check_same_fence(&all.output, &want.output, cpu_level_name(kernel->level), "all split");
+            outputs_free(&none);
+            outputs_free(&plain);
+            outputs_free(&all);
+            outputs_free(&want);
+            task_free(&made);
+        }
+}
+
 /* What isn't visible may be anything, NaN included. */
 static void test_invisible_keys_do_not_matter(void **state)
 {
@@ -261,8 +292,8 @@ static void test_invisible_keys_do_not_matter(void **state)
         }
 }
 
-/* exp of every level at its lower end: the score of key j is x[j], value j is the unit vector j, so that output j is
- * exp(x[j] - max). */
+/* exp of every level at its lower end: the score of key j is x[j], value j is the unit vector j, so
+ * that output j is exp(x[j] - max). */
 static void test_exp_below_zero(void **state)
 {
     (void)state;
@@ -405,6 +436,7 @@ int main(void)
         cmocka_unit_test(test_odd_numbers_equal_scalar),
         cmocka_unit_test(test_many_queries_equal_scalar),
         cmocka_unit_test(test_invisible_keys_do_not_matter),
+        cmocka_unit_test(test_splits_at_the_borders),
         cmocka_unit_test(test_exp_below_zero),
         cmocka_unit_test(test_join_equals_scalar),
         cmocka_unit_test(test_scalar_is_right),

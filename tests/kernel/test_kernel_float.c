@@ -106,7 +106,8 @@ static void test_shapes_equal_scalar(void **state)
     }
 }
 
-/* Products too small for any f32 leave -0 in every lane, where a lane of the last columns must not add +0. */
+/* Products too small for any f32 leave -0 in every lane, where a lane of the last columns must not
+ * add +0. */
 static void test_underflow_keeps_its_sign(void **state)
 {
     (void)state;

@@ -17,8 +17,8 @@
  *   lanes_smaller(a, b)                   a < b ? a : b
  *   lanes_where_above(a, b, yes, no)      a > b ? yes : no
  *   lanes_round(v)                        half to even, for |v| < 2^31; else any value
- *   lanes_times_power(y, n)               (y * 2^(n >> 1)) * 2^(n - (n >> 1)) for integers |n| <= 128;
- *                                         else any value, but NaN where y is NaN
+ *   lanes_times_power(y, n)               (y * 2^(n >> 1)) * 2^(n - (n >> 1)) for integers
+ *                                         |n| <= 128; else any value, but NaN where y is NaN
  *   lanes_magnitude(v), lanes_negate(v)   sign bit cleared, flipped
  *   lanes_larger_bits(a, b)               the larger as unsigned integers
  *   lanes_largest_bits(v)                 the largest of all lanes so
