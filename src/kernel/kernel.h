@@ -2,8 +2,8 @@
  * bit.
  *
  * The order of every sum is docs/NUMERICS.md. A level is a folder; it fills the pointers it
- * improves and takes the others from the level below (src/kernel/kernel.c). No kernel allocates, locks or
- * fails; sizes have been checked by the callers. "[a][b]" is row-major.
+ * improves and takes the others from the level below (src/kernel/kernel.c). No kernel allocates,
+ * locks or fails; sizes have been checked by the callers. "[a][b]" is row-major.
  */
 #ifndef KERNEL_KERNEL_H
 #define KERNEL_KERNEL_H

@@ -229,7 +229,8 @@ static void test_many_queries_equal_scalar(void **state)
     try_task(&random, CHECK_UNIT, &(struct shape){QUANT_F16, 80, 32, 65, true, true}, &hash);
 }
 
-/* Splits at or before the first visible key need no grouped queries, splits past the last no others. */
+/* Splits at or before the first visible key need no grouped queries, splits past the last no
+ * others. */
 static void test_splits_at_the_borders(void **state)
 {
     (void)state;
