@@ -30,7 +30,8 @@
  *
  * And shapes of the blocked loops, whose accumulators fit into the level's registers:
  *
- *   LANES_ROWS x LANES_TOKENS             float product
+ *   LANES_ROWS x LANES_TOKENS             float product of many tokens
+ *   LANES_FEW                             tokens, 3 to 6, of which four rows' sums fit
  *   LANES_KEY_TILES x LANES_QUERIES       scores: tiles of 16 keys
  *   LANES_WIDTHS x LANES_MIXED            mixing of values: registers of dimensions x queries
  */

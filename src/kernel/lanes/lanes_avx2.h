@@ -9,6 +9,7 @@ typedef __m256 lanes;
 #define LANES           8
 #define LANES_ROWS      4
 #define LANES_TOKENS    3
+#define LANES_FEW       3
 #define LANES_KEY_TILES 1
 #define LANES_QUERIES   6
 #define LANES_WIDTHS    2

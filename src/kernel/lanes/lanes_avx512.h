@@ -7,8 +7,9 @@
 
 typedef __m512 lanes;
 #define LANES           16
-#define LANES_ROWS      8
-#define LANES_TOKENS    3
+#define LANES_ROWS      4
+#define LANES_TOKENS    4
+#define LANES_FEW       6
 #define LANES_KEY_TILES 4
 #define LANES_QUERIES   6
 #define LANES_WIDTHS    5

@@ -7,8 +7,9 @@
 
 typedef float32x4_t lanes;
 #define LANES           4
-#define LANES_ROWS      6
+#define LANES_ROWS      4
 #define LANES_TOKENS    4
+#define LANES_FEW       6
 #define LANES_KEY_TILES 1
 #define LANES_QUERIES   6
 #define LANES_WIDTHS    5
