@@ -38,8 +38,8 @@ static void make_prompt(const struct terminal *terminal, char out[PROMPT_BYTES])
     char gauge[RENDER_TEXT];
     const char *plain = render_style(STDERR_FILENO, RENDER_PLAIN);
     snprintf(out, PROMPT_BYTES,
-             ESCAPE "%s" ESCAPE "%s" ESCAPE "%s" ESCAPE " " ESCAPE "%s" ESCAPE ">>> " ESCAPE
-                    "%s" ESCAPE,
+             ESCAPE "%s" ESCAPE "%s" ESCAPE "%s" ESCAPE " " ESCAPE "%s" ESCAPE ">>>" ESCAPE
+                    "%s" ESCAPE " ", /* libedit forgets what stands behind the last character */
              render_style(STDERR_FILENO, style), render_gauge(used, context, GAUGE_CELLS, gauge),
              plain, render_style(STDERR_FILENO, RENDER_PROMPT), plain);
 }
