@@ -1,7 +1,8 @@
 /* primer_chat.h - conversations as a model expects them.
  *
- * A named format is how one family writes turns: what stands before and after each role's text, and the
- * strings after which an answer is over. Its own marks become special tokens; what people wrote never does.
+ * A named format is how one family writes turns: what stands before and after each role's text, and
+ * the strings after which an answer is over. Its own marks become special tokens; what people wrote
+ * never does.
  */
 #ifndef PRIMER_CHAT_H
 #define PRIMER_CHAT_H
@@ -24,18 +25,20 @@ const primer_chat_format *primer_chat_format_named(const char *name);
 const primer_chat_format *primer_chat_format_at(size_t index); /* NULL past the last */
 const char *primer_chat_format_name(const primer_chat_format *format);
 const char *primer_chat_format_summary(const primer_chat_format *format);
-/* What fits the model: by its own template where that is one of the named, else by its architecture.
- * *understood is false where the file carries a template that is not one of these. */
+/* What fits the model: by its own template where that is one of the named, else by its
+ * architecture. *understood is false where the file carries a template that is not one of these. */
 const primer_chat_format *primer_chat_format_of(const primer_model *model, bool *understood);
 /* [count] strings that end an answer; borrowed, static. */
 const char *const *primer_chat_format_stops(const primer_chat_format *format, size_t *count);
 
-/* The conversation as text (marks written out), and as tokens; `answer` opens the assistant's turn. */
-primer_status primer_chat_text(const primer_chat_format *format, const primer_message *messages, size_t count,
-                               bool answer, char **text, size_t *length, primer_error *error);
+/* The conversation as text (marks written out), and as tokens; `answer` opens the assistant's turn.
+ */
+primer_status primer_chat_text(const primer_chat_format *format, const primer_message *messages,
+                               size_t count, bool answer, char **text, size_t *length,
+                               primer_error *error);
 primer_status primer_chat_tokens(const primer_model *model, const primer_chat_format *format,
-                                 const primer_message *messages, size_t count, bool answer, int32_t **ids,
-                                 size_t *id_count, primer_error *error);
+                                 const primer_message *messages, size_t count, bool answer,
+                                 int32_t **ids, size_t *id_count, primer_error *error);
 
 #ifdef __cplusplus
 }

@@ -1,8 +1,8 @@
 /* primer_error.h - how every fallible call of primer reports what went wrong.
  *
- * A call returns a status; where it is not PRIMER_OK and the caller passed an error, the error holds the
- * same status and one sentence that names the file, tensor or field, what was found and what was expected.
- * Outputs are written only on success. `error` may always be NULL.
+ * A call returns a status; where it is not PRIMER_OK and the caller passed an error, the error
+ * holds the same status and one sentence that names the file, tensor or field, what was found and
+ * what was expected. Outputs are written only on success. `error` may always be NULL.
  */
 #ifndef PRIMER_ERROR_H
 #define PRIMER_ERROR_H

@@ -25,8 +25,7 @@
 #define PEAK_SECONDS   0.3
 enum { STATUS_MOST = 64 << 10 };
 
-/* ---- what is read and multiplied
- * ------------------------------------------------------------------- */
+/* ---- what is read and multiplied ------------------------------------------------------------- */
 
 /* RssAnon of /proc/self/status in bytes; 0 where the system doesn't tell. */
 static uint64_t anonymous_bytes(void)
@@ -119,8 +118,7 @@ primer_status bench_report_limits(const struct settings *settings, const primer_
     return PRIMER_OK;
 }
 
-/* ---- reports
- * --------------------------------------------------------------------------------------- */
+/* ---- reports --------------------------------------------------------------------------------- */
 
 primer_status bench_report_text(const struct settings *settings, const primer_model *model,
                                 const struct bench_figures *f, struct buffer *out,

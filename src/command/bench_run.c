@@ -101,8 +101,7 @@ cleanup:
     return status;
 }
 
-/* ---- many clients
- * ---------------------------------------------------------------------------------- */
+/* ---- many clients ---------------------------------------------------------------------------- */
 
 /* All clients and the thread that reads the clock wait here for each other. */
 struct gate {

@@ -70,6 +70,7 @@ static int run(struct settings *settings)
     struct bench_figures figures = {0};
     struct buffer out = {0};
     const char *path = settings->argument_count > 0 ? settings->arguments[0] : NULL;
+    settings->model.no_prefix_cache = true; /* each run reads its prompt anew */
     const uint64_t begun = clock_nanoseconds();
     if (settings->parameters.session.context == 0)
         settings->parameters.session.context =

@@ -35,8 +35,7 @@ struct run {
     struct buffer text; /* the whole prompt */
 };
 
-/* ---- what the command line means
- * ------------------------------------------------------------------- */
+/* ---- what the command line means ------------------------------------------------------------- */
 
 /* A lone argument is the prompt where a model is built in and the word can't be a file's name. */
 static bool is_prompt(const char *argument)
@@ -127,8 +126,7 @@ static primer_status choose_format(struct run *run)
     return PRIMER_OK;
 }
 
-/* ---- one answer
- * ------------------------------------------------------------------------------------ */
+/* ---- one answer ------------------------------------------------------------------------------ */
 
 /* With --special the marks and what was written are one text. */
 static primer_status special_tokens(const struct run *run, const primer_message *messages,
@@ -238,8 +236,7 @@ cleanup:
     return status;
 }
 
-/* ---- the command
- * ----------------------------------------------------------------------------------- */
+/* ---- the command ----------------------------------------------------------------------------- */
 
 static primer_status open_chat(struct run *run, primer_error *error)
 {

@@ -43,8 +43,7 @@ static primer_status quoted(struct buffer *out, const char *text, const char *sp
     return PRIMER_OK;
 }
 
-/* ---- bash
- * ------------------------------------------------------------------------------------------ */
+/* ---- bash ------------------------------------------------------------------------------------ */
 
 static primer_status bash_name(struct buffer *out, const struct option *option, const char *name,
                                size_t length, primer_error *error)
@@ -81,8 +80,7 @@ static primer_status write_bash(struct buffer *out, primer_error *error)
                        error);
 }
 
-/* ---- zsh
- * ------------------------------------------------------------------------------------------- */
+/* ---- zsh ------------------------------------------------------------------------------------- */
 
 static primer_status zsh_name(struct buffer *out, const struct option *option, const char *name,
                               size_t length, primer_error *error)
@@ -123,8 +121,7 @@ static primer_status write_zsh(struct buffer *out, primer_error *error)
     return buffer_text(out, "    esac\n}\n_primer \"$@\"\n", error);
 }
 
-/* ---- fish
- * ------------------------------------------------------------------------------------------ */
+/* ---- fish ------------------------------------------------------------------------------------ */
 
 static primer_status write_fish_option(struct buffer *out, const struct command *command,
                                        const struct option *option, primer_error *error)

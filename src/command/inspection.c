@@ -21,8 +21,7 @@ static const char *const type_names[GGUF_TYPES] = {
     [GGUF_F64] = "f64",
 };
 
-/* ---- sums
- * ------------------------------------------------------------------------------------------ */
+/* ---- sums ------------------------------------------------------------------------------------ */
 
 static uint64_t weights_of(const struct gguf_tensor *tensor)
 {
@@ -87,8 +86,7 @@ uint64_t inspection_kv_bytes(const struct gguf *gguf)
                : layers * kv_heads * (keys + values) * 2;
 }
 
-/* ---- one value
- * ------------------------------------------------------------------------------------- */
+/* ---- one value ------------------------------------------------------------------------------- */
 
 static bool is_real(enum gguf_type type)
 {
@@ -157,8 +155,7 @@ static size_t shown_elements(const struct gguf_value *value,
     return !options->whole && value->count > SHOWN_ELEMENTS ? SHOWN_ELEMENTS : (size_t)value->count;
 }
 
-/* ---- for people
- * ------------------------------------------------------------------------------------ */
+/* ---- for people ------------------------------------------------------------------------------ */
 
 static primer_status text_value(struct buffer *out, const struct gguf_value *value,
                                 const struct inspection_options *options, primer_error *error)
@@ -244,8 +241,7 @@ primer_status inspection_text(const struct gguf *gguf, const struct inspection_o
     return options->tensors ? text_tensors(gguf, out, error) : PRIMER_OK;
 }
 
-/* ---- for programs
- * ---------------------------------------------------------------------------------- */
+/* ---- for programs ---------------------------------------------------------------------------- */
 
 /* A shortened array is an object: {"array":"string","count":51200,"first":[...]}. */
 static primer_status json_value(struct buffer *out, const struct gguf_value *value,

@@ -66,8 +66,7 @@ static double run_shares(struct share *shares, size_t count)
     return clock_seconds_since(begun);
 }
 
-/* ---- memory
- * ---------------------------------------------------------------------------------------- */
+/* ---- memory ---------------------------------------------------------------------------------- */
 
 static double read_speed(uint64_t (*read)(const unsigned char *, size_t),
                          const unsigned char *bytes, size_t size, size_t threads)
@@ -104,8 +103,7 @@ double limits_memory(const void *bytes, size_t size, size_t threads, double seco
     return best;
 }
 
-/* ---- arithmetic
- * ------------------------------------------------------------------------------------ */
+/* ---- arithmetic ------------------------------------------------------------------------------ */
 
 static double compute_speed(uint64_t (*compute)(uint64_t), size_t threads, uint64_t rounds,
                             double *seconds)

@@ -10,8 +10,7 @@
 
 enum { NAME_BYTES = 64 };
 
-/* ---- names
- * ----------------------------------------------------------------------------------------- */
+/* ---- names ----------------------------------------------------------------------------------- */
 
 /* Walks over a text's words: copies the next one to `word` and moves *text on; false at the end. */
 static bool next_word(const char **text, char word[NAME_BYTES])
@@ -76,8 +75,7 @@ static void report_unknown(const struct command *command, const char *name)
         command_misused(command, "unknown option %s", shown);
 }
 
-/* ---- values
- * ---------------------------------------------------------------------------------------- */
+/* ---- values ---------------------------------------------------------------------------------- */
 
 /* One option as it was met. */
 struct met {
@@ -147,8 +145,7 @@ static bool (*const takers[])(struct settings *, const struct met *) = {
     [OPTION_PARAMETER] = take_parameter, [OPTION_SWITCH] = take_parameter,
 };
 
-/* ---- the line
- * -------------------------------------------------------------------------------------- */
+/* ---- the line -------------------------------------------------------------------------------- */
 
 /* Finds the option in "--name", "--name=value" or "-n5"; *value is what is attached, or NULL. */
 static const struct option *find(const struct command *command, const char *text,

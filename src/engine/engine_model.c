@@ -1,11 +1,12 @@
 /* engine_model.c - opening a model file, and what can be asked of it. */
+#include "engine/engine.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/hash.h"
 #include "base/pool.h"
-#include "engine/engine.h"
 
 #define MIB (1024.0 * 1024.0)
 

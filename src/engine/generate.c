@@ -5,11 +5,12 @@
  *
  * Everything is allocated before the first token; while tokens are made nothing is.
  */
+#include "engine/engine.h"
+
 #include <math.h>
 #include <string.h>
 
 #include "base/utf8.h"
-#include "engine/engine.h"
 #include "engine/speculate.h"
 
 struct writer {
@@ -55,7 +56,7 @@ static primer_status writer_open(struct writer *w, primer_session *session,
         return memory_failure(error, "the text of an answer", w->capacity);
     if (w->sampler == NULL && options->choose == NULL)
         TRY(primer_sampler_create(session->model, options->sampling, &w->sampler, error));
-    TRY(speculation_open(&w->speculation, session, options->draft, options->no_speculation, error));
+    TRY(speculate_open(&w->speculation, session, options->draft, options->no_speculation, error));
     w->strip_space = true; /* only where nothing but control tokens came before */
     for (size_t i = 0; i < session->count; i++)
         w->strip_space =
@@ -68,7 +69,7 @@ static void writer_close(struct writer *w)
 {
     if (w->sampler != w->options->sampler)
         primer_sampler_free(w->sampler);
-    speculation_close(&w->speculation);
+    speculate_close(&w->speculation);
     memory_free(w->pending);
     memory_free(w->shown);
     memory_free(w->top);
@@ -194,7 +195,7 @@ static primer_status write_tokens(struct writer *w, uint64_t start,
     primer_session *s = w->session;
     for (;;) {
         int32_t id;
-        FORWARD(speculation_logits(&w->speculation, s, error));
+        FORWARD(speculate_logits(&w->speculation, s, error));
         FORWARD(choose(w, &id, error));
         if (result->tokens == 0)
             result->first_seconds = clock_seconds_since(start);
@@ -204,7 +205,7 @@ static primer_status write_tokens(struct writer *w, uint64_t start,
                 result->reason = PRIMER_STOP_CONTEXT;
                 return PRIMER_OK;
             }
-            speculation_settle(&w->speculation, s);
+            speculate_settle(&w->speculation, s);
             session_drop_quarter(s);
             result->dropped_tokens += s->statistics.dropped_tokens - before;
             continue; /* the next token is chosen from the shortened text */
@@ -227,7 +228,7 @@ primer_status primer_generate(primer_session *session, const primer_generation *
                          "the session holds no tokens: there is nothing to continue");
     TRY(writer_open(&w, session, generation != NULL ? generation : &defaults, error));
     status = write_tokens(&w, start, &made, error);
-    speculation_settle(&w.speculation, session);
+    speculate_settle(&w.speculation, session);
     made.drafted_tokens = (size_t)w.speculation.drafted;
     made.accepted_tokens = (size_t)w.speculation.accepted;
     if (status == PRIMER_ECANCELED) {

@@ -11,12 +11,13 @@
  * repetition penalty, Keskar et al. 2019; presence and frequency penalties as in OpenAI's API
  * reference.
  */
+#include "engine/engine.h"
+
 #include <math.h>
 #include <string.h>
 
 #include "base/random.h"
 #include "base/real.h"
-#include "engine/engine.h"
 
 struct candidate {
     double logit, weight; /* weight: a step's scratch */

@@ -1,9 +1,10 @@
 /* score.c - log-probabilities of next tokens, and embeddings: what evaluation reads. */
+#include "engine/engine.h"
+
 #include <math.h>
 #include <string.h>
 
 #include "base/real.h"
-#include "engine/engine.h"
 
 #define SCORE_ROWS 16 /* logits rows computed at a time */
 

@@ -3,10 +3,11 @@
  *   ids   | 0 ........ computed ........ count |  ........ context
  *           KV in the cache    to be computed     free
  */
+#include "engine/engine.h"
+
 #include <string.h>
 
 #include "base/hash.h"
-#include "engine/engine.h"
 
 static const enum quant_type kv_types[] = {
     [PRIMER_KV_F16] = QUANT_F16,

@@ -9,11 +9,12 @@
  * `numerics` is the version of docs/NUMERICS.md: keys computed under another order of sums are not
  * reused.
  */
+#include "engine/engine.h"
+
 #include <string.h>
 
 #include "base/cursor.h"
 #include "base/hash.h"
-#include "engine/engine.h"
 
 #define MAGIC    "PRIMERKV"
 #define VERSION  1u

@@ -21,7 +21,7 @@ static primer_status check_draft(const primer_session *session, const primer_ses
                      b->name, b->model->vocabulary, a->name, a->model->vocabulary);
 }
 
-primer_status speculation_open(struct speculation *speculation, primer_session *session,
+primer_status speculate_open(struct speculation *speculation, primer_session *session,
                                primer_session *draft, bool off, primer_error *error)
 {
     *speculation = (struct speculation){
@@ -38,7 +38,7 @@ primer_status speculation_open(struct speculation *speculation, primer_session *
     return PRIMER_OK;
 }
 
-void speculation_close(struct speculation *speculation)
+void speculate_close(struct speculation *speculation)
 {
     memory_free(speculation->rows);
     speculation->rows = NULL;
@@ -179,7 +179,7 @@ static void settle(struct speculation *p, primer_session *s)
     session_publish(s);
 }
 
-primer_status speculation_logits(struct speculation *speculation, primer_session *session,
+primer_status speculate_logits(struct speculation *speculation, primer_session *session,
                                  primer_error *error)
 {
     struct speculation *p = speculation;
@@ -212,7 +212,7 @@ primer_status speculation_logits(struct speculation *speculation, primer_session
     return PRIMER_OK;
 }
 
-void speculation_settle(struct speculation *speculation, primer_session *session)
+void speculate_settle(struct speculation *speculation, primer_session *session)
 {
     if (speculation->count != 0)
         settle(speculation, session);

@@ -7,8 +7,8 @@
  *   tiles       [ceil(tokens / 8)][blocks]  the same again, eight tokens side by side; or NULL
  *
  * Products of many tokens read the tiles: of eight tokens one stream instead of thirty-two. Token t
- * is lane t % 8 of tile row t / 8; lanes without a token don't matter. Where there are no tiles, such
- * products lay them out for themselves, each time, at less than half the speed.
+ * is lane t % 8 of tile row t / 8; lanes without a token don't matter. Where there are no tiles,
+ * such products lay them out for themselves, each time, at less than half the speed.
  *
  * columns is a multiple of 32, blocks = columns / 32. docs/NUMERICS.md, section "Activations".
  */

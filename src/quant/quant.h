@@ -1,16 +1,16 @@
 /* quant.h - the block formats: one row of a table per format, one file per format.
  *
  * A tensor's row is a run of blocks; a block holds `block_length` weights in `block_bytes` bytes.
- * Each format knows how to decode itself to f32, how to be encoded, and how to unpack 16 rows of itself to
- * the canonical panel, from which one kernel per level multiplies every format.
+ * Each format knows how to decode itself to f32, how to be encoded, and how to unpack 16 rows of
+ * itself to the canonical panel, from which one kernel per level multiplies every format.
  *
  * The canonical panel: 16 rows x `blocks` blocks of 32 columns, lanes are rows.
  *
  *   values    u8  [blocks][8][16][4]  unsigned integer of (row r, column 4*g + j) at [b][g][r][j]
  *   scales    f32 [blocks][16]        exact in f32 (see the kinds)
  *   minima    f32 [blocks][16]        kinds MINIMUM and SUBSCALE_MINIMUM only
- *   subscales f32 [blocks][2][16]     kinds SUBSCALE*: small integers held as f32, one per 16 columns
- *   subminima f32 [blocks][2][16]     kind SUBSCALE_MINIMUM: the same
+ *   subscales f32 [blocks][2][16]     kinds SUBSCALE*: small integers held as f32, one per 16
+ * columns subminima f32 [blocks][2][16]     kind SUBSCALE_MINIMUM: the same
  *
  * A weight is, by kind, with u its value, o the format's offset, h = (column mod 32) / 16:
  *
@@ -29,7 +29,7 @@
 #include <stdint.h>
 
 #define QUANT_PANEL_ROWS 16
-#define QUANT_BLOCK 32 /* columns per panel block, and activations per scale */
+#define QUANT_BLOCK      32 /* columns per panel block, and activations per scale */
 
 /* The numbers are GGUF's tensor types. */
 enum quant_type {
@@ -74,14 +74,14 @@ struct quant_format {
 
     /* `count` weights (a multiple of block_length) to f32, exactly as the format defines them. */
     void (*decode)(const void *blocks, float *out, size_t count);
-    /* The reverse, with least weighted squared error; `importance` [count] or NULL weighs the columns.
-     * No allocation; the same bytes for the same input on every machine. */
+    /* The reverse, with least weighted squared error; `importance` [count] or NULL weighs the
+     * columns. No allocation; the same bytes for the same input on every machine. */
     void (*encode)(const float *in, const float *importance, void *blocks, size_t count);
     /* Unpacks columns [32*first_block, 32*(first_block+blocks)) of `rows` (1..16) rows that lie
-     * `row_bytes` apart from `base` on. Lanes past `rows` are filled with zeros. NULL for kind FLOAT.
-     * first_block and blocks are multiples of block_length / 32. */
-    void (*unpack)(const void *base, size_t row_bytes, size_t rows, size_t first_block, size_t blocks,
-                   const struct quant_panel *panel);
+     * `row_bytes` apart from `base` on. Lanes past `rows` are filled with zeros. NULL for kind
+     * FLOAT. first_block and blocks are multiples of block_length / 32. */
+    void (*unpack)(const void *base, size_t row_bytes, size_t rows, size_t first_block,
+                   size_t blocks, const struct quant_panel *panel);
 };
 
 /* NULL: not a type known here. */

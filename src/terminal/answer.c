@@ -90,6 +90,9 @@ static primer_status generate(const struct answer_request *request, struct answe
     answer->reason = result.reason;
     answer->stop = result.stop;
     answer->tokens = result.tokens;
+    answer->drafted_tokens = result.drafted_tokens;
+    answer->accepted_tokens = result.accepted_tokens;
+    answer->generate_seconds = result.seconds;
     answer->first_seconds += result.first_seconds;
     return stream.status;
 }
@@ -116,10 +119,8 @@ static void keep_figures(struct answer *answer, const primer_session *session,
     primer_session_statistics(session, &after);
     answer->prompt_tokens = after.prompt_tokens - before->prompt_tokens;
     answer->reused_tokens = after.reused_tokens - before->reused_tokens;
-    answer->generated_tokens = after.generated_tokens - before->generated_tokens;
     answer->dropped_tokens = after.dropped_tokens - before->dropped_tokens;
     answer->prompt_seconds = after.prompt_seconds - before->prompt_seconds;
-    answer->generate_seconds = after.generate_seconds - before->generate_seconds;
 }
 
 primer_status answer_write(const struct answer_request *request, struct answer *answer,
@@ -148,12 +149,24 @@ void answer_free(struct answer *answer)
     buffer_free(&answer->text);
 }
 
-/* ---- what is said about it
- * ------------------------------------------------------------------------- */
+/* ---- what is said about it ------------------------------------------------------------------- */
 
 static double speed(uint64_t tokens, double seconds)
 {
     return tokens > 0 && seconds > 0 ? (double)tokens / seconds : 0;
+}
+
+/* What was dropped, and why it ended, without the last newline. */
+static void print_reason(const struct answer *answer)
+{
+    if (answer->dropped_tokens > 0)
+        fprintf(stderr, "dropped      %llu tokens\n", (unsigned long long)answer->dropped_tokens);
+    fprintf(stderr, "stopped by   %s", primer_stop_reason_name(answer->reason));
+    if (answer->stop != NULL) {
+        char shown[64];
+        fprintf(stderr, " \"%s\"",
+                error_printable(answer->stop, strlen(answer->stop), shown, sizeof shown));
+    }
 }
 
 void answer_print_statistics(const struct answer *answer, const primer_session *session)
@@ -167,8 +180,12 @@ void answer_print_statistics(const struct answer *answer, const primer_session *
     fprintf(stderr, "prompt       %llu tokens read, %llu reused, %.1f tokens/s\n",
             (unsigned long long)answer->prompt_tokens, (unsigned long long)answer->reused_tokens,
             speed(answer->prompt_tokens, answer->prompt_seconds));
-    fprintf(stderr, "answer       %zu tokens, %.1f tokens/s\n", answer->tokens,
-            speed(answer->generated_tokens, answer->generate_seconds));
+    fprintf(stderr, "answer       %zu tokens, %.1f tokens/s", answer->tokens,
+            speed(answer->tokens, answer->generate_seconds));
+    if (answer->drafted_tokens > 0)
+        fprintf(stderr, ", %zu of %zu guessed right", answer->accepted_tokens,
+                answer->drafted_tokens);
+    fputc('\n', stderr);
     fprintf(stderr, "processor    %s in %s\n", render_duration(answer->cpu_seconds, a),
             render_duration(answer->seconds, b));
     fprintf(stderr, "memory       %s, of it KV cache %s, scratch %s\n",
@@ -176,14 +193,7 @@ void answer_print_statistics(const struct answer *answer, const primer_session *
             render_bytes(now.scratch_bytes, c));
     fprintf(stderr, "context      %s (%zu of %zu tokens)\n",
             render_gauge(now.tokens, now.context, 10, a), now.tokens, now.context);
-    if (answer->dropped_tokens > 0)
-        fprintf(stderr, "dropped      %llu tokens\n", (unsigned long long)answer->dropped_tokens);
-    fprintf(stderr, "stopped by   %s", primer_stop_reason_name(answer->reason));
-    if (answer->stop != NULL) {
-        char shown[64];
-        fprintf(stderr, " \"%s\"",
-                error_printable(answer->stop, strlen(answer->stop), shown, sizeof shown));
-    }
+    print_reason(answer);
     fprintf(stderr, "%s\n", plain);
 }
 

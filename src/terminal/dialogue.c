@@ -101,8 +101,7 @@ primer_status dialogue_set(struct dialogue *dialogue, const struct parameter *pa
     return status;
 }
 
-/* ---- one answer
- * ------------------------------------------------------------------------------------ */
+/* ---- one answer ------------------------------------------------------------------------------ */
 
 static void say_dropped(size_t messages, size_t context)
 {

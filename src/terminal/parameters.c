@@ -73,8 +73,7 @@ static const char *const kv_names[] = {[PRIMER_KV_F16] = "f16",
                                        [PRIMER_KV_BF16] = "bf16",
                                        [PRIMER_KV_Q8_0] = "q8_0"};
 
-/* ---- reading values
- * -------------------------------------------------------------------------------- */
+/* ---- reading values -------------------------------------------------------------------------- */
 
 /* Where a value is being set. */
 struct setting {
@@ -219,8 +218,7 @@ static primer_status set_extend(const struct setting *setting, primer_error *err
     return PRIMER_OK;
 }
 
-/* ---- reading lists
- * --------------------------------------------------------------------------------- */
+/* ---- reading lists --------------------------------------------------------------------------- */
 
 /* The steps by our name, then by the names that llama.cpp gives them. */
 static const char *const steps[][4] = {
@@ -331,8 +329,7 @@ static primer_status set_stop(const struct setting *setting, primer_error *error
     return PRIMER_OK;
 }
 
-/* ---- showing values
- * -------------------------------------------------------------------------------- */
+/* ---- showing values -------------------------------------------------------------------------- */
 
 static const void *value_of(const struct parameters *parameters, const struct parameter *row)
 {
@@ -448,8 +445,7 @@ static size_t count_stop(const struct parameters *parameters)
     return parameters->stop_count;
 }
 
-/* ---- the kinds
- * ------------------------------------------------------------------------------------- */
+/* ---- the kinds ------------------------------------------------------------------------------- */
 
 static const struct kind {
     primer_status (*set)(const struct setting *setting, primer_error *error);
@@ -483,8 +479,7 @@ primer_status parameters_show(const struct parameters *parameters,
     return kinds[parameter->kind].show(parameters, parameter, index, out, error);
 }
 
-/* ---- the table's users
- * ----------------------------------------------------------------------------- */
+/* ---- the table's users ----------------------------------------------------------------------- */
 
 void parameters_default(struct parameters *parameters)
 {

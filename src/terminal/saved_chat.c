@@ -39,8 +39,7 @@ static primer_status session_path(const char *path, struct buffer *out, primer_e
     return buffer_text(out, ".session", error);
 }
 
-/* ---- writing
- * --------------------------------------------------------------------------------------- */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 static json_t *parameter_values(const struct parameters *parameters, const struct parameter *row)
 {
@@ -154,8 +153,7 @@ cleanup:
     return status;
 }
 
-/* ---- reading
- * --------------------------------------------------------------------------------------- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 static primer_status expect(const char *path, const json_t *value, json_type type,
                             const char *field, const char *expected, primer_error *error)

@@ -63,8 +63,7 @@ static char *take_word(char **text)
     return word;
 }
 
-/* ---- /set
- * ------------------------------------------------------------------------------------------ */
+/* ---- /set ------------------------------------------------------------------------------------ */
 
 static primer_status unknown_parameter(const char *name, primer_error *error)
 {
@@ -143,8 +142,7 @@ static primer_status set_quiet(struct dialogue *dialogue, char *argument, primer
     return PRIMER_OK;
 }
 
-/* ---- /show
- * ----------------------------------------------------------------------------------------- */
+/* ---- /show ----------------------------------------------------------------------------------- */
 
 static primer_status show_info(struct dialogue *dialogue, char *argument, primer_error *error)
 {
@@ -227,8 +225,7 @@ static primer_status show_conversation(struct dialogue *dialogue, char *argument
     return PRIMER_OK;
 }
 
-/* ---- words after /set and /show
- * -------------------------------------------------------------------- */
+/* ---- words after /set and /show -------------------------------------------------------------- */
 
 struct topic {
     const char *name;
@@ -285,8 +282,7 @@ static primer_status slash_show(struct dialogue *dialogue, char *argument, prime
                      "/show info | parameters | system | template | conversation", error);
 }
 
-/* ---- the other commands
- * ---------------------------------------------------------------------------- */
+/* ---- the other commands ---------------------------------------------------------------------- */
 
 static primer_status slash_save(struct dialogue *dialogue, char *argument, primer_error *error)
 {

@@ -1,3 +1,4 @@
+/* allocator.c - malloc and its kin over glibc's own, counted; see allocator.h. */
 #include "allocator.h"
 
 #include <errno.h>

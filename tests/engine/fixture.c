@@ -1,3 +1,4 @@
+/* fixture.c - see fixture.h. */
 #include "fixture.h"
 
 #include <dirent.h>
