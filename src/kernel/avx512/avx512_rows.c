@@ -92,6 +92,7 @@ void avx512_rows_multiply(const struct rows_format *format, const void *base, si
     struct rows_part part = {.base = base,
                              .row_bytes = row_bytes,
                              .ahead = (const uint8_t *)base + ROWS * row_bytes,
+                             .quad_bytes = 4 * row_bytes,
                              .activation = activation,
                              .memory = memory};
     for (size_t t = 0; t < tokens; t += part.tokens) {

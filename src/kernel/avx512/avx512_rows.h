@@ -38,10 +38,13 @@ kernel_rows_product avx512_rows_q4_0, avx512_rows_q4_1, avx512_rows_q5_0, avx512
     avx512_rows_q8_0, avx512_rows_q2_k, avx512_rows_q3_k, avx512_rows_q4_k, avx512_rows_q5_k,
     avx512_rows_q6_k, avx512_rows_iq4_nl, avx512_rows_iq4_xs;
 
-/* Sixteen rows at the current step; row 4 i + k is quads[i] + k * stride. */
+/* Sixteen rows at the current step; row 4 i + k is quads[i] + k * stride. What the next sixteen rows
+ * have at this step is fetched as four runs, `quad_bytes` apart. */
 struct rows_source {
     const uint8_t *quads[4];
     size_t stride, stride_3;
+    const uint8_t *ahead; /* what to fetch; need not exist */
+    size_t quad_bytes;
 };
 
 /* The tokens' activations at the current block: of one token as it lies, of more a tile. */
@@ -57,7 +60,8 @@ struct rows_tokens {
 struct rows_part {
     const uint8_t *base;
     size_t row_bytes, blocks;
-    const uint8_t *ahead; /* what to fetch meanwhile; need not exist */
+    const uint8_t *ahead; /* the next rows at this step, and how far four of them are apart */
+    size_t quad_bytes;
     const struct activation *activation;
     size_t token, tokens, block;         /* the first token and its block */
     const struct activation_tile *tiles; /* [blocks]; NULL for one token */
@@ -65,9 +69,8 @@ struct rows_part {
 };
 
 /* Adds `blocks` blocks, at most those of a step, to the accumulators. */
-typedef void rows_step(const struct rows_source *source, const uint8_t *ahead,
-                       struct rows_tokens *at, size_t tokens, size_t blocks,
-                       __m512 acc[ROWS_TOKENS]);
+typedef void rows_step(const struct rows_source *source, struct rows_tokens *at, size_t tokens,
+                       size_t blocks, __m512 acc[ROWS_TOKENS]);
 
 struct rows_format {
     size_t step_blocks, step_bytes; /* per row */
@@ -298,12 +301,22 @@ UNROLL_INLINE void rows_next_block(struct rows_tokens *at, size_t tokens)
     __asm__("" : "+r"(at->values));
 }
 
-/* Fetches `bytes` bytes from `ahead` on. */
-UNROLL_INLINE void rows_fetch(const uint8_t *ahead, size_t bytes)
+/* Fetches part `part` of `parts` of what the next sixteen rows have at this step: one stream for
+ * every four rows, in the order of the file. */
+UNROLL_INLINE void rows_fetch(const struct rows_source *source, size_t step_bytes, size_t part,
+                              size_t parts)
 {
+    const size_t quad = part * 4 / parts;            /* stream */
+    const size_t pieces = parts < 4 ? 1 : parts / 4; /* of a stream's share of the step */
+    const size_t streams = parts < 4 ? 4 / parts : 1;
+    const size_t bytes = 4 * step_bytes / pieces;
+    const uint8_t *const from = source->ahead + part % pieces * bytes;
     UNROLL
-    for (size_t i = 0; i < (bytes + 63) / 64; i++)
-        _mm_prefetch((const void *)(ahead + i * 64), _MM_HINT_T0);
+    for (size_t i = 0; i < streams; i++)
+        UNROLL
+    for (size_t line = 0; line < (bytes + 63) / 64; line++)
+        _mm_prefetch((const void *)(from + (quad + i) * source->quad_bytes + line * 64),
+                     _MM_HINT_T1);
 }
 
 UNROLL_INLINE struct rows_tokens rows_first_tokens(const struct rows_part *part, size_t tokens)
@@ -326,18 +339,19 @@ UNROLL_INLINE void rows_walk(const struct rows_part *part, rows_step *step, size
     struct rows_source source = {
         {part->base, part->base + 4 * stride, part->base + 8 * stride, part->base + 12 * stride},
         stride,
-        3 * stride};
+        3 * stride,
+        part->ahead,
+        part->quad_bytes};
     struct rows_tokens at = rows_first_tokens(part, tokens);
-    const uint8_t *ahead = part->ahead;
     __m512 acc[ROWS_TOKENS];
     UNROLL
     for (size_t t = 0; t < tokens; t++)
         acc[t] = _mm512_load_ps(part->memory + t * ROWS);
     for (size_t left = part->blocks; left > 0;) {
         const size_t blocks = left < step_blocks ? left : step_blocks;
-        step(&source, ahead, &at, tokens, blocks, acc);
+        step(&source, &at, tokens, blocks, acc);
         rows_forward(&source, step_bytes);
-        ahead += ROWS * step_bytes;
+        source.ahead += 4 * step_bytes;
         left -= blocks;
     }
     UNROLL

@@ -35,14 +35,13 @@ UNROLL_INLINE __m512i begins(size_t g)
     return _mm512_set1_epi64(0x5f5e5d5c3f3e3d3c + (long long)g * 0x0404040404040404);
 }
 
-UNROLL_INLINE void add_step(const struct rows_source *source, const uint8_t *ahead,
-                            struct rows_tokens *at, size_t tokens, __m512 acc[ROWS_TOKENS],
-                            size_t bytes, bool minima)
+UNROLL_INLINE void add_step(const struct rows_source *source, struct rows_tokens *at, size_t tokens,
+                            __m512 acc[ROWS_TOKENS], size_t bytes, bool minima)
 {
     __m512i sums[ROWS_TOKENS], packed[4];
     const __m512i four = _mm512_set1_epi8(15), five = _mm512_set1_epi8(31);
     const struct header header = load_header(source, minima);
-    rows_fetch(ahead, ROWS * bytes);
+    rows_fetch(source, bytes, 0, 1);
     if (minima)
         rows_zero(sums, tokens);
     else
@@ -60,20 +59,18 @@ UNROLL_INLINE void add_step(const struct rows_source *source, const uint8_t *ahe
     rows_next_block(at, tokens);
 }
 
-UNROLL_INLINE void step_q5_0(const struct rows_source *source, const uint8_t *ahead,
-                             struct rows_tokens *at, size_t tokens, size_t blocks,
-                             __m512 acc[ROWS_TOKENS])
+UNROLL_INLINE void step_q5_0(const struct rows_source *source, struct rows_tokens *at,
+                             size_t tokens, size_t blocks, __m512 acc[ROWS_TOKENS])
 {
     (void)blocks;
-    add_step(source, ahead, at, tokens, acc, 22, false);
+    add_step(source, at, tokens, acc, 22, false);
 }
 
-UNROLL_INLINE void step_q5_1(const struct rows_source *source, const uint8_t *ahead,
-                             struct rows_tokens *at, size_t tokens, size_t blocks,
-                             __m512 acc[ROWS_TOKENS])
+UNROLL_INLINE void step_q5_1(const struct rows_source *source, struct rows_tokens *at,
+                             size_t tokens, size_t blocks, __m512 acc[ROWS_TOKENS])
 {
     (void)blocks;
-    add_step(source, ahead, at, tokens, acc, 24, true);
+    add_step(source, at, tokens, acc, 24, true);
 }
 
 ROWS_PRODUCT(q5_0, step_q5_0, 1, 22)

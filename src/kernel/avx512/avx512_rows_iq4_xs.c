@@ -32,9 +32,8 @@ UNROLL_INLINE void load_scales(const struct rows_source *source, float out[BLOCK
     }
 }
 
-UNROLL_INLINE void step(const struct rows_source *source, const uint8_t *ahead,
-                        struct rows_tokens *at, size_t tokens, size_t blocks,
-                        __m512 acc[ROWS_TOKENS])
+UNROLL_INLINE void step(const struct rows_source *source, struct rows_tokens *at, size_t tokens,
+                        size_t blocks, __m512 acc[ROWS_TOKENS])
 {
     float scales[BLOCKS][ROWS];
     struct rows_source block = *source;
@@ -46,7 +45,7 @@ UNROLL_INLINE void step(const struct rows_source *source, const uint8_t *ahead,
     rows_forward(&block, VALUES_AT);
     for (size_t b = 0; b < BLOCKS; b++) {
         __m512i sums[ROWS_TOKENS], packed[4];
-        rows_fetch(ahead + b * (ROWS * BYTES / BLOCKS), ROWS * BYTES / BLOCKS);
+        rows_fetch(source, BYTES, b, BLOCKS);
         rows_start(at, ROWS_WHOLE, QUANT_IQ4_OFFSET, tokens, sums);
         rows_transpose(&block, 0, packed);
         UNROLL

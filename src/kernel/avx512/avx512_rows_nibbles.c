@@ -49,9 +49,8 @@ UNROLL_INLINE __m512i integers(__m512i packed, bool high, bool levels, __m512i t
     return levels ? _mm512_shuffle_epi8(table, nibbles) : nibbles;
 }
 
-UNROLL_INLINE void add_step(const struct rows_source *source, const uint8_t *ahead,
-                            struct rows_tokens *at, size_t tokens, size_t blocks,
-                            __m512 acc[ROWS_TOKENS], const struct layout *layout)
+UNROLL_INLINE void add_step(const struct rows_source *source, struct rows_tokens *at, size_t tokens,
+                            size_t blocks, __m512 acc[ROWS_TOKENS], const struct layout *layout)
 {
     uint16_t scales[BLOCKS][ROWS], minima[BLOCKS][ROWS];
     struct rows_source block = *source;
@@ -62,7 +61,7 @@ UNROLL_INLINE void add_step(const struct rows_source *source, const uint8_t *ahe
         load_words(source, layout->bytes, 1, minima);
     for (size_t b = 0; b < blocks; b++) {
         __m512i sums[ROWS_TOKENS], packed[4];
-        rows_fetch(ahead + b * ROWS * layout->bytes, ROWS * layout->bytes);
+        rows_fetch(source, BLOCKS * layout->bytes, b, BLOCKS);
         if (layout->minima)
             rows_zero(sums, tokens);
         else
@@ -82,26 +81,22 @@ UNROLL_INLINE void add_step(const struct rows_source *source, const uint8_t *ahe
     }
 }
 
-UNROLL_INLINE void step_q4_0(const struct rows_source *source, const uint8_t *ahead,
-                             struct rows_tokens *at, size_t tokens, size_t blocks,
-                             __m512 acc[ROWS_TOKENS])
+UNROLL_INLINE void step_q4_0(const struct rows_source *source, struct rows_tokens *at,
+                             size_t tokens, size_t blocks, __m512 acc[ROWS_TOKENS])
 {
-    add_step(source, ahead, at, tokens, blocks, acc, &(struct layout){18, 8, false, false});
+    add_step(source, at, tokens, blocks, acc, &(struct layout){18, 8, false, false});
 }
 
-UNROLL_INLINE void step_q4_1(const struct rows_source *source, const uint8_t *ahead,
-                             struct rows_tokens *at, size_t tokens, size_t blocks,
-                             __m512 acc[ROWS_TOKENS])
+UNROLL_INLINE void step_q4_1(const struct rows_source *source, struct rows_tokens *at,
+                             size_t tokens, size_t blocks, __m512 acc[ROWS_TOKENS])
 {
-    add_step(source, ahead, at, tokens, blocks, acc, &(struct layout){20, 0, true, false});
+    add_step(source, at, tokens, blocks, acc, &(struct layout){20, 0, true, false});
 }
 
-UNROLL_INLINE void step_iq4_nl(const struct rows_source *source, const uint8_t *ahead,
-                               struct rows_tokens *at, size_t tokens, size_t blocks,
-                               __m512 acc[ROWS_TOKENS])
+UNROLL_INLINE void step_iq4_nl(const struct rows_source *source, struct rows_tokens *at,
+                               size_t tokens, size_t blocks, __m512 acc[ROWS_TOKENS])
 {
-    add_step(source, ahead, at, tokens, blocks, acc,
-             &(struct layout){18, QUANT_IQ4_OFFSET, false, true});
+    add_step(source, at, tokens, blocks, acc, &(struct layout){18, QUANT_IQ4_OFFSET, false, true});
 }
 
 ROWS_PRODUCT(q4_0, step_q4_0, BLOCKS, BLOCKS * 18)

@@ -59,9 +59,8 @@ UNROLL_INLINE void add_block(const __m512i packed[8], bool high, const __m512i *
     rows_next_block(at, tokens);
 }
 
-UNROLL_INLINE void add_step(const struct rows_source *source, const uint8_t *ahead,
-                            struct rows_tokens *at, size_t tokens, __m512 acc[ROWS_TOKENS],
-                            size_t bytes, bool has_fifths)
+UNROLL_INLINE void add_step(const struct rows_source *source, struct rows_tokens *at, size_t tokens,
+                            __m512 acc[ROWS_TOKENS], size_t bytes, bool has_fifths)
 {
     struct scales scales;
     __m512i fifths[8], bit = _mm512_set1_epi8(1);
@@ -74,7 +73,7 @@ UNROLL_INLINE void add_step(const struct rows_source *source, const uint8_t *ahe
     rows_forward(&pair, bytes - 128);
     for (size_t b = 0; b < BLOCKS; b += 2) {
         __m512i packed[8];
-        rows_fetch(ahead + b * (ROWS * bytes / BLOCKS), 2 * ROWS * bytes / BLOCKS);
+        rows_fetch(source, bytes, b / 2, BLOCKS / 2);
         rows_transpose(&pair, 0, packed);
         rows_transpose(&pair, 16, packed + 4);
         UNROLL
@@ -87,20 +86,18 @@ UNROLL_INLINE void add_step(const struct rows_source *source, const uint8_t *ahe
     }
 }
 
-UNROLL_INLINE void step_q4_k(const struct rows_source *source, const uint8_t *ahead,
-                             struct rows_tokens *at, size_t tokens, size_t blocks,
-                             __m512 acc[ROWS_TOKENS])
+UNROLL_INLINE void step_q4_k(const struct rows_source *source, struct rows_tokens *at,
+                             size_t tokens, size_t blocks, __m512 acc[ROWS_TOKENS])
 {
     (void)blocks;
-    add_step(source, ahead, at, tokens, acc, 144, false);
+    add_step(source, at, tokens, acc, 144, false);
 }
 
-UNROLL_INLINE void step_q5_k(const struct rows_source *source, const uint8_t *ahead,
-                             struct rows_tokens *at, size_t tokens, size_t blocks,
-                             __m512 acc[ROWS_TOKENS])
+UNROLL_INLINE void step_q5_k(const struct rows_source *source, struct rows_tokens *at,
+                             size_t tokens, size_t blocks, __m512 acc[ROWS_TOKENS])
 {
     (void)blocks;
-    add_step(source, ahead, at, tokens, acc, 176, true);
+    add_step(source, at, tokens, acc, 176, true);
 }
 
 ROWS_PRODUCT(q4_k, step_q4_k, BLOCKS, 144)

@@ -77,9 +77,8 @@ UNROLL_INLINE void add_block(const __m512i values[8], size_t k, struct rows_toke
     rows_scale_halves(acc, totals, sums, _mm512_loadu_ps(subscales[1]), scale, at, tokens);
 }
 
-UNROLL_INLINE void step(const struct rows_source *source, const uint8_t *ahead,
-                        struct rows_tokens *at, size_t tokens, size_t blocks,
-                        __m512 acc[ROWS_TOKENS])
+UNROLL_INLINE void step(const struct rows_source *source, struct rows_tokens *at, size_t tokens,
+                        size_t blocks, __m512 acc[ROWS_TOKENS])
 {
     struct pairs pairs;
     struct rows_source half = *source;
@@ -93,7 +92,7 @@ UNROLL_INLINE void step(const struct rows_source *source, const uint8_t *ahead,
         rows_transpose(&half, VALUES_AT + 16, values + 4);
         UNROLL
         for (size_t k = 0; k < 4; k++) {
-            rows_fetch(ahead + (b + k) * (ROWS * BYTES / BLOCKS), ROWS * BYTES / BLOCKS);
+            rows_fetch(source, BYTES, b + k, BLOCKS);
             add_block(values, k, at, tokens, scale,
                       (const float(*)[ROWS])pairs.subscales + 2 * (b + k), acc);
             add_least(acc, least, (const float(*)[ROWS])pairs.subminima + 2 * (b + k), at, tokens);

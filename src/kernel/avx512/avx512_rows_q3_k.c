@@ -60,9 +60,8 @@ UNROLL_INLINE void add_block(const __m512i low[8], const __m512i high[8], size_t
     rows_next_block(at, tokens);
 }
 
-UNROLL_INLINE void step(const struct rows_source *source, const uint8_t *ahead,
-                        struct rows_tokens *at, size_t tokens, size_t blocks,
-                        __m512 acc[ROWS_TOKENS])
+UNROLL_INLINE void step(const struct rows_source *source, struct rows_tokens *at, size_t tokens,
+                        size_t blocks, __m512 acc[ROWS_TOKENS])
 {
     float subscales[2 * BLOCKS][ROWS];
     __m512i high[8], bit = _mm512_set1_epi8(1);
@@ -78,7 +77,7 @@ UNROLL_INLINE void step(const struct rows_source *source, const uint8_t *ahead,
         rows_transpose(&half, LOW_AT + 16, low + 4);
         UNROLL
         for (size_t k = 0; k < 4; k++) {
-            rows_fetch(ahead + (b + k) * (ROWS * BYTES / BLOCKS), ROWS * BYTES / BLOCKS);
+            rows_fetch(source, BYTES, b + k, BLOCKS);
             add_block(low, high, k, bit, at, tokens, scale,
                       (const float(*)[ROWS])subscales + 2 * (b + k), acc);
             bit = _mm512_add_epi8(bit, bit);

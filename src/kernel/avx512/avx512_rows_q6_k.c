@@ -54,9 +54,8 @@ UNROLL_INLINE void add_block(const __m512i nibbles[8], const __m512i pairs[8], s
     rows_next_block(at, tokens);
 }
 
-UNROLL_INLINE void step(const struct rows_source *source, const uint8_t *ahead,
-                        struct rows_tokens *at, size_t tokens, size_t blocks,
-                        __m512 acc[ROWS_TOKENS])
+UNROLL_INLINE void step(const struct rows_source *source, struct rows_tokens *at, size_t tokens,
+                        size_t blocks, __m512 acc[ROWS_TOKENS])
 {
     float subscales[2 * BLOCKS][ROWS];
     struct rows_source low = *source, high = *source;
@@ -72,7 +71,7 @@ UNROLL_INLINE void step(const struct rows_source *source, const uint8_t *ahead,
             rows_transpose(&low, 16 * i, nibbles + 4 * i);
         UNROLL
         for (size_t k = 0; k < 4; k++) {
-            rows_fetch(ahead + (b + k) * (ROWS * BYTES / BLOCKS), ROWS * BYTES / BLOCKS);
+            rows_fetch(source, BYTES, b + k, BLOCKS);
             add_block(nibbles + 8 * (k % 2), pairs, k, at, tokens, scale,
                       (const float(*)[ROWS])subscales + 2 * (b + k), acc);
         }

@@ -24,9 +24,8 @@ UNROLL_INLINE void load_scales(const struct rows_source *source, uint16_t out[BL
     _mm512_storeu_si512(out[0], _mm512_or_si512(scales[0], scales[1]));
 }
 
-UNROLL_INLINE void step(const struct rows_source *source, const uint8_t *ahead,
-                        struct rows_tokens *at, size_t tokens, size_t blocks,
-                        __m512 acc[ROWS_TOKENS])
+UNROLL_INLINE void step(const struct rows_source *source, struct rows_tokens *at, size_t tokens,
+                        size_t blocks, __m512 acc[ROWS_TOKENS])
 {
     uint16_t scales[BLOCKS][ROWS];
     struct rows_source block = *source;
@@ -34,7 +33,7 @@ UNROLL_INLINE void step(const struct rows_source *source, const uint8_t *ahead,
     load_scales(source, scales);
     for (size_t b = 0; b < blocks; b++) {
         __m512i sums[ROWS_TOKENS];
-        rows_fetch(ahead + b * ROWS * BYTES, ROWS * BYTES);
+        rows_fetch(source, BLOCKS * BYTES, b, BLOCKS);
         rows_start(at, ROWS_WHOLE, OFFSET, tokens, sums);
         UNROLL
         for (size_t half = 0; half < 2; half++) {
