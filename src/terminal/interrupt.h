@@ -1,7 +1,8 @@
 /* interrupt.h - Ctrl-C: ends the answer that is being written, or the program where there is none.
  *
- * One program, one keyboard: the state is global. The handler only sets a flag, cancels the session
- * that interrupt_target named, or calls what was installed.
+ * One program, one keyboard: the state is global. The handler only sets a flag, wakes
+ * who waits for a key, and cancels the session that interrupt_target named or calls what was
+ * installed.
  */
 #ifndef TERMINAL_INTERRUPT_H
 #define TERMINAL_INTERRUPT_H
@@ -16,5 +17,8 @@ void interrupt_install(void (*idle)(void));
 void interrupt_target(primer_session *session);
 /* Ctrl-C came since the target was set. */
 bool interrupt_seen(void);
+/* A descriptor that is readable once Ctrl-C came, for poll; -1 where there is none. What made it
+ * readable is taken away by interrupt_target. */
+int interrupt_descriptor(void);
 
 #endif

@@ -1,20 +1,24 @@
 /* line_input.c - libedit where the keyboard is a terminal that can move its cursor, else plain
  * reading.
  *
- * Ctrl-C: the handler is installed without SA_RESTART, so the read inside libedit comes back with
- * EINTR and el_gets with a count of -1. Libedit's own handling of signals stays off.
+ * Every key is waited for here, together with the pipe that Ctrl-C writes to, so that none is
+ * missed between two reads. Libedit's own handling of signals stays off.
  */
 #include "terminal/line_input.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <histedit.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <wchar.h>
 
 #include "base/memory.h"
+#include "terminal/interrupt.h"
 #include "terminal/render.h"
 
 enum { HISTORY_LINES = 1000, LONGEST_LINE = 1 << 20, ESCAPE_MARK = 1 };
@@ -25,7 +29,51 @@ struct line_input {
     FILE *screen;
     char *history_path;
     const char *prompt; /* of the read that is going on */
+    bool interrupted;   /* it ended by Ctrl-C */
 };
+
+/* One byte from the keyboard: 1; 0 at the end; -1 for Ctrl-C (then *interrupted) or an error. */
+static int read_byte(char *byte, bool *interrupted)
+{
+    struct pollfd ready[] = {{.fd = STDIN_FILENO, .events = POLLIN},
+                             {.fd = interrupt_descriptor(), .events = POLLIN}};
+    for (;;) {
+        ready[0].revents = ready[1].revents = 0;
+        if (poll(ready, 2, -1) < 0 && errno != EINTR)
+            return -1;
+        if ((ready[1].revents & POLLIN) != 0) {
+            interrupt_target(NULL);
+            *interrupted = true;
+            return -1;
+        }
+        if (ready[0].revents == 0)
+            continue;
+        const ssize_t count = read(STDIN_FILENO, byte, 1);
+        if (count >= 0 || errno != EINTR)
+            return (int)count;
+    }
+}
+
+/* What libedit calls for a key. Bytes that are no character are left out. */
+static int read_character(EditLine *edit, wchar_t *character)
+{
+    struct line_input *input = NULL;
+    char bytes[MB_LEN_MAX];
+    size_t length = 0;
+    el_get(edit, EL_CLIENTDATA, &input);
+    for (;;) {
+        const int count = read_byte(&bytes[length], &input->interrupted);
+        if (count <= 0)
+            return count;
+        mbstate_t state = {0};
+        const size_t used = mbrtowc(character, bytes, ++length, &state);
+        if (used == (size_t)-2 && length < sizeof bytes)
+            continue;
+        if (used != (size_t)-1 && used != (size_t)-2)
+            return 1;
+        length = 0;
+    }
+}
 
 static char *give_prompt(EditLine *edit)
 {
@@ -77,6 +125,7 @@ static void start_editing(struct line_input *input, const char *history_path)
     el_set(input->edit, EL_PROMPT_ESC, give_prompt, ESCAPE_MARK);
     el_set(input->edit, EL_EDITOR, "emacs");
     el_set(input->edit, EL_SIGNAL, 0);
+    el_set(input->edit, EL_GETCFN, read_character);
     bind_keys(input->edit);
     load_history(input, history_path);
     el_source(input->edit, NULL);
@@ -129,14 +178,15 @@ void line_input_free(struct line_input *input)
 static enum line_result read_edited(struct line_input *input, struct buffer *line)
 {
     int length = 0;
-    errno = 0;
+    input->interrupted = false;
+    el_resize(input->edit);
     const char *text = el_gets(input->edit, &length);
-    if (text == NULL) {
-        if (length == 0)
-            return LINE_END;
+    if (input->interrupted) {
         fputc('\n', stderr);
-        return errno == EINTR ? LINE_INTERRUPTED : LINE_FAILED;
+        return LINE_INTERRUPTED;
     }
+    if (text == NULL)
+        return length == 0 ? LINE_END : LINE_FAILED;
     size_t bytes = (size_t)length;
     while (bytes > 0 && (text[bytes - 1] == '\n' || text[bytes - 1] == '\r'))
         bytes--;
@@ -158,12 +208,13 @@ static void show_plain_prompt(const char *prompt)
 
 static enum line_result read_plain(struct buffer *line)
 {
+    bool interrupted = false;
     for (;;) {
         char c;
-        const ssize_t got = read(STDIN_FILENO, &c, 1);
-        if (got < 0)
-            return errno == EINTR ? LINE_INTERRUPTED : LINE_FAILED;
-        if (got == 0)
+        const int count = read_byte(&c, &interrupted);
+        if (count < 0)
+            return interrupted ? LINE_INTERRUPTED : LINE_FAILED;
+        if (count == 0)
             return line->length > 0 ? LINE_TEXT : LINE_END;
         if (c == '\n')
             return LINE_TEXT;
