@@ -180,6 +180,7 @@ static enum line_result read_edited(struct line_input *input, struct buffer *lin
     int length = 0;
     input->interrupted = false;
     el_resize(input->edit);
+    el_set(input->edit, EL_PREP_TERM, 1); /* before the prompt: who sees it may type at once */
     const char *text = el_gets(input->edit, &length);
     if (input->interrupted) {
         fputc('\n', stderr);
