@@ -18,8 +18,7 @@
 #include "base/buffer.h"
 #include "base/memory.h"
 
-/* ---- the walk
- * -------------------------------------------------------------------------------------- */
+/* ---- the walk -------------------------------------------------------------------------------- */
 
 struct sink {
     primer_status (*mark)(struct sink *sink, const char *text, primer_error *error);
@@ -114,8 +113,7 @@ static primer_status walk(struct sink *sink, const primer_chat_format *format,
     return answer ? sink->mark(sink, format->answer_begin, error) : PRIMER_OK;
 }
 
-/* ---- as text
- * --------------------------------------------------------------------------------------- */
+/* ---- as text --------------------------------------------------------------------------------- */
 
 struct text_sink {
     struct sink sink;
@@ -151,8 +149,7 @@ cleanup:
     return status;
 }
 
-/* ---- as tokens
- * ------------------------------------------------------------------------------------- */
+/* ---- as tokens ------------------------------------------------------------------------------- */
 
 #define BEGINNING "<s>"
 #define END       "</s>"
