@@ -10,7 +10,8 @@
 
 FLAVOUR ?= release
 ifeq ($(origin CC),default)
-CC := $(if $(shell command -v gcc 2>/dev/null),gcc,cc)
+# Where there is no compiler yet, gcc is what will be installed.
+CC := $(if $(shell command -v gcc 2>/dev/null),gcc,$(if $(shell command -v cc 2>/dev/null),cc,gcc))
 endif
 PREFIX ?= /usr/local
 DESTDIR ?=
