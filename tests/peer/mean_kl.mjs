@@ -1,5 +1,5 @@
-// The mean Kullback-Leibler divergence of engines from the reference over the tokens of a text:
-// the mean over positions of sum over v of p_ref(v) (log p_ref(v) - log p_engine(v)).
+// The mean Kullback-Leibler divergence of engines from the reference over the tokens of a text
+// (divergence.mjs has the formula).
 //
 //     node mean_kl.mjs IDS REFERENCE NAME=FILE...
 //
@@ -7,12 +7,12 @@
 // holds the same, or lines {"id":1,"top":[[id,logprob],...]}, one for each id (- is stdin).
 // Prints one JSON object; for two engines, `ratio` is the first one's mean over the second's.
 //
-// Both distributions are renormalised over the candidates that the engine names, which takes out
-// the rounding of its softmax. Where it names fewer than the vocabulary, that compares less than
-// the whole: `positions_cut_short` counts the positions, `mass_unnamed` is the largest share of the
+// Where an engine names fewer candidates than the vocabulary, less than the whole is compared:
+// `positions_cut_short` counts the positions, `mass_unnamed` is the largest share of the
 // reference's probability that was left out at one of them. Both are 0 for a full comparison.
 import {closeSync, createReadStream, fstatSync, openSync, readFileSync, readSync} from "node:fs";
 import {createInterface} from "node:readline";
+import {divergence, highest, rowOfLine} from "./divergence.mjs";
 
 const [, , idsPath, referencePath, ...engines] = process.argv;
 if (engines.length === 0) {
@@ -61,13 +61,8 @@ async function* engineRows(name, path) {
     const input = path === "-" ? process.stdin : createReadStream(path);
     let i = 0;
     for await (const line of createInterface({input})) {
-        const {id, top} = JSON.parse(line);
-        if (id !== ids[i])
-            throw new Error(`${name}: line ${i + 1} is of id ${id}, expected ${ids[i]}`);
-        const row = new Float64Array(reference.width).fill(NaN);
-        for (const [token, logprob] of top) row[token] = logprob;
-        i++;
-        yield row;
+        if (i === ids.length) throw new Error(`${name}: more lines than the ${i} ids`);
+        yield rowOfLine(line, ids[i++], reference.width);
     }
     if (i !== ids.length) throw new Error(`${name}: ${i} lines for ${ids.length} ids`);
 }
@@ -80,32 +75,14 @@ function readFirstByte(path) {
     return String.fromCharCode(byte[0]);
 }
 
-function logSum(row, named) {
-    let largest = -Infinity, sum = 0;
-    for (const v of named) largest = Math.max(largest, row[v]);
-    for (const v of named) sum += Math.exp(row[v] - largest);
-    return largest + Math.log(sum);
-}
-
-function divergence(p, q, named) {
-    const [totalP, totalQ] = [logSum(p, named), logSum(q, named)];
-    let sum = 0;
-    for (const v of named) {
-        const logP = p[v] - totalP;
-        sum += Math.exp(logP) * (logP - (q[v] - totalQ));
-    }
-    return {kl: sum, unnamed: 1 - Math.exp(totalP)};
-}
-
 async function compare(name, path) {
     let i = 0, sum = 0, largest = 0, cut = 0, mass = 0, sameTop = 0;
     for await (const row of engineRows(name, path)) {
         const expected = reference.row(i++);
-        const named = [...row.keys()].filter(v => !Number.isNaN(row[v]));
-        const {kl, unnamed} = divergence(expected, row, named);
+        const {kl, unnamed, named} = divergence(expected, row);
         sum += kl;
         largest = Math.max(largest, kl);
-        if (named.length < row.length) {
+        if (named < row.length) {
             cut++;
             mass = Math.max(mass, unnamed);
         }
@@ -113,11 +90,4 @@ async function compare(name, path) {
     }
     return {mean_kl: sum / i, max_kl: largest, same_top: sameTop / i, positions_cut_short: cut,
         mass_unnamed: mass};
-}
-
-function highest(row) {
-    let best = 0;
-    for (let v = 1; v < row.length; v++)
-        if (row[v] > row[best] || Number.isNaN(row[best])) best = v;
-    return best;
 }
