@@ -46,8 +46,8 @@ typedef struct primer_model_options {
     size_t threads;       /* 0: physical cores within the affinity mask and the cgroup's quota */
     bool ignore_memory;   /* load even where weights + KV cache exceed the memory there is */
     bool no_prefix_cache; /* sessions that begin alike share nothing, finished ones leave nothing */
-    size_t prefix_cache_bytes; /* for KV that no session holds any more; 0: an eighth of the memory,
-                                  at most 1 GiB */
+    size_t prefix_cache_bytes; /* for KV that no session holds any more, for each KV format in use;
+                                  0: an eighth of the memory, at most 1 GiB */
 } primer_model_options;
 
 /* Maps and checks a GGUF file. Errors: PRIMER_EIO, PRIMER_EFORMAT (names file, tensor or key,
@@ -141,7 +141,7 @@ primer_status primer_session_sync(primer_session *session, const int32_t *ids, s
 primer_status primer_session_append(primer_session *session, int32_t id, primer_error *error);
 
 /* The logits after the last token [vocabulary]; borrowed until the session is used again; NULL when
- * empty. */
+ * empty, and after rewind or generate until the next sync or append. */
 const float *primer_session_logits(const primer_session *session);
 /* The tokens held; borrowed likewise. */
 const int32_t *primer_session_tokens(const primer_session *session, size_t *count);
@@ -155,7 +155,7 @@ primer_status primer_session_fork(primer_session *session, primer_session **fork
                                   primer_error *error);
 /* Contents to a file, and back to the same bits. Restoring checks that model and options agree
  * (PRIMER_EFORMAT names what doesn't) and replaces what `session` holds. */
-primer_status primer_session_save(const primer_session *session, const char *path,
+primer_status primer_session_save(primer_session *session, const char *path,
                                   primer_error *error);
 primer_status primer_session_restore(primer_session *session, const char *path,
                                      primer_error *error);

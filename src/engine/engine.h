@@ -5,9 +5,8 @@
  *                   cache           KV of ids[0..computed)
  *                   logits          after ids[computed - 1], when logits_valid
  *
- * Lock: model->compute guards pass (and so the pool): one pass at a time. model->pools_lock guards
- * the list of KV pools. A session itself is used by one thread; only its `cancel` is touched by
- * others.
+ * Lock: the scheduler's guards the pass (and so the pool): one at a time. model->pools_lock guards the
+ * list of KV pools. A session itself is used by one thread; only its `cancel` is touched by others.
  */
 #ifndef ENGINE_ENGINE_H
 #define ENGINE_ENGINE_H
@@ -67,6 +66,7 @@ struct primer_session {
     struct prefix *prefix; /* the cache's pool's */
     uint64_t prefix_root;  /* hash of the options that the KV depends on */
     uint64_t *serials;     /* [pages] of the nodes of full pages */
+    bool foreign;          /* restored from a file: its pages are shown to nobody */
     size_t published;      /* pages that the prefix cache knows */
     int32_t *ids;          /* [context] */
     int32_t *shortened;    /* [context] scratch of drop_oldest */
@@ -78,7 +78,7 @@ struct primer_session {
 };
 
 /* Weights + KV caches against the memory there is; PRIMER_ENOMEM with a remedy. */
-primer_status engine_memory_check(const primer_model *model, uint64_t more_kv, uint64_t scratch,
+primer_status engine_memory_check(primer_model *model, uint64_t more_kv, uint64_t scratch,
                                   size_t context, primer_error *error);
 
 /* Computes ids[computed..count) and the logits after them. */

@@ -35,12 +35,24 @@ static uint64_t identify(const struct gguf *gguf)
     return hash_bytes(map->bytes, (size_t)(first - map->bytes), hash);
 }
 
-primer_status engine_memory_check(const primer_model *model, uint64_t more_kv, uint64_t scratch,
+/* Bytes of KV pages that sessions have filled: they are missing from what is available already. */
+static uint64_t kv_in_use(primer_model *model)
+{
+    uint64_t bytes = 0;
+    pthread_mutex_lock(&model->pools_lock);
+    for (const struct engine_pool *entry = model->pools; entry != NULL; entry = entry->next)
+        bytes += kv_pool_pages_used(entry->pool) * kv_pool_geometry(entry->pool)->page_bytes;
+    pthread_mutex_unlock(&model->pools_lock);
+    return bytes;
+}
+
+primer_status engine_memory_check(primer_model *model, uint64_t more_kv, uint64_t scratch,
                                   size_t context, primer_error *error)
 {
     const uint64_t available = cpu_memory_available();
     const uint64_t weights = model->information.weight_bytes;
-    const uint64_t kv = atomic_load(&model->kv_reserved) + more_kv;
+    const uint64_t promised = atomic_load(&model->kv_reserved), used = kv_in_use(model);
+    const uint64_t kv = more_kv + (promised > used ? promised - used : 0);
     if (model->ignore_memory || available == UINT64_MAX || weights + kv + scratch <= available)
         return PRIMER_OK;
     if (more_kv == 0)

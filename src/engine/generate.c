@@ -148,6 +148,11 @@ static void describe(struct writer *w, int32_t id)
         score_top(w->session->logits, vocabulary, log_sum, w->top, w->options->top_logprobs);
 }
 
+static bool is_end(const struct writer *w, int32_t id)
+{
+    return !w->options->ignore_end && tokenizer_ends(w->session->model->tokenizer, id);
+}
+
 /* One token is chosen and its text handled. Returns false when the answer is over, *reason says
  * why. */
 static bool take_token(struct writer *w, int32_t id, primer_generation_result *result)
@@ -157,7 +162,7 @@ static bool take_token(struct writer *w, int32_t id, primer_generation_result *r
     size_t at, which;
     describe(w, id);
     result->tokens++;
-    if (!o->ignore_end && tokenizer_ends(s->model->tokenizer, id)) {
+    if (is_end(w, id)) {
         result->reason = PRIMER_STOP_END;
         return false;
     }
@@ -199,7 +204,7 @@ static primer_status write_tokens(struct writer *w, uint64_t start,
         FORWARD(choose(w, &id, error));
         if (result->tokens == 0)
             result->first_seconds = clock_seconds_since(start);
-        if (s->count == s->options.context) {
+        if (s->count == s->options.context && !is_end(w, id)) {
             const uint64_t before = s->statistics.dropped_tokens;
             if (!s->options.drop_oldest) {
                 result->reason = PRIMER_STOP_CONTEXT;
@@ -208,7 +213,6 @@ static primer_status write_tokens(struct writer *w, uint64_t start,
             speculate_settle(&w->speculation, s);
             session_drop_quarter(s);
             result->dropped_tokens += s->statistics.dropped_tokens - before;
-            continue; /* the next token is chosen from the shortened text */
         }
         if (!take_token(w, id, result))
             return PRIMER_OK;

@@ -56,8 +56,13 @@ void scheduler_free(struct scheduler *scheduler)
 static size_t choose(struct scheduler *s, struct scheduler_work **chosen)
 {
     size_t count = 0, rows = 0, few = 0, prompts = 0;
-    for (struct scheduler_work *w = s->first; w != NULL && count < SCHEDULER_WIDTH; w = w->next)
-        if (w->tokens <= SCHEDULER_FEW && rows + w->tokens <= ENGINE_PASS_TOKENS) {
+    for (struct scheduler_work *w = s->first; w != NULL; w = w->next)
+        prompts += w->tokens > SCHEDULER_FEW;
+    /* Where a prompt waits it gets a place and a few rows, however many others come. */
+    const size_t width = SCHEDULER_WIDTH - (prompts > 0);
+    const size_t most = ENGINE_PASS_TOKENS - (prompts > 0 ? SCHEDULER_FEW : 0);
+    for (struct scheduler_work *w = s->first; w != NULL && count < width; w = w->next)
+        if (w->tokens <= SCHEDULER_FEW && rows + w->tokens <= most) {
             w->part = w->tokens;
             rows += w->part;
             chosen[count++] = w;
@@ -67,10 +72,8 @@ static size_t choose(struct scheduler *s, struct scheduler_work **chosen)
     if (few > 0 && s->seconds_per_token > 0) {
         const double fits = SCHEDULER_PATIENCE / s->seconds_per_token;
         if (fits < (double)room)
-            room = fits < SCHEDULER_FEW ? SCHEDULER_FEW : (size_t)fits;
+            room = fits < SCHEDULER_FEW ? SCHEDULER_FEW : (size_t)fits; /* <= what is left */
     }
-    for (struct scheduler_work *w = s->first; w != NULL; w = w->next)
-        prompts += w->tokens > SCHEDULER_FEW;
     for (struct scheduler_work *w = s->first; w != NULL && count < SCHEDULER_WIDTH && room > 0;
          w = w->next) {
         if (w->tokens <= SCHEDULER_FEW)

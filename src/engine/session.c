@@ -241,6 +241,7 @@ void session_truncate(primer_session *session, size_t count)
         session->computed = count;
     kv_cache_truncate(&session->cache, session->computed);
     session->logits_valid = false;
+    session->foreign = session->foreign && session->computed > 0;
     if (session->published > session->computed / KV_PAGE_TOKENS)
         session->published = session->computed / KV_PAGE_TOKENS;
 }
@@ -248,7 +249,7 @@ void session_truncate(primer_session *session, size_t count)
 void session_publish(primer_session *session)
 {
     primer_session *s = session;
-    while ((s->published + 1) * KV_PAGE_TOKENS <= s->computed) {
+    while (!s->foreign && (s->published + 1) * KV_PAGE_TOKENS <= s->computed) {
         const size_t i = s->published;
         const uint64_t parent = i > 0 ? s->serials[i - 1] : s->prefix_root;
         s->serials[i] =
@@ -331,6 +332,7 @@ primer_status session_compute(primer_session *session, primer_progress *progress
                               primer_error *error)
 {
     primer_session *s = session;
+    FORWARD(session_take_cancel(s, error));
     if (s->computed == s->count && s->logits_valid)
         return PRIMER_OK;
     if (s->computed == s->count) { /* the logits must come from somewhere: the last token again */
@@ -360,6 +362,14 @@ primer_status session_compute(primer_session *session, primer_progress *progress
         s->statistics.prompt_tokens += done;
         s->statistics.prompt_seconds += seconds;
     }
+    return status;
+}
+
+/* The same for callers who want what was read, and no more, where it fails. */
+static primer_status compute_or_cut(primer_session *s, primer_progress *progress, void *context,
+                                    primer_error *error)
+{
+    const primer_status status = session_compute(s, progress, context, error);
     if (status != PRIMER_OK)
         session_truncate(s, s->computed);
     return status;
@@ -407,8 +417,13 @@ primer_status primer_session_sync(primer_session *session, const int32_t *ids, s
     size_t same = 0;
     while (same < count && same < s->computed && ids[same] == s->ids[same])
         same++;
-    if (same != count || s->count != count)
+    if (same != count || s->count != count) {
+        const size_t left = s->published;
+        prefix_touch(s->prefix, s->prefix_root, s->serials, s->ids, left);
         session_truncate(s, same);
+        if (s->published < left)
+            prefix_trim(s->prefix);
+    }
     const size_t shared = take_prefix(s, ids, same, count);
     memmove(s->ids + same, ids + same, (count - same) * sizeof *ids);
     s->count = count;
@@ -416,7 +431,7 @@ primer_status primer_session_sync(primer_session *session, const int32_t *ids, s
         s->computed = shared;
     same = shared;
     s->statistics.reused_tokens += same;
-    return session_compute(s, progress, context, error);
+    return compute_or_cut(s, progress, context, error);
 }
 
 primer_status primer_session_append(primer_session *session, int32_t id, primer_error *error)
@@ -430,7 +445,7 @@ primer_status primer_session_append(primer_session *session, int32_t id, primer_
         session_drop_quarter(s);
     }
     s->ids[s->count++] = id;
-    return session_compute(s, NULL, NULL, error);
+    return compute_or_cut(s, NULL, NULL, error);
 }
 
 primer_status primer_session_rewind(primer_session *session, size_t count, primer_error *error)

@@ -85,10 +85,11 @@ static uint64_t checksum(const unsigned char *bytes, size_t length)
     return hash;
 }
 
-primer_status primer_session_save(const primer_session *session, const char *path,
-                                  primer_error *error)
+primer_status primer_session_save(primer_session *session, const char *path, primer_error *error)
 {
-    const primer_session *s = session;
+    primer_session *s = session;
+    if (s->count > s->computed)
+        FORWARD(session_compute(s, NULL, NULL, error));
     const struct header header = header_of(s);
     const uint64_t logits = s->logits_valid ? header.vocabulary : 0;
     primer_status status = PRIMER_OK;
@@ -146,6 +147,18 @@ static primer_status check_header(const primer_session *s, const struct header *
     return PRIMER_OK;
 }
 
+/* The ids as they lie in the file, which may be anywhere. */
+static primer_status check_ids(const primer_session *s, const unsigned char *ids, size_t count,
+                               primer_error *error)
+{
+    for (size_t i = 0; i < count; i++) {
+        int32_t id;
+        memcpy(&id, ids + i * sizeof id, sizeof id);
+        FORWARD(session_check_ids(s, &id, 1, error));
+    }
+    return PRIMER_OK;
+}
+
 primer_status primer_session_restore(primer_session *session, const char *path, primer_error *error)
 {
     primer_session *s = session;
@@ -174,11 +187,14 @@ primer_status primer_session_restore(primer_session *session, const char *path, 
              cursor_remaining(&cursor));
     if (stored != checksum(map.bytes, map.size - sizeof stored))
         FAIL(PRIMER_EFORMAT, "%s: the checksum does not agree: the file is damaged", path);
+    if (header.tokens == 0 && logits_count != 0)
+        FAIL(PRIMER_EFORMAT, "%s: logits without a token", path);
+    TRY(check_ids(s, ids, (size_t)header.tokens, error));
     session_truncate(s, 0);
     memcpy(s->ids, ids, header.tokens * sizeof *s->ids);
     kv_snapshot_read(&s->cache, (size_t)header.tokens, kv);
     s->count = s->computed = (size_t)header.tokens;
-    session_publish(s);
+    s->foreign = true;
     s->logits_valid = logits_count != 0;
     memcpy(s->logits, logits, logits_count * sizeof *s->logits);
 cleanup:

@@ -14,6 +14,8 @@ static primer_status check_draft(const primer_session *session, const primer_ses
                                  primer_error *error)
 {
     const primer_model *a = session->model, *b = draft->model;
+    if (draft == session)
+        return error_set(error, PRIMER_EINVAL, "a session cannot be its own draft");
     if (a->vocabulary_hash == b->vocabulary_hash && a->model->vocabulary == b->model->vocabulary)
         return PRIMER_OK;
     return error_set(error, PRIMER_EINVAL,
@@ -22,7 +24,7 @@ static primer_status check_draft(const primer_session *session, const primer_ses
 }
 
 primer_status speculate_open(struct speculation *speculation, primer_session *session,
-                               primer_session *draft, bool off, primer_error *error)
+                             primer_session *draft, bool off, primer_error *error)
 {
     *speculation = (struct speculation){
         .draft = draft, .off = off, .length = FIRST_LENGTH, .next_pause = FIRST_PAUSE};
@@ -180,10 +182,11 @@ static void settle(struct speculation *p, primer_session *s)
 }
 
 primer_status speculate_logits(struct speculation *speculation, primer_session *session,
-                                 primer_error *error)
+                               primer_error *error)
 {
     struct speculation *p = speculation;
     primer_session *s = session;
+    FORWARD(session_take_cancel(s, error));
     if (p->count != 0) {
         if (p->used < p->count && s->count == s->computed + 1 &&
             s->ids[s->count - 1] == p->guesses[p->used - 1]) {
@@ -200,12 +203,14 @@ primer_status speculate_logits(struct speculation *speculation, primer_session *
         p->pause--;
     else if (p->plain_seconds > 0)
         guessed = guess(p, s);
-    if (guessed == 0) {
+    const primer_status status = guessed > 0 ? run_guesses(p, s, guessed, error) : PRIMER_OK;
+    if (guessed == 0 || status == PRIMER_ENUMERIC) { /* a wrong guess is nobody's error */
         FORWARD(session_compute(s, NULL, NULL, error));
-        smooth(&p->plain_seconds, clock_seconds_since(start));
+        if (guessed == 0)
+            smooth(&p->plain_seconds, clock_seconds_since(start));
         return PRIMER_OK;
     }
-    FORWARD(run_guesses(p, s, guessed, error));
+    FORWARD(status);
     p->seconds = clock_seconds_since(start);
     s->statistics.generate_seconds += p->seconds;
     use_row(p, s);

@@ -33,12 +33,12 @@ struct speculation {
 };
 
 primer_status speculate_open(struct speculation *speculation, primer_session *session,
-                               primer_session *draft, bool off, primer_error *error);
+                             primer_session *draft, bool off, primer_error *error);
 void speculate_close(struct speculation *speculation);
 /* Makes the session's logits those after its last token: from the last pass's rows where the last
  * token was guessed right, else by a new pass, with guesses if they are likely to pay. */
 primer_status speculate_logits(struct speculation *speculation, primer_session *session,
-                                 primer_error *error);
+                               primer_error *error);
 /* Before the session is used otherwise: forgets rows that were not given out. */
 void speculate_settle(struct speculation *speculation, primer_session *session);
 

@@ -51,7 +51,6 @@ struct kv_page {
     unsigned char *memory;
     size_t references; /* 0: on the free list */
     bool kept;         /* one of the references is a prefix cache's (kv_pool_keep) */
-    bool mapped;       /* the memory is a file's (kv_pool_adopt): given back, not reused */
     struct kv_page *next;
 };
 
@@ -72,8 +71,8 @@ size_t kv_pool_pages_used(struct kv_pool *pool);
 
 /* A prefix cache keeps pages alive beyond the sessions that filled them. The pool counts the pages
  * that only it holds as memory beside what sessions reserved; where a session wants a reserved page
- * and none is free, `reclaim` is asked to let go of one: of a page that only it holds, else of any.
- * Called without the pool's lock. Where no prefix cache is set a page is always free. */
+ * and none is free, `reclaim` is asked to let go of one. Called without the pool's lock. Where no prefix
+ * cache is set a page is always free. */
 typedef void kv_reclaim(void *context);
 void kv_pool_set_reclaim(struct kv_pool *pool, kv_reclaim *reclaim, void *context);
 void kv_pool_hold(struct kv_pool *pool, struct kv_page *page);
@@ -83,10 +82,6 @@ void kv_pool_release(struct kv_pool *pool, struct kv_page *page); /* gives it ba
 size_t kv_pool_pages_existing(struct kv_pool *pool); /* used and free, mapped ones not counted */
 size_t kv_pool_pages_kept(struct kv_pool *pool);     /* that nobody else holds */
 bool kv_pool_only_kept(struct kv_pool *pool, const struct kv_page *page);
-/* A page over memory mapped from a file, page_bytes long and never written; kept, no other
- * reference. */
-primer_status kv_pool_adopt(struct kv_pool *pool, void *memory, struct kv_page **page,
-                            primer_error *error);
 
 /* One session's pages. */
 struct kv_cache {

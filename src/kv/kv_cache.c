@@ -1,5 +1,5 @@
-/* kv_cache.c - one session's list of pages. It never holds more pages than it reserved, so the pool
- * always has one to give: used pages <= sum of all caches' counts <= sum of all reservations. */
+/* kv_cache.c - one session's list of pages. It reserves one page more than it can hold, for the copy it
+ * makes of a shared page before it lets go of that; so the pool always has one to give (kv_pool.c). */
 #include "kv/kv.h"
 
 #include <string.h>
@@ -19,7 +19,7 @@ primer_status kv_cache_create(struct kv_cache *cache, struct kv_pool *pool, size
     made.pages = memory_allocate(made.capacity, sizeof *made.pages);
     if (made.pages == NULL)
         return memory_failure(error, "the list of KV pages", made.capacity * sizeof *made.pages);
-    const primer_status status = kv_pool_reserve(pool, made.capacity, error);
+    const primer_status status = kv_pool_reserve(pool, made.capacity + 1, error);
     if (status != PRIMER_OK) {
         memory_free(made.pages);
         return status;
@@ -33,7 +33,7 @@ void kv_cache_free(struct kv_cache *cache)
     if (cache->pool == NULL)
         return;
     kv_cache_truncate(cache, 0);
-    kv_pool_unreserve(cache->pool, cache->capacity);
+    kv_pool_unreserve(cache->pool, cache->capacity + 1);
     memory_free(cache->pages);
     *cache = (struct kv_cache){0};
 }

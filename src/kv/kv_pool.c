@@ -1,13 +1,12 @@
 /* kv_pool.c - reserved pages, handed out and taken back under one lock.
  *
- *   reserved  = pages that sessions may hold, in all
- *   existing  = used + free, the mapped ones not counted
+ *   reserved  = pages that sessions may hold, in all: each its own, and one more for a copy on its way
+ *   existing  = used + free
  *   kept      = used pages that only a prefix cache holds
  *
- * existing - kept >= reserved when a session is made. A session that shrinks may leave pages to the
- * cache, so later that can fall short, but then some page is kept and can be reclaimed: sessions
- * hold at most `reserved` pages, so if none is free (existing = used) and existing >= reserved, and
- * one session is short of a page, fewer than existing are theirs.
+ * existing - kept >= reserved when a session is made. A session that shrinks may leave pages to the cache,
+ * so later that can fall short; but who wants a page holds fewer than it reserved, so sessions together hold
+ * fewer than `reserved` <= existing. If none is free (existing = used) some page is kept, and is reclaimed.
  *
  * Each page is its own range from the system: untouched, it costs no memory.
  */
@@ -146,7 +145,7 @@ struct kv_page *kv_pool_take(struct kv_pool *pool)
 static void count_kept(struct kv_pool *pool, const struct kv_page *page, bool before)
 {
     const bool now = page->kept && page->references == 1;
-    if (page->mapped || now == before)
+    if (now == before)
         return;
     pool->kept = now ? pool->kept + 1 : pool->kept - 1;
 }
@@ -169,10 +168,7 @@ static void remove_reference(struct kv_pool *pool, struct kv_page *page, bool ke
     if (keep)
         page->kept = false;
     count_kept(pool, page, before);
-    if (page->references == 0 && page->mapped) {
-        memory_release(page->memory, pool->geometry.page_bytes);
-        memory_free(page);
-    } else if (page->references == 0) {
+    if (page->references == 0) {
         page->next = pool->free;
         pool->free = page;
         pool->used--;
@@ -231,26 +227,9 @@ bool kv_pool_only_kept(struct kv_pool *pool, const struct kv_page *page)
     return only;
 }
 
-primer_status kv_pool_adopt(struct kv_pool *pool, void *memory, struct kv_page **page,
-                            primer_error *error)
-{
-    (void)pool;
-    struct kv_page *made = memory_allocate(1, sizeof *made);
-    if (made == NULL)
-        return memory_failure(error, "a KV page", sizeof *made);
-    *made = (struct kv_page){.memory = memory, .references = 1, .kept = true, .mapped = true};
-    *page = made;
-    return PRIMER_OK;
-}
-
 struct kv_page *kv_pool_unshare(struct kv_pool *pool, struct kv_page *page)
 {
     pthread_mutex_lock(&pool->lock);
-    while (page->references > 1 && pool->free == NULL) {
-        pthread_mutex_unlock(&pool->lock);
-        pool->reclaim(pool->reclaim_context); /* perhaps it is only the cache that holds it too */
-        pthread_mutex_lock(&pool->lock);
-    }
     const bool alone = page->references == 1;
     pthread_mutex_unlock(&pool->lock);
     if (alone)

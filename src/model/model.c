@@ -140,7 +140,7 @@ static primer_status reserve_vectors(struct model *m, primer_error *error)
     for (size_t i = 0; i < gguf_tensor_count(m->gguf); i++) {
         const struct gguf_tensor *t = gguf_tensor_at(m->gguf, i);
         size_t more;
-        if (t->dimensions != 1 ||
+        if (t->shape[1] * t->shape[2] * t->shape[3] != 1 ||
             (t->format->type == QUANT_F32 && (uintptr_t)t->data % sizeof(float) == 0))
             continue;
         if (!memory_product(t->shape[0], sizeof(float), &more) ||

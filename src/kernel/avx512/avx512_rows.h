@@ -132,6 +132,36 @@ UNROLL_INLINE void rows_transpose(const struct rows_source *source, size_t at, _
     out[3] = _mm512_unpackhi_epi64(b, d);
 }
 
+/* Thirty-two bytes at `at` of each row to eight registers of dwords. */
+UNROLL_INLINE void rows_transpose_32(const struct rows_source *source, size_t at, __m512i out[8])
+{
+    __m512i z[8], half[8];
+    UNROLL
+    for (size_t k = 0; k < 8; k++) {
+        const size_t row = k / 4 * 8 + k % 4; /* rows k and k + 4, of each eight */
+        z[k] = _mm512_castsi256_si512(
+            _mm256_loadu_si256((const void *)(rows_row(source, row) + at)));
+        z[k] = _mm512_mask_broadcast_i64x4(
+            z[k], 0xf0, _mm256_loadu_si256((const void *)(rows_row(source, row + 4) + at)));
+    }
+    UNROLL
+    for (size_t k = 0; k < 8; k += 4) {
+        const __m512i a = _mm512_unpacklo_epi32(z[k], z[k + 1]),
+                      b = _mm512_unpackhi_epi32(z[k], z[k + 1]);
+        const __m512i c = _mm512_unpacklo_epi32(z[k + 2], z[k + 3]),
+                      d = _mm512_unpackhi_epi32(z[k + 2], z[k + 3]);
+        half[k] = _mm512_unpacklo_epi64(a, c);
+        half[k + 1] = _mm512_unpackhi_epi64(a, c);
+        half[k + 2] = _mm512_unpacklo_epi64(b, d);
+        half[k + 3] = _mm512_unpackhi_epi64(b, d);
+    }
+    UNROLL
+    for (size_t k = 0; k < 4; k++) {
+        out[k] = _mm512_shuffle_i32x4(half[k], half[k + 4], 0x88);
+        out[k + 4] = _mm512_shuffle_i32x4(half[k], half[k + 4], 0xdd);
+    }
+}
+
 /* The first two of those dwords. */
 UNROLL_INLINE void rows_transpose_two(const struct rows_source *source, size_t at, __m512i out[2])
 {

@@ -67,15 +67,13 @@ UNROLL_INLINE void add_step(const struct rows_source *source, struct rows_tokens
     struct rows_source pair = *source;
     load_scales(source, &scales);
     if (has_fifths) {
-        rows_transpose(source, HEADER, fifths);
-        rows_transpose(source, HEADER + 16, fifths + 4);
+        rows_transpose_32(source, HEADER, fifths);
     }
     rows_forward(&pair, bytes - 128);
     for (size_t b = 0; b < BLOCKS; b += 2) {
         __m512i packed[8];
         rows_fetch(source, bytes, b / 2, BLOCKS / 2);
-        rows_transpose(&pair, 0, packed);
-        rows_transpose(&pair, 16, packed + 4);
+        rows_transpose_32(&pair, 0, packed);
         UNROLL
         for (size_t high = 0; high < 2; high++) {
             add_block(packed, high, has_fifths ? fifths : NULL, bit, at, tokens,

@@ -88,8 +88,7 @@ UNROLL_INLINE void step(const struct rows_source *source, struct rows_tokens *at
     load_pairs(source, &pairs);
     for (size_t b = 0; b < BLOCKS; b += 4) {
         __m512i values[8];
-        rows_transpose(&half, VALUES_AT, values);
-        rows_transpose(&half, VALUES_AT + 16, values + 4);
+        rows_transpose_32(&half, VALUES_AT, values);
         UNROLL
         for (size_t k = 0; k < 4; k++) {
             rows_fetch(source, BYTES, b + k, BLOCKS);

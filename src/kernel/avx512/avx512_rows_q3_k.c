@@ -69,12 +69,10 @@ UNROLL_INLINE void step(const struct rows_source *source, struct rows_tokens *at
     const __m512 scale = rows_halves(source, SCALE_AT);
     (void)blocks;
     load_subscales(source, subscales);
-    rows_transpose(source, 0, high);
-    rows_transpose(source, 16, high + 4);
+    rows_transpose_32(source, 0, high);
     for (size_t b = 0; b < BLOCKS; b += 4) {
         __m512i low[8];
-        rows_transpose(&half, LOW_AT, low);
-        rows_transpose(&half, LOW_AT + 16, low + 4);
+        rows_transpose_32(&half, LOW_AT, low);
         UNROLL
         for (size_t k = 0; k < 4; k++) {
             rows_fetch(source, BYTES, b + k, BLOCKS);

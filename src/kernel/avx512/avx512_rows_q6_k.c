@@ -64,11 +64,9 @@ UNROLL_INLINE void step(const struct rows_source *source, struct rows_tokens *at
     load_subscales(source, subscales);
     for (size_t b = 0; b < BLOCKS; b += 4) {
         __m512i nibbles[16], pairs[8];
-        rows_transpose(&high, HIGH_AT, pairs);
-        rows_transpose(&high, HIGH_AT + 16, pairs + 4);
-        UNROLL
-        for (size_t i = 0; i < 4; i++)
-            rows_transpose(&low, 16 * i, nibbles + 4 * i);
+        rows_transpose_32(&high, HIGH_AT, pairs);
+        rows_transpose_32(&low, 0, nibbles);
+        rows_transpose_32(&low, 32, nibbles + 8);
         UNROLL
         for (size_t k = 0; k < 4; k++) {
             rows_fetch(source, BYTES, b + k, BLOCKS);

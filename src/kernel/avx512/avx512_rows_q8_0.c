@@ -32,17 +32,13 @@ UNROLL_INLINE void step(const struct rows_source *source, struct rows_tokens *at
     const __m512i sign = _mm512_set1_epi8(-128);
     load_scales(source, scales);
     for (size_t b = 0; b < blocks; b++) {
-        __m512i sums[ROWS_TOKENS];
+        __m512i sums[ROWS_TOKENS], u[8];
         rows_fetch(source, BLOCKS * BYTES, b, BLOCKS);
         rows_start(at, ROWS_WHOLE, OFFSET, tokens, sums);
+        rows_transpose_32(&block, 2, u);
         UNROLL
-        for (size_t half = 0; half < 2; half++) {
-            __m512i u[4];
-            rows_transpose(&block, 2 + 16 * half, u);
-            UNROLL
-            for (size_t g = 0; g < 4; g++)
-                rows_add(sums, _mm512_xor_si512(u[g], sign), at, 16 * half + 4 * g, tokens);
-        }
+        for (size_t g = 0; g < 8; g++)
+            rows_add(sums, _mm512_xor_si512(u[g], sign), at, 4 * g, tokens);
         rows_scale(acc, sums, rows_widen(scales[b]), at, tokens);
         rows_next_block(at, tokens);
         rows_forward(&block, BYTES);
