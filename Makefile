@@ -169,8 +169,8 @@ say = $(if $(V),,@echo "  $(1)  $(2)")
 # A file that changes only when its content does: objects follow the flags, archives the lists of files.
 define remember # (file, content)
 $(shell mkdir -p $(dir $(1)))
-ifneq ($$(file <$(1)),= $(2))
-$$(file >$(1),= $(2))
+ifneq ($$(strip $$(file <$(1))),$(strip = $(2)))
+$$(file >$(1),$(strip = $(2)))
 endif
 endef
 FLAGS_FILE := $(BUILD)/flags
