@@ -60,6 +60,10 @@ ISA_avx2 := -mavx2 -mfma -mf16c
 ISA_avx2_vnni := $(ISA_avx2) -mavxvnni
 ISA_avx512 := $(ISA_avx2) -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni -mavx512vbmi
 ISA_neon_dot := -march=armv8.2-a+dotprod
+ifneq ($(SANITIZE),)
+# Straight code of thousands of instructions: what sanitizers add to it is slow to optimize.
+$(foreach level,avx2 avx2_vnni avx512 neon neon_dot,$(eval ISA_$(level) += -O1 -fno-var-tracking))
+endif
 LEVELS_x86_64 := avx2 avx2_vnni avx512
 LEVELS_aarch64 := neon neon_dot
 
