@@ -1,7 +1,7 @@
 /* command_quantize.c - primer quantize: a model's weights in another block format.
  *
- * Ctrl-C takes the unfinished file away: the handler sets a flag, and the next report of progress
- * cleans up.
+ * Ctrl-C and the signals that end a program take the unfinished file away: the handler sets a flag,
+ * and the next report of progress cleans up.
  */
 #include "command/command.h"
 
@@ -50,7 +50,7 @@ static void report(void *context, uint64_t done, uint64_t total)
     if (interrupt_seen()) {
         progress_end(&work->progress);
         remove_partial(work->out);
-        _exit(EXIT_CODE_INTERRUPTED);
+        interrupt_end(EXIT_CODE_INTERRUPTED);
     }
     progress_step(&work->progress, done, total, NULL);
 }
@@ -133,6 +133,7 @@ static int run(struct settings *settings)
         .target = target, .threads = settings->model.threads, .progress = report, .context = &work};
     const uint64_t begun = clock_nanoseconds();
     interrupt_install(NULL);
+    interrupt_hold();
     status = quantize_file(in, path, &options, &summary, error);
     progress_end(&work.progress);
     if (status != PRIMER_OK)

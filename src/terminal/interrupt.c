@@ -1,4 +1,5 @@
-/* interrupt.c - the handler of SIGINT, and what it may touch: a flag, two pointers, a pipe.
+/* interrupt.c - the handler of SIGINT, and what it may touch: a flag, two pointers, a pipe; and that
+ * of the signals that end the program.
  *
  * Whichever thread the system gives the signal to, and however short before a wait begins it comes:
  * the byte in the pipe is there, so that a wait for a key which polls the pipe too never misses it.
@@ -16,6 +17,9 @@
 static _Atomic(primer_session *) target;
 static _Atomic(void (*)(void)) when_idle;
 static atomic_bool seen;
+static _Atomic(void (*)(void)) tidy;
+static atomic_bool held;
+static atomic_int ending;      /* the signal that was held back; 0: none */
 static int wake[2] = {-1, -1}; /* read, write end; both non-blocking */
 
 static void handle(int number)
@@ -32,6 +36,60 @@ static void handle(int number)
     else if (idle != NULL)
         idle();
     errno = former;
+}
+
+static void handle_end(int number)
+{
+    if (atomic_load(&held)) {
+        atomic_store(&ending, number);
+        atomic_store(&seen, true);
+        return;
+    }
+    const int former = errno;
+    void (*before)(void) = atomic_load(&tidy);
+    if (before != NULL)
+        before();
+    signal(number, SIG_DFL);
+    raise(number); /* comes when this handler returns */
+    errno = former;
+}
+
+/* A signal that is ignored (nohup) stays so. */
+static void catch_ends(void)
+{
+    static const int numbers[] = {SIGTERM, SIGHUP, SIGQUIT};
+    struct sigaction action;
+    memset(&action, 0, sizeof action);
+    action.sa_handler = handle_end;
+    action.sa_flags = SA_RESTART;
+    sigemptyset(&action.sa_mask);
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        struct sigaction former;
+        if (sigaction(numbers[i], NULL, &former) == 0 && former.sa_handler != SIG_IGN)
+            sigaction(numbers[i], &action, NULL);
+    }
+}
+
+void interrupt_tidy(void (*before)(void))
+{
+    atomic_store(&tidy, before);
+    catch_ends();
+}
+
+void interrupt_hold(void)
+{
+    atomic_store(&held, true);
+    catch_ends();
+}
+
+void interrupt_end(int code)
+{
+    const int number = atomic_load(&ending);
+    if (number != 0) {
+        signal(number, SIG_DFL);
+        raise(number);
+    }
+    _exit(code);
 }
 
 void interrupt_install(void (*idle)(void))

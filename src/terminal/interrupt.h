@@ -1,4 +1,5 @@
-/* interrupt.h - Ctrl-C: ends the answer that is being written, or the program where there is none.
+/* interrupt.h - Ctrl-C: ends the answer that is being written, or the program where there is none;
+ * and what is to be done before SIGTERM, SIGHUP or SIGQUIT end it.
  *
  * One program, one keyboard: the state is global. The handler only sets a flag, wakes
  * who waits for a key, and cancels the session that interrupt_target named or calls what was
@@ -20,5 +21,14 @@ bool interrupt_seen(void);
 /* A descriptor that is readable once Ctrl-C came, for poll; -1 where there is none. What made it
  * readable is taken away by interrupt_target. */
 int interrupt_descriptor(void);
+
+/* SIGTERM, SIGHUP and SIGQUIT call `before`, inside the signal's handler, and then end the program
+ * as they do by themselves; NULL: nothing to be done. */
+void interrupt_tidy(void (*before)(void));
+/* From now on these signals only count as seen (interrupt_seen), as Ctrl-C does: who asks cleans up
+ * and calls interrupt_end. */
+void interrupt_hold(void);
+/* Ends the program by the signal that was held back; with this exit code where it was Ctrl-C. */
+_Noreturn void interrupt_end(int code);
 
 #endif

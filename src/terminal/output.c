@@ -1,4 +1,5 @@
 /* output.c - stdio's stdout with its failures told apart: nobody reads any more, or a real error.
+ * A file that grows over the shell's limit is an error like a full disk, no signal.
  */
 #include "terminal/output.h"
 
@@ -13,6 +14,7 @@ static bool gone;
 void output_open(void)
 {
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
 }
 
 static primer_status refused(primer_error *error)

@@ -34,19 +34,30 @@ wait $! || code=$?
 
 # quantize takes its unfinished file away; where it was faster than the signal, the file is whole.
 tiny_model "$folder/large.gguf" --tokenizer spm --layers 48
-"$PRIMER" quantize "$folder/large.gguf" "$folder/small.gguf" Q4_K_M -t 1 >"$folder/out3" 2>&1 &
-job=$!
-for _ in $(seq 1000); do
-    compgen -G "$folder/small.gguf*" >/dev/null && break
-    kill -0 $job 2>/dev/null || break
+ulimit -c 0
+for signal in INT:130 TERM:143 HUP:129 QUIT:131; do
+    rm -f "$folder"/small.gguf*
+    "$PRIMER" quantize "$folder/large.gguf" "$folder/small.gguf" Q4_K_M -t 1 >"$folder/out3" 2>&1 &
+    job=$!
+    for _ in $(seq 1000); do
+        compgen -G "$folder/small.gguf*" >/dev/null && break
+        kill -0 $job 2>/dev/null || break
+    done
+    kill -"${signal%:*}" $job 2>/dev/null
+    code=0
+    wait $job || code=$?
+    compgen -G "$folder/small.gguf.partial*" >/dev/null && fail "an interrupted quantize left $(ls "$folder")"
+    case $code in
+    0) "$PRIMER" inspect "$folder/small.gguf" >/dev/null || fail "a broken file under the final name" ;;
+    "${signal#*:}") [ -e "$folder/small.gguf" ] && fail "an interrupted quantize left a file under the final name" ;;
+    *) fail "a quantize that SIG${signal%:*} interrupted gave exit code $code: $(cat "$folder/out3")" ;;
+    esac
 done
-kill -INT $job 2>/dev/null
+
+# A file that may not grow further is a failure like a full disk, no signal.
+rm -f "$folder"/small.gguf*
 code=0
-wait $job || code=$?
-compgen -G "$folder/small.gguf.partial*" >/dev/null && fail "an interrupted quantize left $(ls "$folder")"
-case $code in
-0) "$PRIMER" inspect "$folder/small.gguf" >/dev/null || fail "a broken file under the final name" ;;
-130) [ -e "$folder/small.gguf" ] && fail "an interrupted quantize left a file under the final name" ;;
-*) fail "an interrupted quantize gave exit code $code: $(cat "$folder/out3")" ;;
-esac
+(ulimit -f 16 && exec "$PRIMER" quantize "$folder/large.gguf" "$folder/small.gguf" Q4_K_M) 2>"$folder/err" || code=$?
+[ "$code" = 1 ] || fail "a quantize at the limit of ulimit -f gave exit code $code"
+compgen -G "$folder/small.gguf*" >/dev/null && fail "a quantize at the limit left $(ls "$folder")"
 exit 0
