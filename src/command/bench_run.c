@@ -62,8 +62,11 @@ primer_status bench_run_first_token(const struct settings *settings, primer_mode
     primer_session *session = NULL;
     primer_sampler *sampler = NULL;
     int32_t *ids = NULL, id = 0;
+    primer_session_options options = settings->parameters.session;
+    if (options.context < FIRST_PROMPT + 1) /* the measured runs may need less */
+        options.context = FIRST_PROMPT + 1;
     TRY(make_ids(model, FIRST_PROMPT, SEED_ALONE, &ids, error));
-    TRY(primer_session_create(model, &settings->parameters.session, &session, error));
+    TRY(primer_session_create(model, &options, &session, error));
     TRY(create_greedy(model, &sampler, error));
     TRY(primer_session_sync(session, ids, FIRST_PROMPT, NULL, NULL, error));
     TRY(primer_sampler_next(sampler, session, &id, error));

@@ -55,6 +55,8 @@ primer_status command_open_model(const char *path, const struct settings *settin
                                  primer_model **model, primer_error *error)
 {
     size_t size = 0;
+    if (path != NULL && *path == '\0')
+        return error_set(error, PRIMER_EINVAL, "\"\": cannot open it: a model's file has a name");
     if (path != NULL)
         return primer_model_open(path, &settings->model, model, error);
     const unsigned char *bytes = builtin_model(&size);

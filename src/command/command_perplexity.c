@@ -30,7 +30,7 @@
 #include "terminal/render.h"
 
 #define TEXT_MOST ((size_t)1 << 30) /* bytes */
-enum { USUAL_CONTEXT = 512 };
+enum { USUAL_CONTEXT = 512, LEAST_WINDOW = 3 /* scores one token */ };
 
 struct evaluation {
     primer_session *session;
@@ -165,6 +165,12 @@ static int run(struct settings *settings)
     primer_error problem = {0}, *error = &problem;
     primer_model *model = NULL;
     struct evaluation work = {.beginning = -1};
+    const size_t wanted = settings->parameters.session.context;
+    if (wanted > 0 && wanted < LEAST_WINDOW)
+        return command_misused(settings->command,
+                               "-c: found %zu, expected at least %d: a smaller window has no token "
+                               "to be scored",
+                               wanted, LEAST_WINDOW);
     TRY(command_open_model(settings->arguments[0], settings, &model, error));
     choose_window(settings, model);
     TRY(primer_session_create(model, &settings->parameters.session, &work.session, error));

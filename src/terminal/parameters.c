@@ -62,9 +62,9 @@ static const struct parameter table[] = {
     {"self_extend", "G,W", "Self-Extend: groups of G beyond a window of W; 1,0: off",
      PARAMETER_EXTEND, 0, 0, 0, true},
     {"rope_freq_base", "X", "base of the rotary positions; 0: the file's", PARAMETER_DOUBLE,
-     SESSION(rope_base), 0, 1e15, true},
+     SESSION(rope_base), 1e-3, 1e12, true},
     {"rope_scale", "X", "positions are divided by X; 0: the file's", PARAMETER_DOUBLE,
-     SESSION(rope_scale), 0, 1e6, true},
+     SESSION(rope_scale), 1e-3, 1e6, true},
 };
 enum { ROWS = sizeof table / sizeof table[0] };
 
@@ -141,8 +141,14 @@ static primer_status set_float(const struct setting *setting, primer_error *erro
 
 static primer_status set_double(const struct setting *setting, primer_error *error)
 {
-    double value = 0;
-    FORWARD(read_number(setting, &value, error));
+    char expected[96], *end = NULL;
+    const double value = strtod(setting->text, &end), least = setting->row->least,
+                 most = setting->row->most;
+    if (end == setting->text || *end != '\0' ||
+        !(value == 0 || (value >= least && value <= most))) {
+        snprintf(expected, sizeof expected, "0 or a number from %g to %g", least, most);
+        return unexpected(setting, error, expected);
+    }
     *(double *)place(setting) = value;
     return PRIMER_OK;
 }
@@ -505,10 +511,32 @@ const struct parameter *parameters_table(size_t *count)
     return table;
 }
 
+/* What the command line calls parameters besides their names. */
+static const char *const others[][2] = {
+    {"temp", "temperature"}, {"typical", "typical_p"},         {"s", "seed"},
+    {"n", "num_predict"},    {"predict", "num_predict"},       {"n_predict", "num_predict"},
+    {"r", "stop"},           {"reverse_prompt", "stop"},       {"c", "num_ctx"},
+    {"ctx_size", "num_ctx"}, {"cache_type_k", "kv"},           {"ctk", "kv"},
+    {"keep", "num_keep"},    {"context_shift", "drop_oldest"},
+};
+
+/* top-k is top_k */
+static bool is_same_name(const char *name, const char *typed)
+{
+    for (; *name != '\0' && *name == (*typed == '-' ? '_' : *typed); name++)
+        typed++;
+    return *name == '\0' && *typed == '\0';
+}
+
 const struct parameter *parameters_named(const char *name)
 {
+    while (*name == '-')
+        name++;
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+        if (is_same_name(others[i][0], name))
+            name = others[i][1];
     for (size_t i = 0; i < ROWS; i++)
-        if (strcmp(table[i].name, name) == 0)
+        if (is_same_name(table[i].name, name))
             return &table[i];
     return NULL;
 }

@@ -29,7 +29,7 @@ struct parameters {
 
 enum parameter_kind {
     PARAMETER_FLOAT,
-    PARAMETER_DOUBLE,
+    PARAMETER_DOUBLE, /* 0 is legal below the range too: the file's value */
     PARAMETER_SIZE,
     PARAMETER_SIGNED,
     PARAMETER_SEED,
@@ -54,6 +54,7 @@ void parameters_default(struct parameters *parameters);
 void parameters_free(struct parameters *parameters);
 
 const struct parameter *parameters_table(size_t *count);
+/* Takes what the command line calls them too ("temp", "--top-k"). */
 const struct parameter *parameters_named(const char *name); /* NULL: no such name */
 
 /* `label` is how the message calls it ("--temp"). Lists (stop, logit_bias) grow; an empty text

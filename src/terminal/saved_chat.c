@@ -140,11 +140,11 @@ primer_status saved_chat_write(const struct dialogue *dialogue, const char *path
     if (object == NULL || json_dump_callback(object, collect, &text, JSON_INDENT(2)) != 0)
         FAIL(PRIMER_ENOMEM, "%s: no memory for the conversation's text", path);
     TRY(buffer_text(&text, "\n", error));
-    TRY(write_text(path, &text, error));
     primer_session_tokens(dialogue->session, &held);
     TRY(session_path(path, &session, error));
     if (held > 0)
         TRY(primer_session_save(dialogue->session, session.bytes, error));
+    TRY(write_text(path, &text, error)); /* last: what failed before leaves the old one */
 
 cleanup:
     json_decref(object);

@@ -52,8 +52,19 @@ expect_code 2 "$PRIMER" quantize "$model" "$folder/x.gguf" Q9_9
 expect_message "Q4_K_M"
 expect_code 2 "$PRIMER" bench "$model" -p 0
 expect_code 2 "$PRIMER" inspect "$model" --color mauve
+expect_code 2 "$PRIMER" run "$model" --rope-freq-base 1e-30 hi
+expect_message "expected 0 or a number from 0.001 to 1e+12"
+expect_code 2 "$PRIMER" run "$model" --rope-scale 1e-30 hi
+expect_code 0 "$PRIMER" run "$model" --rope-freq-base 0 --rope-scale 2 -n 1 hi
+expect_code 2 "$PRIMER" perplexity "$model" "$model" -c 2
+expect_message "-c: found 2, expected at least 3"
+
+# A context that holds the measured run is enough.
+expect_code 0 "$PRIMER" bench "$model" -p 4 -n 2 --runs 1
 
 # Failures name what is wrong.
+expect_code 1 "$PRIMER" run ""
+expect_message '"": cannot open it'
 expect_code 1 "$PRIMER" run "$folder/none.gguf" hi
 expect_message "none.gguf"
 echo "not a model" >"$folder/text.gguf"

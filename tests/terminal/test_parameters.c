@@ -35,6 +35,12 @@ static void sets_what_is_valid(void **state)
     parameters_default(&p);
     assert_int_equal(set(&p, "temperature", "0.25", NULL), PRIMER_OK);
     assert_true(p.sampling.temperature == 0.25f);
+    assert_int_equal(set(&p, "temp", "0.75", NULL), PRIMER_OK); /* the command line's name */
+    assert_true(p.sampling.temperature == 0.75f);
+    assert_ptr_equal(parameters_named("--top-k"), parameters_named("top_k"));
+    assert_ptr_equal(parameters_named("ctx-size"), parameters_named("num_ctx"));
+    assert_null(parameters_named("top-"));
+    assert_null(parameters_named("tem"));
     assert_int_equal(set(&p, "top_k", "7", NULL), PRIMER_OK);
     assert_int_equal(p.sampling.top_k, 7);
     assert_int_equal(set(&p, "num_predict", "-1", NULL), PRIMER_OK);
