@@ -68,9 +68,12 @@ struct rows_part {
     float *memory;
 };
 
-/* Adds `blocks` blocks, at most those of a step, to the accumulators. */
+/* Adds `blocks` blocks to the accumulators. */
+typedef void rows_run(struct rows_source *source, struct rows_tokens *at, size_t tokens,
+                      size_t blocks, __m512 acc[ROWS_TOKENS]);
+/* Adds one step. */
 typedef void rows_step(const struct rows_source *source, struct rows_tokens *at, size_t tokens,
-                       size_t blocks, __m512 acc[ROWS_TOKENS]);
+                       __m512 acc[ROWS_TOKENS]);
 
 struct rows_format {
     size_t step_blocks, step_bytes; /* per row */
@@ -106,6 +109,7 @@ UNROLL_INLINE void rows_forward(struct rows_source *source, size_t bytes)
         /* One register each: compilers would keep sixteen. */
         __asm__("" : "+r"(source->quads[i]));
     }
+    source->ahead += 4 * bytes;
 }
 
 UNROLL_INLINE __m128i rows_load_16(const struct rows_source *source, size_t row, size_t at)
@@ -139,8 +143,8 @@ UNROLL_INLINE void rows_transpose_32(const struct rows_source *source, size_t at
     UNROLL
     for (size_t k = 0; k < 8; k++) {
         const size_t row = k / 4 * 8 + k % 4; /* rows k and k + 4, of each eight */
-        z[k] = _mm512_castsi256_si512(
-            _mm256_loadu_si256((const void *)(rows_row(source, row) + at)));
+        z[k] =
+            _mm512_castsi256_si512(_mm256_loadu_si256((const void *)(rows_row(source, row) + at)));
         z[k] = _mm512_mask_broadcast_i64x4(
             z[k], 0xf0, _mm256_loadu_si256((const void *)(rows_row(source, row + 4) + at)));
     }
@@ -362,8 +366,7 @@ UNROLL_INLINE struct rows_tokens rows_first_tokens(const struct rows_part *part,
                                 part->tiles->scaled_sums + lane, part->tiles->sums[0], lane};
 }
 
-UNROLL_INLINE void rows_walk(const struct rows_part *part, rows_step *step, size_t step_blocks,
-                             size_t step_bytes, size_t tokens)
+UNROLL_INLINE void rows_walk(const struct rows_part *part, rows_run *run, size_t tokens)
 {
     const size_t stride = part->row_bytes;
     struct rows_source source = {
@@ -377,55 +380,58 @@ UNROLL_INLINE void rows_walk(const struct rows_part *part, rows_step *step, size
     UNROLL
     for (size_t t = 0; t < tokens; t++)
         acc[t] = _mm512_load_ps(part->memory + t * ROWS);
-    for (size_t left = part->blocks; left > 0;) {
-        const size_t blocks = left < step_blocks ? left : step_blocks;
-        step(&source, &at, tokens, blocks, acc);
-        rows_forward(&source, step_bytes);
-        source.ahead += 4 * step_bytes;
-        left -= blocks;
-    }
+    run(&source, &at, tokens, part->blocks, acc);
     UNROLL
     for (size_t t = 0; t < tokens; t++)
         _mm512_store_ps(part->memory + t * ROWS, acc[t]);
 }
 
 /* One loop per number of tokens. */
-UNROLL_INLINE void rows_walk_tokens(const struct rows_part *part, rows_step *step,
-                                    size_t step_blocks, size_t step_bytes)
+UNROLL_INLINE void rows_walk_tokens(const struct rows_part *part, rows_run *run)
 {
     switch (part->tokens) {
     case 1:
-        rows_walk(part, step, step_blocks, step_bytes, 1);
+        rows_walk(part, run, 1);
         break;
     case 2:
-        rows_walk(part, step, step_blocks, step_bytes, 2);
+        rows_walk(part, run, 2);
         break;
     case 3:
-        rows_walk(part, step, step_blocks, step_bytes, 3);
+        rows_walk(part, run, 3);
         break;
     case 4:
-        rows_walk(part, step, step_blocks, step_bytes, 4);
+        rows_walk(part, run, 4);
         break;
     case 5:
-        rows_walk(part, step, step_blocks, step_bytes, 5);
+        rows_walk(part, run, 5);
         break;
     case 6:
-        rows_walk(part, step, step_blocks, step_bytes, 6);
+        rows_walk(part, run, 6);
         break;
     case 7:
-        rows_walk(part, step, step_blocks, step_bytes, 7);
+        rows_walk(part, run, 7);
         break;
     default:
-        rows_walk(part, step, step_blocks, step_bytes, 8);
+        rows_walk(part, run, 8);
         break;
     }
 }
 
-/* The step of a format as a kernel_rows_product. */
-#define ROWS_PRODUCT(name, step, step_blocks, step_bytes)                                          \
+UNROLL_INLINE void rows_steps(struct rows_source *source, struct rows_tokens *at, size_t tokens,
+                              size_t steps, __m512 acc[ROWS_TOKENS], rows_step *step,
+                              size_t step_bytes)
+{
+    for (; steps > 0; steps--) {
+        step(source, at, tokens, acc);
+        rows_forward(source, step_bytes);
+    }
+}
+
+/* The run of a format as a kernel_rows_product. */
+#define ROWS_PRODUCT(name, run, step_blocks, step_bytes)                                           \
     static void multiply_##name(const struct rows_part *part)                                      \
     {                                                                                              \
-        rows_walk_tokens(part, step, step_blocks, step_bytes);                                     \
+        rows_walk_tokens(part, run);                                                               \
     }                                                                                              \
     void avx512_rows_##name(const void *base, size_t row_bytes, size_t rows, size_t blocks,        \
                             const struct activation *activation, size_t first_token,               \
@@ -435,5 +441,14 @@ UNROLL_INLINE void rows_walk_tokens(const struct rows_part *part, rows_step *ste
         avx512_rows_multiply(&format, base, row_bytes, rows, blocks, activation, first_token,      \
                              tokens, out, out_stride);                                             \
     }
+
+/* The same of a format whose steps are all alike and hold whole blocks of the file. */
+#define ROWS_PRODUCT_OF_STEPS(name, step, step_blocks, step_bytes)                                 \
+    UNROLL_INLINE void run_##name(struct rows_source *source, struct rows_tokens *at,              \
+                                  size_t tokens, size_t blocks, __m512 acc[ROWS_TOKENS])           \
+    {                                                                                              \
+        rows_steps(source, at, tokens, blocks / (step_blocks), acc, step, step_bytes);             \
+    }                                                                                              \
+    ROWS_PRODUCT(name, run_##name, step_blocks, step_bytes)
 
 #endif

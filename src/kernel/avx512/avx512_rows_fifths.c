@@ -60,18 +60,16 @@ UNROLL_INLINE void add_step(const struct rows_source *source, struct rows_tokens
 }
 
 UNROLL_INLINE void step_q5_0(const struct rows_source *source, struct rows_tokens *at,
-                             size_t tokens, size_t blocks, __m512 acc[ROWS_TOKENS])
+                             size_t tokens, __m512 acc[ROWS_TOKENS])
 {
-    (void)blocks;
     add_step(source, at, tokens, acc, 22, false);
 }
 
 UNROLL_INLINE void step_q5_1(const struct rows_source *source, struct rows_tokens *at,
-                             size_t tokens, size_t blocks, __m512 acc[ROWS_TOKENS])
+                             size_t tokens, __m512 acc[ROWS_TOKENS])
 {
-    (void)blocks;
     add_step(source, at, tokens, acc, 24, true);
 }
 
-ROWS_PRODUCT(q5_0, step_q5_0, 1, 22)
-ROWS_PRODUCT(q5_1, step_q5_1, 1, 24)
+ROWS_PRODUCT_OF_STEPS(q5_0, step_q5_0, 1, 22)
+ROWS_PRODUCT_OF_STEPS(q5_1, step_q5_1, 1, 24)

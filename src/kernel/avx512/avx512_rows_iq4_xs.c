@@ -33,14 +33,13 @@ UNROLL_INLINE void load_scales(const struct rows_source *source, float out[BLOCK
 }
 
 UNROLL_INLINE void step(const struct rows_source *source, struct rows_tokens *at, size_t tokens,
-                        size_t blocks, __m512 acc[ROWS_TOKENS])
+                        __m512 acc[ROWS_TOKENS])
 {
     float scales[BLOCKS][ROWS];
     struct rows_source block = *source;
     const __m128i levels = _mm_loadu_si128((const void *)quant_iq4_levels);
     const __m512i table = _mm512_broadcast_i32x4(_mm_xor_si128(levels, _mm_set1_epi8(-128)));
     const __m512i low_4 = _mm512_set1_epi8(15);
-    (void)blocks;
     load_scales(source, scales);
     rows_forward(&block, VALUES_AT);
     for (size_t b = 0; b < BLOCKS; b++) {
@@ -60,4 +59,4 @@ UNROLL_INLINE void step(const struct rows_source *source, struct rows_tokens *at
     }
 }
 
-ROWS_PRODUCT(iq4_xs, step, BLOCKS, BYTES)
+ROWS_PRODUCT_OF_STEPS(iq4_xs, step, BLOCKS, BYTES)

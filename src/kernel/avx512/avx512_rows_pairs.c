@@ -85,18 +85,16 @@ UNROLL_INLINE void add_step(const struct rows_source *source, struct rows_tokens
 }
 
 UNROLL_INLINE void step_q4_k(const struct rows_source *source, struct rows_tokens *at,
-                             size_t tokens, size_t blocks, __m512 acc[ROWS_TOKENS])
+                             size_t tokens, __m512 acc[ROWS_TOKENS])
 {
-    (void)blocks;
     add_step(source, at, tokens, acc, 144, false);
 }
 
 UNROLL_INLINE void step_q5_k(const struct rows_source *source, struct rows_tokens *at,
-                             size_t tokens, size_t blocks, __m512 acc[ROWS_TOKENS])
+                             size_t tokens, __m512 acc[ROWS_TOKENS])
 {
-    (void)blocks;
     add_step(source, at, tokens, acc, 176, true);
 }
 
-ROWS_PRODUCT(q4_k, step_q4_k, BLOCKS, 144)
-ROWS_PRODUCT(q5_k, step_q5_k, BLOCKS, 176)
+ROWS_PRODUCT_OF_STEPS(q4_k, step_q4_k, BLOCKS, 144)
+ROWS_PRODUCT_OF_STEPS(q5_k, step_q5_k, BLOCKS, 176)

@@ -78,13 +78,12 @@ UNROLL_INLINE void add_block(const __m512i values[8], size_t k, struct rows_toke
 }
 
 UNROLL_INLINE void step(const struct rows_source *source, struct rows_tokens *at, size_t tokens,
-                        size_t blocks, __m512 acc[ROWS_TOKENS])
+                        __m512 acc[ROWS_TOKENS])
 {
     struct pairs pairs;
     struct rows_source half = *source;
     const __m512 scale = rows_halves(source, SCALE_AT);
     const __m512 least = _mm512_xor_ps(rows_halves(source, MINIMUM_AT), _mm512_set1_ps(-0.0f));
-    (void)blocks;
     load_pairs(source, &pairs);
     for (size_t b = 0; b < BLOCKS; b += 4) {
         __m512i values[8];
@@ -101,4 +100,4 @@ UNROLL_INLINE void step(const struct rows_source *source, struct rows_tokens *at
     }
 }
 
-ROWS_PRODUCT(q2_k, step, BLOCKS, BYTES)
+ROWS_PRODUCT_OF_STEPS(q2_k, step, BLOCKS, BYTES)

@@ -61,13 +61,12 @@ UNROLL_INLINE void add_block(const __m512i low[8], const __m512i high[8], size_t
 }
 
 UNROLL_INLINE void step(const struct rows_source *source, struct rows_tokens *at, size_t tokens,
-                        size_t blocks, __m512 acc[ROWS_TOKENS])
+                        __m512 acc[ROWS_TOKENS])
 {
     float subscales[2 * BLOCKS][ROWS];
     __m512i high[8], bit = _mm512_set1_epi8(1);
     struct rows_source half = *source;
     const __m512 scale = rows_halves(source, SCALE_AT);
-    (void)blocks;
     load_subscales(source, subscales);
     rows_transpose_32(source, 0, high);
     for (size_t b = 0; b < BLOCKS; b += 4) {
@@ -84,4 +83,4 @@ UNROLL_INLINE void step(const struct rows_source *source, struct rows_tokens *at
     }
 }
 
-ROWS_PRODUCT(q3_k, step, BLOCKS, BYTES)
+ROWS_PRODUCT_OF_STEPS(q3_k, step, BLOCKS, BYTES)

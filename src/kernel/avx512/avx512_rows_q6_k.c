@@ -55,12 +55,11 @@ UNROLL_INLINE void add_block(const __m512i nibbles[8], const __m512i pairs[8], s
 }
 
 UNROLL_INLINE void step(const struct rows_source *source, struct rows_tokens *at, size_t tokens,
-                        size_t blocks, __m512 acc[ROWS_TOKENS])
+                        __m512 acc[ROWS_TOKENS])
 {
     float subscales[2 * BLOCKS][ROWS];
     struct rows_source low = *source, high = *source;
     const __m512 scale = rows_halves(source, SCALE_AT);
-    (void)blocks;
     load_subscales(source, subscales);
     for (size_t b = 0; b < BLOCKS; b += 4) {
         __m512i nibbles[16], pairs[8];
@@ -78,4 +77,4 @@ UNROLL_INLINE void step(const struct rows_source *source, struct rows_tokens *at
     }
 }
 
-ROWS_PRODUCT(q6_k, step, BLOCKS, BYTES)
+ROWS_PRODUCT_OF_STEPS(q6_k, step, BLOCKS, BYTES)

@@ -24,8 +24,8 @@ UNROLL_INLINE void load_scales(const struct rows_source *source, uint16_t out[BL
     _mm512_storeu_si512(out[0], _mm512_or_si512(scales[0], scales[1]));
 }
 
-UNROLL_INLINE void step(const struct rows_source *source, struct rows_tokens *at, size_t tokens,
-                        size_t blocks, __m512 acc[ROWS_TOKENS])
+UNROLL_INLINE void add_step(const struct rows_source *source, struct rows_tokens *at, size_t tokens,
+                            size_t blocks, __m512 acc[ROWS_TOKENS])
 {
     uint16_t scales[BLOCKS][ROWS];
     struct rows_source block = *source;
@@ -45,4 +45,13 @@ UNROLL_INLINE void step(const struct rows_source *source, struct rows_tokens *at
     }
 }
 
-ROWS_PRODUCT(q8_0, step, BLOCKS, BLOCKS *BYTES)
+UNROLL_INLINE void run(struct rows_source *source, struct rows_tokens *at, size_t tokens,
+                       size_t blocks, __m512 acc[ROWS_TOKENS])
+{
+    for (size_t done = 0; done < blocks; done += BLOCKS) {
+        add_step(source, at, tokens, blocks - done < BLOCKS ? blocks - done : BLOCKS, acc);
+        rows_forward(source, BLOCKS * BYTES);
+    }
+}
+
+ROWS_PRODUCT(q8_0, run, BLOCKS, BLOCKS *BYTES)
