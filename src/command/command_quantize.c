@@ -50,7 +50,8 @@ static void report(void *context, uint64_t done, uint64_t total)
     if (interrupt_seen()) {
         progress_end(&work->progress);
         remove_partial(work->out);
-        interrupt_end(EXIT_CODE_INTERRUPTED);
+        interrupt_end();
+        _exit(EXIT_CODE_INTERRUPTED);
     }
     progress_step(&work->progress, done, total, NULL);
 }

@@ -1,5 +1,6 @@
-/* interrupt.c - the handler of SIGINT, and what it may touch: a flag, two pointers, a pipe; and that
- * of the signals that end the program.
+/* interrupt.c - the handler of SIGINT, and what it may touch: a flag, two pointers, a pipe.
+ *
+ * A second handler is for the signals that end the program.
  *
  * Whichever thread the system gives the signal to, and however short before a wait begins it comes:
  * the byte in the pipe is there, so that a wait for a key which polls the pipe too never misses it.
@@ -82,14 +83,13 @@ void interrupt_hold(void)
     catch_ends();
 }
 
-void interrupt_end(int code)
+void interrupt_end(void)
 {
     const int number = atomic_load(&ending);
     if (number != 0) {
         signal(number, SIG_DFL);
         raise(number);
     }
-    _exit(code);
 }
 
 void interrupt_install(void (*idle)(void))

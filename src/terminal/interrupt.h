@@ -1,5 +1,6 @@
-/* interrupt.h - Ctrl-C: ends the answer that is being written, or the program where there is none;
- * and what is to be done before SIGTERM, SIGHUP or SIGQUIT end it.
+/* interrupt.h - Ctrl-C: ends the answer that is being written, or the program where there is none.
+ *
+ * SIGTERM, SIGHUP and SIGQUIT end it after what there is to be tidied up.
  *
  * One program, one keyboard: the state is global. The handler only sets a flag, wakes
  * who waits for a key, and cancels the session that interrupt_target named or calls what was
@@ -28,7 +29,7 @@ void interrupt_tidy(void (*before)(void));
 /* From now on these signals only count as seen (interrupt_seen), as Ctrl-C does: who asks cleans up
  * and calls interrupt_end. */
 void interrupt_hold(void);
-/* Ends the program by the signal that was held back; with this exit code where it was Ctrl-C. */
-_Noreturn void interrupt_end(int code);
+/* Ends the program by the signal that was held back; returns where it was Ctrl-C. */
+void interrupt_end(void);
 
 #endif

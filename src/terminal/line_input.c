@@ -2,18 +2,27 @@
  * reading.
  *
  * Every key is waited for here, together with the pipe that Ctrl-C writes to, so that none is
- * missed between two reads. Libedit's own handling of signals stays off.
+ * missed between two reads. Libedit's own handling of signals stays off: where a signal ends the
+ * program, give_terminal_back is called before.
+ *
+ * The history is a file as libedit writes it, a line appended as soon as it was entered, so that
+ * programs that run at the same time keep each other's lines:
+ *
+ *   _HiStOrY_V2_   then per line its bytes, those that are not visible ASCII as \ooo
  */
 #include "terminal/line_input.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <histedit.h>
 #include <limits.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <termios.h>
 #include <unistd.h>
 #include <wchar.h>
 
@@ -21,7 +30,10 @@
 #include "terminal/interrupt.h"
 #include "terminal/render.h"
 
-enum { HISTORY_LINES = 1000, LONGEST_LINE = 1 << 20, ESCAPE_MARK = 1 };
+enum { HISTORY_LINES = 1000, HISTORY_BYTES = 1 << 20, LONGEST_LINE = 1 << 20, ESCAPE_MARK = 1 };
+#define HISTORY_HEAD "_HiStOrY_V2_\n"
+
+static struct termios found; /* how the terminal was before libedit had it */
 
 struct line_input {
     EditLine *edit; /* NULL: plain reading */
@@ -96,7 +108,31 @@ static void bind_keys(EditLine *edit)
         el_set(edit, EL_BIND, keys[i][0], keys[i][1], NULL);
 }
 
-static void load_history(struct line_input *input, const char *path)
+/* Inside a signal's handler. */
+static void give_terminal_back(void)
+{
+    sigset_t stop, former;
+    sigemptyset(&stop);
+    sigaddset(&stop, SIGTTOU); /* of a job in the background */
+    pthread_sigmask(SIG_BLOCK, &stop, &former);
+    tcsetattr(STDIN_FILENO, TCSANOW, &found);
+    pthread_sigmask(SIG_SETMASK, &former, NULL);
+}
+
+/* Makes the file short again where it has grown, or new where it is none of libedit's. */
+static void renew_history(const struct line_input *input, bool loaded)
+{
+    HistEvent event;
+    struct stat facts;
+    if (stat(input->history_path, &facts) != 0 || facts.st_size == 0 ||
+        (loaded && facts.st_size <= HISTORY_BYTES))
+        return;
+    const mode_t mask = umask(0077);
+    history(input->history, &event, H_SAVE, input->history_path);
+    umask(mask);
+}
+
+static void load_history(struct line_input *input)
 {
     HistEvent event;
     input->history = history_init();
@@ -104,12 +140,12 @@ static void load_history(struct line_input *input, const char *path)
         return;
     history(input->history, &event, H_SETSIZE, HISTORY_LINES);
     history(input->history, &event, H_SETUNIQUE, 1);
-    if (path != NULL)
-        history(input->history, &event, H_LOAD, path);
+    if (input->history_path != NULL)
+        renew_history(input, history(input->history, &event, H_LOAD, input->history_path) >= 0);
     el_set(input->edit, EL_HIST, history, input->history);
 }
 
-static void start_editing(struct line_input *input, const char *history_path)
+static void start_editing(struct line_input *input)
 {
     const int copy = dup(STDERR_FILENO);
     input->screen = copy < 0 ? NULL : fdopen(copy, "w");
@@ -118,16 +154,19 @@ static void start_editing(struct line_input *input, const char *history_path)
             close(copy);
         return;
     }
+    const bool known = tcgetattr(STDIN_FILENO, &found) == 0;
     input->edit = el_init("primer", stdin, input->screen, stderr);
     if (input->edit == NULL)
         return;
+    if (known)
+        interrupt_tidy(give_terminal_back);
     el_set(input->edit, EL_CLIENTDATA, input);
     el_set(input->edit, EL_PROMPT_ESC, give_prompt, ESCAPE_MARK);
     el_set(input->edit, EL_EDITOR, "emacs");
     el_set(input->edit, EL_SIGNAL, 0);
     el_set(input->edit, EL_GETCFN, read_character);
     bind_keys(input->edit);
-    load_history(input, history_path);
+    load_history(input);
     el_source(input->edit, NULL);
 }
 
@@ -145,26 +184,16 @@ primer_status line_input_create(struct line_input **out, const char *history_pat
         }
     }
     if (isatty(STDIN_FILENO) != 0 && isatty(STDERR_FILENO) != 0 && !render_dumb())
-        start_editing(input, history_path);
+        start_editing(input);
     *out = input;
     return PRIMER_OK;
-}
-
-static void save_history(struct line_input *input)
-{
-    HistEvent event;
-    if (input->history == NULL || input->history_path == NULL)
-        return;
-    const mode_t mask = umask(0077);
-    history(input->history, &event, H_SAVE, input->history_path);
-    umask(mask);
 }
 
 void line_input_free(struct line_input *input)
 {
     if (input == NULL)
         return;
-    save_history(input);
+    interrupt_tidy(NULL);
     if (input->history != NULL)
         history_end(input->history);
     if (input->edit != NULL)
@@ -237,9 +266,42 @@ enum line_result line_input_read(struct line_input *input, const char *prompt, s
     return read_plain(line);
 }
 
+static primer_status write_entry(const char *text, struct buffer *entry)
+{
+    for (; *text != '\0'; text++) {
+        const unsigned char byte = (unsigned char)*text;
+        if (byte > ' ' && byte < 0x7f && byte != '\\')
+            FORWARD(buffer_append(entry, text, 1, NULL));
+        else
+            FORWARD(buffer_format(entry, NULL, "\\%03o", byte));
+    }
+    return buffer_text(entry, "\n", NULL);
+}
+
+/* A history that can't be kept is no reason not to talk. */
+static void append_history(const char *path, const char *text)
+{
+    struct stat facts;
+    struct buffer entry = {0};
+    struct flock lock = {.l_type = F_WRLCK};
+    const int file = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    if (file >= 0 && fcntl(file, F_SETLKW, &lock) == 0 && fstat(file, &facts) == 0 &&
+        buffer_text(&entry, facts.st_size == 0 ? HISTORY_HEAD : "", NULL) == PRIMER_OK &&
+        write_entry(text, &entry) == PRIMER_OK &&
+        write(file, entry.bytes, entry.length) != (ssize_t)entry.length &&
+        ftruncate(file, facts.st_size) != 0)
+        errno = 0;
+    if (file >= 0)
+        close(file);
+    buffer_free(&entry);
+}
+
 void line_input_remember(struct line_input *input, const char *text)
 {
     HistEvent event;
-    if (input->history != NULL && *text != '\0')
-        history(input->history, &event, H_ENTER, text);
+    if (input->history == NULL || *text == '\0')
+        return;
+    history(input->history, &event, H_ENTER, text);
+    if (input->history_path != NULL)
+        append_history(input->history_path, text);
 }

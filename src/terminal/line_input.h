@@ -19,9 +19,10 @@ struct line_input;
 /* `history`: the file of former lines, or NULL for none. */
 primer_status line_input_create(struct line_input **input, const char *history,
                                 primer_error *error);
-void line_input_free(struct line_input *input); /* writes the history */
+void line_input_free(struct line_input *input);
 /* Replaces `line`. In the prompt, escape sequences stand between bytes of value 1. */
 enum line_result line_input_read(struct line_input *input, const char *prompt, struct buffer *line);
+/* Into the history, and at once into its file. */
 void line_input_remember(struct line_input *input, const char *text);
 
 #endif

@@ -1,4 +1,5 @@
 /* output.c - stdio's stdout with its failures told apart: nobody reads any more, or a real error.
+ *
  * A file that grows over the shell's limit is an error like a full disk, no signal.
  */
 #include "terminal/output.h"

@@ -2,13 +2,17 @@
  *
  * What the model says is noise; what is tested is everything around it.
  */
+#include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -286,6 +290,39 @@ static void remembers_lines(void **state)
     leave(&pty);
 }
 
+/* Two chats on one folder keep each other's lines, also where one of them is killed; and the
+ * terminal is as it was. */
+static void keeps_lines_and_terminal_when_killed(void **state)
+{
+    (void)state;
+    struct pty first, second;
+    struct termios attributes;
+    start(&first, NULL, NULL);
+    start(&second, NULL, NULL);
+    say(&first, "/set parameter seed 1 \\ \xc3\xa9", "expected");
+    say(&second, "/stats on", "answer: on");
+    const int slave = open(ptsname(second.terminal), O_RDWR | O_NOCTTY);
+    assert_true(slave >= 0);
+    assert_int_equal(tcgetattr(slave, &attributes), 0);
+    assert_int_equal(attributes.c_lflag & ICANON, 0);
+    leave(&first);
+    assert_int_equal(kill(second.process, SIGTERM), 0);
+    int status = 0;
+    assert_int_equal(waitpid(second.process, &status, 0), second.process);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM);
+    assert_int_equal(tcgetattr(slave, &attributes), 0);
+    assert_int_equal(attributes.c_lflag & (ICANON | ECHO), ICANON | ECHO);
+    close(slave);
+    close(second.terminal);
+    buffer_free(&second.seen);
+    start(&first, NULL, NULL);
+    pty_type(&first, "\033[A\033[A"); /* /bye, /stats on */
+    say(&first, "", "answer: on");
+    pty_type(&first, "\033[A\033[A\033[A\033[A");
+    say(&first, "", "seed: found \"1 \\ \xc3\xa9\"");
+    leave(&first);
+}
+
 static void no_colour_where_none_is_wanted(void **state)
 {
     (void)state;
@@ -321,6 +358,7 @@ int main(void)
         cmocka_unit_test(undoes_and_answers_again),
         cmocka_unit_test(a_full_context_is_refused_with_both_numbers),
         cmocka_unit_test(remembers_lines),
+        cmocka_unit_test(keeps_lines_and_terminal_when_killed),
         cmocka_unit_test(no_colour_where_none_is_wanted),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
