@@ -305,7 +305,8 @@ ifeq ($(LIST),)
 	@rm -f $(BUILD)/incomplete
 	$(SUBMAKE) -k test-build || touch $(BUILD)/incomplete
 endif
-	@PRIMER_SHARED='$(PRIMER_SHARED)' CC='$(CC)' tests/run $(TEST_ARGUMENTS)
+	@PRIMER_SHARED='$(PRIMER_SHARED)' CC='$(CC)' CFLAGS='$(CFLAGS)' LDFLAGS='$(LDFLAGS)' \
+	    WERROR='$(WERROR)' tests/run $(TEST_ARGUMENTS)
 .PHONY: test-build
 test-build: test-programs $(call named,$(FUZZ_PROGRAMS)) \
     $(if $(TEST_SCRIPTS),programs all)
