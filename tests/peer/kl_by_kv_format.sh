@@ -18,7 +18,7 @@ done
 for kv in f32 bf16 q8_0; do
     flash=no
     [ $kv != q8_0 ] || flash=yes
-    node "$here/model_divergence.mjs" "$folder"/*.gguf --texts "$texts" --windows 2 --kv $kv \
+    node "$here/model_divergence.mjs" "$folder"/*.gguf --texts "$texts" --windows 1 --kv $kv \
         --flash $flash || status=1
 done
 exit $status

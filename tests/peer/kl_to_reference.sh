@@ -6,10 +6,13 @@
 # llama.cpp doesn't read a llama file's sliding window. Models that have one are compared in pieces
 # no longer than it, where it hides nothing; the same shapes are made without one for long texts;
 # and over long texts the models with one are held against the reference alone.
+#
+#     kl_to_reference.sh [options of model_divergence.mjs, as --out FILE]
 . "$(dirname "$0")/peer.bash"
 need_peer
 need_texts
 begin=$SECONDS
+options=("$@")
 window=24 # that of the generator's models
 
 "$build/make-model" --all "$folder/all" >/dev/null
@@ -28,22 +31,25 @@ for model in "$folder"/windowed/*.gguf; do
         --vocab 320 --dim $width --rope linear:2.5 --heads 8 --kv-heads 2 --tied --seed $seed
 done
 
-# The whole models in two processes, one a core.
-models=("$folder"/all/*.gguf)
-half=$(((${#models[@]} + 1) / 2))
 status=0
-node "$here/model_divergence.mjs" "${models[@]:half}" --texts "$texts" >"$folder/second" 2>&1 &
-second=$!
-node "$here/model_divergence.mjs" "${models[@]:0:half}" --texts "$texts" || status=1
-wait $second || status=1
-cat "$folder/second"
+# judge FOLDER OPTIONS...: its models in two processes, one a core.
+judge() {
+    local models=("$1"/*.gguf) half second
+    shift
+    half=$(((${#models[@]} + 1) / 2))
+    node "$here/model_divergence.mjs" "${models[@]:half}" --texts "$texts" "$@" \
+        "${options[@]}" >"$folder/second" 2>&1 &
+    second=$!
+    node "$here/model_divergence.mjs" "${models[@]:0:half}" --texts "$texts" "$@" \
+        "${options[@]}" || status=1
+    wait $second || status=1
+    cat "$folder/second"
+}
 
+judge "$folder/all"
 echo "with a sliding window, in pieces as long as it:"
-node "$here/model_divergence.mjs" "$folder"/windowed/*.gguf --texts "$texts" --window $window \
-    --windows 16 || status=1
-
+judge "$folder/windowed" --window $window --windows 32
 echo "with a sliding window, far beyond it:"
-node "$here/model_divergence.mjs" "$folder"/windowed/*.gguf --texts "$texts" --windows 1 \
-    --alone yes --most 2e-3 || status=1
+judge "$folder/windowed" --windows 1 --alone yes --most 2e-3
 echo "$((SECONDS - begin)) s"
 exit $status
