@@ -3,7 +3,8 @@
 // the first token of each replaced by the beginning token; of a window of C the tokens at
 // C/2 + 1 ... C - 1 are scored.
 //
-//     PRIMER_PEER=DIR node llama_perplexity.mjs MODEL.gguf TEXT [--window 512] [--kv f16] [--windows N]
+//     PRIMER_PEER=DIR node llama_perplexity.mjs MODEL.gguf TEXT [--window 512] [--kv f16]
+//         [--windows N]
 //
 // TEXT is tokenized by llama.cpp too. Prints one line of JSON, with `tokens` and `scored` as
 // `primer perplexity --json` has them. Exit status 77 without the other engine.
