@@ -2,9 +2,9 @@
  *
  *   bench_rows [FORMAT [LEVEL]]     only this format ("Q4_K"); at this instruction level
  *
- * Each line: format, columns, threads; what plain reading of the same memory gave, the best of a few
- * ways; for 1, 2, 4 and 8 tokens GB/s of weights, and their share of that; last the same with one
- * token and with eight for rows that stay in the second cache, which is what arithmetic allows.
+ * Each line: format, columns, threads; what plain reading of the same memory gave, the best of a
+ * few ways; for 1, 2, 4 and 8 tokens GB/s of weights, and their share of that; last the same with
+ * one token and with eight for rows that stay in the second cache, which is what arithmetic allows.
  *
  *   weights   | thread 0: slice of 4 MB | slice | ... | thread 1: slice | slice ...
  *
@@ -22,6 +22,12 @@
 #include "base/random.h"
 #include "kernel/kernel.h"
 
+#if defined(__x86_64__)
+#define WIDE __attribute__((target("avx512f")))
+#else
+#define WIDE
+#endif
+
 #define WEIGHTS ((size_t)640 << 20) /* bytes, well above any cache's share */
 #define SLICE   ((size_t)4 << 20)
 #define CACHED  ((size_t)768 << 10)
@@ -29,7 +35,7 @@
 #define THREADS 2
 #define TOKENS  8
 #define COLUMNS 10240 /* at most */
-#define PASSES  4
+#define PASSES  3
 
 struct bench {
     const struct kernel *kernel;
@@ -64,7 +70,8 @@ static int by_value(const void *a, const void *b)
 
 /* Reads as `streams` runs side by side, pieces of 64 KB at a time. The sum keeps the compiler from
  * leaving the reading out. */
-static void read_plain(const unsigned char *bytes, size_t size, size_t streams)
+static inline __attribute__((always_inline)) void read_runs(const unsigned char *bytes, size_t size,
+                                                            size_t streams)
 {
     typedef uint64_t line __attribute__((vector_size(64), aligned(1), may_alias));
     static volatile uint64_t sink;
@@ -79,6 +86,22 @@ static void read_plain(const unsigned char *bytes, size_t size, size_t streams)
     for (size_t i = 0; i < 8; i++)
         sink = sum[i];
     (void)sink;
+}
+
+static void read_narrow(const unsigned char *bytes, size_t size, size_t streams)
+{
+    read_runs(bytes, size, streams);
+}
+
+/* With registers of 64 bytes, where there are such. */
+static WIDE void read_wide(const unsigned char *bytes, size_t size, size_t streams)
+{
+    read_runs(bytes, size, streams);
+}
+
+static void read_plain(const struct bench *bench, const unsigned char *bytes, size_t size)
+{
+    (bench->kernel->level == CPU_AVX512 ? read_wide : read_narrow)(bytes, size, bench->streams);
 }
 
 static void multiply_slice(const struct bench *bench, size_t first, size_t rows)
@@ -109,8 +132,8 @@ static void *run_thread(void *argument)
         const size_t rows = thread->rows - done < step ? thread->rows - done : step;
         const double start = processor_seconds();
         if (bench->format == NULL)
-            read_plain(bench->weights + (thread->first + done) * bench->row_bytes,
-                       rows * bench->row_bytes, bench->streams);
+            read_plain(bench, bench->weights + (thread->first + done) * bench->row_bytes,
+                       rows * bench->row_bytes);
         else
             multiply_slice(bench, thread->first + done, rows);
         mine[count++] = (double)(rows * bench->row_bytes) / (processor_seconds() - start);

@@ -5,18 +5,16 @@
  * sixteen bytes of each of sixteen rows become four registers, lane r of register j being dword j
  * of row r, which the four activations of those columns meet broadcast:
  *
- *   row 0   | bytes 0..3 | 4..7 | 8..11 | 12..15 |        register 0  | row 0 0..3 | row 1 0..3 |
- * ... row 1   | bytes 0..3 | 4..7 | 8..11 | 12..15 |   ->   register 1  | row 0 4..7 | row 1 4..7 |
- * ...
- *   ...                                                   ...
+ *   row 0  | bytes 0..3 | 4..7 | 8..11 | 12..15 |        register 0  | row 0 0..3 | row 1 0..3 |
+ *   row 1  | bytes 0..3 | 4..7 | 8..11 | 12..15 |   ->   register 1  | row 0 4..7 | row 1 4..7 |
  *
- * A format supplies a step: a few blocks of all sixteen rows, added to one f32 accumulator per
- * token in the contract's order. Everything is inlined into one loop per number of tokens. While a
- * step is computed, the bytes that follow the sixteen rows are fetched in the order of the file:
- * memory is read as one stream, not as sixteen.
+ * A format adds a few blocks of all sixteen rows, a step, to one f32 accumulator per token, in the
+ * contract's order; everything is inlined into one loop per number of tokens. Meanwhile the sixteen
+ * rows that follow are fetched as four runs in the order of the file: hardware that looks ahead by
+ * itself follows these, but not sixteen rows, and not one run as fast.
  *
- * A step may read up to ROWS_SLACK bytes past itself, never before itself. Where those might not be
- * there (fewer than sixteen rows, the end of the rows), it runs on a copy.
+ * Nothing outside the rows is read: a step reads whole vectors inside itself. What is left of the
+ * rows behind the last whole step, and all of fewer than sixteen rows, is copied first.
  */
 #ifndef KERNEL_AVX512_AVX512_ROWS_H
 #define KERNEL_AVX512_AVX512_ROWS_H
@@ -38,8 +36,8 @@ kernel_rows_product avx512_rows_q4_0, avx512_rows_q4_1, avx512_rows_q5_0, avx512
     avx512_rows_q8_0, avx512_rows_q2_k, avx512_rows_q3_k, avx512_rows_q4_k, avx512_rows_q5_k,
     avx512_rows_q6_k, avx512_rows_iq4_nl, avx512_rows_iq4_xs;
 
-/* Sixteen rows at the current step; row 4 i + k is quads[i] + k * stride. What the next sixteen rows
- * have at this step is fetched as four runs, `quad_bytes` apart. */
+/* Sixteen rows at the current step; row 4 i + k is quads[i] + k * stride. What the next sixteen
+ * rows have at this step is fetched as four runs, `quad_bytes` apart. */
 struct rows_source {
     const uint8_t *quads[4];
     size_t stride, stride_3;
@@ -433,6 +431,7 @@ UNROLL_INLINE void rows_steps(struct rows_source *source, struct rows_tokens *at
     {                                                                                              \
         rows_walk_tokens(part, run);                                                               \
     }                                                                                              \
+    _Static_assert((step_bytes) <= ROWS_STEP_BYTES, "a copy holds no such step");                  \
     void avx512_rows_##name(const void *base, size_t row_bytes, size_t rows, size_t blocks,        \
                             const struct activation *activation, size_t first_token,               \
                             size_t tokens, float *out, size_t out_stride)                          \

@@ -1,7 +1,7 @@
 /* avx512_rows_fifths.c - Q5_0 and Q5_1 in place: a block of 32 weights a step.
  *
- *   Q5_0   | d | fifth bits | nibbles |     22 bytes       Q5_1   | d | m | fifth bits | nibbles |
- * 24
+ *   Q5_0   | d | fifth bits | nibbles |         22 bytes
+ *   Q5_1   | d | m | fifth bits | nibbles |     24 bytes
  *
  * Low nibbles are columns 0..15, high ones 16..31; bit c of the fifth bits, a dword, is bit 4 of
  * column c. Of the sixteen bytes at the block's begin the first two dwords are transposed. A byte
