@@ -10,36 +10,28 @@
  */
 #include "command/bench_report.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/cpu.h"
-#include "base/file.h"
-#include "command/builtin.h"
-#include "command/inspection.h"
+#include "base/memory.h"
 #include "command/limits.h"
 #include "terminal/render.h"
 
 #define MEMORY_SECONDS 2.0
 #define PEAK_SECONDS   0.3
-enum { STATUS_MOST = 64 << 10 };
+
+static const char *const kv_names[] = {[PRIMER_KV_F16] = "f16",
+                                       [PRIMER_KV_F32] = "f32",
+                                       [PRIMER_KV_BF16] = "bf16",
+                                       [PRIMER_KV_Q8_0] = "q8_0"};
+
+void bench_report_free(struct bench_figures *figures)
+{
+    memory_free(figures->prompt_runs);
+    memory_free(figures->generate_runs);
+}
 
 /* ---- what is read and multiplied ------------------------------------------------------------- */
-
-/* RssAnon of /proc/self/status in bytes; 0 where the system doesn't tell. */
-static uint64_t anonymous_bytes(void)
-{
-    struct buffer text = {0};
-    uint64_t bytes = 0;
-    if (file_read("/proc/self/status", STATUS_MOST, &text, NULL) == PRIMER_OK && text.length > 0) {
-        const char *line = strstr(text.bytes, "RssAnon:");
-        if (line != NULL)
-            bytes = strtoull(line + strlen("RssAnon:"), NULL, 10) * 1024;
-    }
-    buffer_free(&text);
-    return bytes;
-}
 
 static bool is_output(const struct gguf *gguf, const struct gguf_tensor *tensor)
 {
@@ -62,7 +54,7 @@ static double prompt_seconds(const struct gguf *gguf, const struct bench_figures
         const double work = 2.0 * (double)tensor->shape[0] * (double)tensor->shape[1];
         const bool real = tensor->format->kind == QUANT_KIND_FLOAT;
         *operations += work;
-        seconds += work / (real ? figures->f32_limit : figures->int8_limit);
+        seconds += work / (real ? figures->limits.f32 : figures->limits.int8);
     }
     return seconds;
 }
@@ -81,44 +73,74 @@ static double kv_bytes_read(const struct settings *settings, const primer_model_
            bytes[settings->parameters.session.kv_format];
 }
 
-static void count_work(const struct settings *settings, const primer_model *model,
+void bench_report_work(const struct settings *settings, const primer_model *model,
                        const struct gguf *gguf, struct bench_figures *figures)
 {
     figures->weight_bytes_per_token = primer_model_info(model)->weight_bytes;
     figures->kv_bytes_per_token = (uint64_t)kv_bytes_read(settings, primer_model_info(model));
-    const double clients = (double)settings->clients;
-    const double bytes =
-        (double)figures->weight_bytes_per_token / clients + (double)figures->kv_bytes_per_token;
-    if (figures->memory_limit > 0)
-        figures->memory_share = bytes * figures->generate / figures->memory_limit;
-    figures->arithmetic_share =
-        prompt_seconds(gguf, figures, &figures->operations_per_token) * figures->prompt;
+    const double bytes = (double)figures->weight_bytes_per_token / (double)settings->clients +
+                         (double)figures->kv_bytes_per_token;
+    if (figures->limits.memory > 0)
+        figures->memory_share = bytes * figures->generate / figures->limits.memory;
+    const double seconds = prompt_seconds(gguf, figures, &figures->operations_per_token);
+    if (figures->limits.int8 > 0)
+        figures->arithmetic_share = seconds * figures->prompt;
 }
 
-primer_status bench_report_limits(const struct settings *settings, const primer_model *model,
-                                  const char *path, struct bench_figures *figures,
-                                  primer_error *error)
+void bench_report_limits(const struct gguf *gguf, size_t threads, struct bench_limits *limits)
 {
-    struct gguf *gguf = NULL;
-    size_t size = 0;
-    const size_t threads = primer_model_info(model)->threads;
-    const unsigned char *bytes = path == NULL ? builtin_model(&size) : NULL;
-    figures->resident_bytes = cpu_memory_resident();
-    figures->anonymous_bytes = anonymous_bytes();
-    if (path != NULL)
-        FORWARD(gguf_open(&gguf, path, error));
-    else
-        FORWARD(gguf_open_memory(&gguf, bytes, size, "builtin", error));
     const struct file_map *map = gguf_map(gguf);
-    figures->memory_limit = limits_memory(map->bytes, map->size, threads, MEMORY_SECONDS);
-    figures->int8_limit = limits_int8(threads, PEAK_SECONDS);
-    figures->f32_limit = limits_f32(threads, PEAK_SECONDS);
-    count_work(settings, model, gguf, figures);
-    gguf_free(gguf);
-    return PRIMER_OK;
+    limits->memory = limits_memory(map->bytes, map->size, threads, MEMORY_SECONDS);
+    limits->int8 = limits_int8(threads, PEAK_SECONDS);
+    limits->f32 = limits_f32(threads, PEAK_SECONDS);
 }
 
 /* ---- reports --------------------------------------------------------------------------------- */
+
+static primer_status text_speeds(const struct settings *settings, const struct bench_figures *f,
+                                 struct buffer *out, primer_error *error)
+{
+    const bool known = f->limits.int8 > 0;
+    char a[RENDER_TEXT], b[RENDER_TEXT];
+    FORWARD(buffer_format(out, error, "prompt     %zu tokens, %.1f tokens/s",
+                          settings->prompt_tokens, f->prompt));
+    if (known)
+        FORWARD(buffer_format(out, error,
+                              ", %.0f %% of the arithmetic limit (8-bit %.0f GOP/s, f32 %.0f "
+                              "GFLOP/s)",
+                              f->arithmetic_share * 100, f->limits.int8 * 1e-9,
+                              f->limits.f32 * 1e-9));
+    FORWARD(buffer_format(out, error,
+                          "\ngenerate   %zu tokens%s, %.2f tokens/s, %s of weights and %s of keys "
+                          "and values read per token",
+                          settings->generated_tokens, settings->clients > 1 ? " a client" : "",
+                          f->generate, render_bytes(f->weight_bytes_per_token, a),
+                          render_bytes(f->kv_bytes_per_token, b)));
+    if (known)
+        FORWARD(buffer_format(out, error, ", %.0f %% of the memory limit (%.1f GB/s)",
+                              f->memory_share * 100, f->limits.memory * 1e-9));
+    FORWARD(buffer_text(out, "\n", error));
+    if (settings->depth > 0)
+        FORWARD(buffer_format(out, error, "depth      %zu tokens of context, read once\n",
+                              settings->depth));
+    if (settings->clients > 1)
+        FORWARD(buffer_format(out, error,
+                              "clients    %zu at once; speeds are those of all together\n",
+                              settings->clients));
+    return PRIMER_OK;
+}
+
+static primer_status text_speculation(const struct bench_figures *f, struct buffer *out,
+                                      primer_error *error)
+{
+    const struct bench_speculation *s = &f->speculation;
+    return buffer_format(out, error,
+                         "repeat     a text of %zu tokens but for one of them\n"
+                         "plain      %.2f tokens/s\n"
+                         "guessing   %.2f tokens/s, %.2f times as fast, %zu of %zu guesses right\n",
+                         s->text, f->prompt, f->generate, f->generate / f->prompt, s->accepted,
+                         s->drafted);
+}
 
 primer_status bench_report_text(const struct settings *settings, const primer_model *model,
                                 const struct bench_figures *f, struct buffer *out,
@@ -133,26 +155,12 @@ primer_status bench_report_text(const struct settings *settings, const primer_mo
     FORWARD(buffer_format(out, error,
                           "load       %.0f ms, first token of a 16-token prompt after %.0f ms\n",
                           f->load_seconds * 1e3, f->first_token_seconds * 1e3));
-    FORWARD(buffer_format(out, error,
-                          "prompt     %zu tokens, %.1f tokens/s, %.0f %% of the arithmetic limit "
-                          "(8-bit %.0f GOP/s, f32 %.0f GFLOP/s)\n",
-                          settings->prompt_tokens, f->prompt, f->arithmetic_share * 100,
-                          f->int8_limit * 1e-9, f->f32_limit * 1e-9));
-    FORWARD(buffer_format(
-        out, error,
-        "generate   %zu tokens%s, %.2f tokens/s, %s of weights and %s of keys and values "
-        "read per token, %.0f %% of the memory limit (%.1f GB/s)\n",
-        settings->generated_tokens, settings->clients > 1 ? " a client" : "", f->generate,
-        render_bytes(f->weight_bytes_per_token, a), render_bytes(f->kv_bytes_per_token, b),
-        f->memory_share * 100, f->memory_limit * 1e-9));
-    if (settings->clients > 1)
-        FORWARD(buffer_format(out, error,
-                              "clients    %zu at once; speeds are those of all together\n",
-                              settings->clients));
-    return buffer_format(out, error,
-                         "memory     %s resident, of it %s not the file's; KV cache %s\n",
-                         render_bytes(f->resident_bytes, a), render_bytes(f->anonymous_bytes, b),
-                         render_bytes(f->kv_bytes, c));
+    FORWARD(settings->speculate ? text_speculation(f, out, error)
+                                : text_speeds(settings, f, out, error));
+    return buffer_format(
+        out, error, "memory     %s resident, of it %s not the file's; KV cache %s in %s\n",
+        render_bytes(f->memory.resident_bytes, a), render_bytes(f->memory.anonymous_bytes, b),
+        render_bytes(f->memory.kv_bytes, c), kv_names[settings->parameters.session.kv_format]);
 }
 
 static primer_status json_model(const struct settings *settings, const primer_model *model,
@@ -163,10 +171,60 @@ static primer_status json_model(const struct settings *settings, const primer_mo
         out, "{\"engine\":\"primer\",\"version\":\"" PRIMER_VERSION "\",\"path\":", error));
     FORWARD(buffer_json_string(out, about->path, strlen(about->path), error));
     return buffer_format(out, error,
-                         ",\"type\":\"%s\",\"level\":\"%s\",\"threads\":%zu,\"prompt_tokens\":%zu,"
-                         "\"generated\":%zu,\"clients\":%zu,\"runs\":%zu",
-                         about->type, about->level, about->threads, settings->prompt_tokens,
-                         settings->generated_tokens, settings->clients, settings->runs);
+                         ",\"type\":\"%s\",\"level\":\"%s\",\"threads\":%zu,"
+                         "\"kv_format\":\"%s\",\"prompt_tokens\":%zu,\"generated\":%zu,"
+                         "\"depth\":%zu,\"clients\":%zu,\"runs\":%zu",
+                         about->type, about->level, about->threads,
+                         kv_names[settings->parameters.session.kv_format], settings->prompt_tokens,
+                         settings->generated_tokens, settings->depth, settings->clients,
+                         settings->runs);
+}
+
+static primer_status json_runs(const char *name, const double *runs, size_t count,
+                               struct buffer *out, primer_error *error)
+{
+    FORWARD(buffer_format(out, error, ",\"%s\":[", name));
+    for (size_t i = 0; i < count; i++)
+        FORWARD(buffer_format(out, error, "%s%.6g", i > 0 ? "," : "", runs[i]));
+    return buffer_text(out, "]", error);
+}
+
+static primer_status json_speeds(const struct bench_figures *f, struct buffer *out,
+                                 primer_error *error)
+{
+    FORWARD(buffer_format(out, error, ",\"prompt_tok_s\":%.6g,\"generate_tok_s\":%.6g", f->prompt,
+                          f->generate));
+    FORWARD(json_runs("prompt_runs_tok_s", f->prompt_runs, f->prompt_count, out, error));
+    FORWARD(json_runs("generate_runs_tok_s", f->generate_runs, f->generate_count, out, error));
+    return buffer_format(
+        out, error,
+        ",\"bytes_per_token\":%llu,\"weight_bytes_per_token\":%llu,\"kv_bytes_per_token\":%llu,"
+        "\"operations_per_prompt_token\":%.6g",
+        (unsigned long long)(f->weight_bytes_per_token + f->kv_bytes_per_token),
+        (unsigned long long)f->weight_bytes_per_token, (unsigned long long)f->kv_bytes_per_token,
+        f->operations_per_token);
+}
+
+static primer_status json_speculation(const struct bench_figures *f, struct buffer *out,
+                                      primer_error *error)
+{
+    const struct bench_speculation *s = &f->speculation;
+    FORWARD(buffer_format(out, error,
+                          ",\"plain_tok_s\":%.6g,\"speculate_tok_s\":%.6g,"
+                          "\"speculate_gain\":%.4g,\"drafted\":%zu,\"accepted\":%zu",
+                          f->prompt, f->generate, f->generate / f->prompt, s->drafted,
+                          s->accepted));
+    FORWARD(json_runs("plain_runs_tok_s", f->prompt_runs, f->prompt_count, out, error));
+    return json_runs("speculate_runs_tok_s", f->generate_runs, f->generate_count, out, error);
+}
+
+static primer_status json_limits(const struct bench_limits *limits, struct buffer *out,
+                                 primer_error *error)
+{
+    return buffer_format(out, error,
+                         "\"memory_limit_bytes_s\":%.6g,\"int8_limit_ops_s\":%.6g,"
+                         "\"f32_limit_flop_s\":%.6g",
+                         limits->memory, limits->int8, limits->f32);
 }
 
 primer_status bench_report_json(const struct settings *settings, const primer_model *model,
@@ -174,22 +232,35 @@ primer_status bench_report_json(const struct settings *settings, const primer_mo
                                 primer_error *error)
 {
     FORWARD(json_model(settings, model, out, error));
-    FORWARD(
-        buffer_format(out, error,
-                      ",\"prompt_tok_s\":%.6g,\"generate_tok_s\":%.6g,\"load_ms\":%.3f,"
-                      "\"first_token_ms\":%.3f,\"resident_bytes\":%llu,\"anonymous_bytes\":%llu,"
-                      "\"kv_bytes\":%llu,\"scratch_bytes\":%llu",
-                      f->prompt, f->generate, f->load_seconds * 1e3, f->first_token_seconds * 1e3,
-                      (unsigned long long)f->resident_bytes, (unsigned long long)f->anonymous_bytes,
-                      (unsigned long long)f->kv_bytes, (unsigned long long)f->scratch_bytes));
-    return buffer_format(
+    FORWARD(buffer_format(
         out, error,
-        ",\"bytes_per_token\":%llu,\"weight_bytes_per_token\":%llu,\"kv_bytes_per_token\":%llu,"
-        "\"operations_per_prompt_token\":%.6g,\"memory_limit_bytes_s\":%.6g,"
-        "\"int8_limit_ops_s\":%.6g,\"f32_limit_flop_s\":%.6g,\"memory_share\":%.4f,"
-        "\"arithmetic_share\":%.4f}\n",
-        (unsigned long long)(f->weight_bytes_per_token + f->kv_bytes_per_token),
-        (unsigned long long)f->weight_bytes_per_token, (unsigned long long)f->kv_bytes_per_token,
-        f->operations_per_token, f->memory_limit, f->int8_limit, f->f32_limit, f->memory_share,
-        f->arithmetic_share);
+        ",\"load_ms\":%.3f,\"first_token_ms\":%.3f,\"resident_bytes\":%llu,"
+        "\"anonymous_bytes\":%llu,\"kv_bytes\":%llu,\"scratch_bytes\":%llu",
+        f->load_seconds * 1e3, f->first_token_seconds * 1e3,
+        (unsigned long long)f->memory.resident_bytes, (unsigned long long)f->memory.anonymous_bytes,
+        (unsigned long long)f->memory.kv_bytes, (unsigned long long)f->memory.scratch_bytes));
+    FORWARD(settings->speculate ? json_speculation(f, out, error) : json_speeds(f, out, error));
+    if (f->limits.int8 > 0) {
+        FORWARD(buffer_text(out, ",", error));
+        FORWARD(json_limits(&f->limits, out, error));
+        FORWARD(buffer_format(out, error, ",\"memory_share\":%.4f,\"arithmetic_share\":%.4f",
+                              f->memory_share, f->arithmetic_share));
+    }
+    return buffer_text(out, "}\n", error);
+}
+
+primer_status bench_report_limits_alone(const struct bench_limits *limits, size_t threads,
+                                        bool json, struct buffer *out, primer_error *error)
+{
+    if (!json)
+        return buffer_format(out, error,
+                             "limits     of %zu threads: memory %.1f GB/s, 8-bit %.0f GOP/s, f32 "
+                             "%.0f GFLOP/s\n",
+                             threads, limits->memory * 1e-9, limits->int8 * 1e-9,
+                             limits->f32 * 1e-9);
+    FORWARD(buffer_format(
+        out, error, "{\"engine\":\"primer\",\"version\":\"" PRIMER_VERSION "\",\"threads\":%zu,",
+        threads));
+    FORWARD(json_limits(limits, out, error));
+    return buffer_text(out, "}\n", error);
 }

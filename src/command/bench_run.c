@@ -1,19 +1,27 @@
 /* bench_run.c - one run of a measurement: a prompt of pseudo-random ids, then tokens one by one,
  * the most probable each time (the end token too: the number of tokens is what was asked for).
+ *
+ * Memory is looked at when all tokens are there and before any session is freed.
  */
 #include "command/bench_run.h"
 
 #include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
 
+#include "base/buffer.h"
 #include "base/clock.h"
+#include "base/cpu.h"
 #include "base/error.h"
+#include "base/file.h"
 #include "base/memory.h"
 
 enum { FIRST_PROMPT = 16, IDS_BELOW = 50000, SEED_ALONE = 12345, SEED_CLIENTS = 1000 };
+enum { STATUS_MOST = 64 << 10 };
 
-/* The same ids in every engine that is compared: a linear congruential generator, below 50,000. */
-static primer_status make_ids(const primer_model *model, size_t count, uint64_t seed, int32_t **ids,
-                              primer_error *error)
+/* A linear congruential generator, below 50,000. */
+primer_status bench_run_ids(const primer_model *model, size_t count, uint64_t seed, int32_t **ids,
+                            primer_error *error)
 {
     const size_t vocabulary = primer_model_info(model)->vocabulary;
     const uint64_t below = vocabulary < IDS_BELOW ? vocabulary : IDS_BELOW;
@@ -47,12 +55,28 @@ static primer_status generate(primer_session *session, primer_sampler *sampler, 
     return PRIMER_OK;
 }
 
-static void keep_bytes(const primer_session *session, struct bench_speeds *speeds)
+/* RssAnon of /proc/self/status in bytes; 0 where the system doesn't tell. */
+static uint64_t anonymous_bytes(void)
+{
+    struct buffer text = {0};
+    uint64_t bytes = 0;
+    if (file_read("/proc/self/status", STATUS_MOST, &text, NULL) == PRIMER_OK && text.length > 0) {
+        const char *line = strstr(text.bytes, "RssAnon:");
+        if (line != NULL)
+            bytes = strtoull(line + strlen("RssAnon:"), NULL, 10) * 1024;
+    }
+    buffer_free(&text);
+    return bytes;
+}
+
+struct bench_memory bench_run_memory(const primer_session *session)
 {
     primer_statistics statistics;
     primer_session_statistics(session, &statistics);
-    speeds->kv_bytes = statistics.kv_bytes;
-    speeds->scratch_bytes = statistics.scratch_bytes;
+    return (struct bench_memory){.kv_bytes = statistics.kv_bytes,
+                                 .scratch_bytes = statistics.scratch_bytes,
+                                 .resident_bytes = cpu_memory_resident(),
+                                 .anonymous_bytes = anonymous_bytes()};
 }
 
 primer_status bench_run_first_token(const struct settings *settings, primer_model *model,
@@ -65,7 +89,7 @@ primer_status bench_run_first_token(const struct settings *settings, primer_mode
     primer_session_options options = settings->parameters.session;
     if (options.context < FIRST_PROMPT + 1) /* the measured runs may need less */
         options.context = FIRST_PROMPT + 1;
-    TRY(make_ids(model, FIRST_PROMPT, SEED_ALONE, &ids, error));
+    TRY(bench_run_ids(model, FIRST_PROMPT, SEED_ALONE, &ids, error));
     TRY(primer_session_create(model, &options, &session, error));
     TRY(create_greedy(model, &sampler, error));
     TRY(primer_session_sync(session, ids, FIRST_PROMPT, NULL, NULL, error));
@@ -86,7 +110,7 @@ primer_status bench_run_one(const struct settings *settings, primer_model *model
     primer_sampler *sampler = NULL;
     int32_t *ids = NULL;
     const size_t prompt = settings->prompt_tokens, count = settings->generated_tokens;
-    TRY(make_ids(model, prompt, SEED_ALONE, &ids, error));
+    TRY(bench_run_ids(model, prompt, SEED_ALONE, &ids, error));
     TRY(primer_session_create(model, &settings->parameters.session, &session, error));
     TRY(create_greedy(model, &sampler, error));
     uint64_t begun = clock_nanoseconds();
@@ -95,7 +119,39 @@ primer_status bench_run_one(const struct settings *settings, primer_model *model
     begun = clock_nanoseconds();
     TRY(generate(session, sampler, count, error));
     speeds->generate = (double)count / clock_seconds_since(begun);
-    keep_bytes(session, speeds);
+    speeds->memory = bench_run_memory(session);
+
+cleanup:
+    primer_sampler_free(sampler);
+    primer_session_free(session);
+    memory_free(ids);
+    return status;
+}
+
+primer_status bench_run_deep(const struct settings *settings, primer_model *model, double *runs,
+                             struct bench_speeds *speeds, primer_error *error)
+{
+    primer_status status = PRIMER_OK;
+    primer_session *session = NULL;
+    primer_sampler *sampler = NULL;
+    int32_t *ids = NULL;
+    const size_t depth = settings->depth, count = settings->generated_tokens;
+    TRY(bench_run_ids(model, depth, SEED_ALONE, &ids, error));
+    TRY(primer_session_create(model, &settings->parameters.session, &session, error));
+    TRY(create_greedy(model, &sampler, error));
+    uint64_t begun = clock_nanoseconds();
+    TRY(primer_session_sync(session, ids, depth, NULL, NULL, error));
+    speeds->prompt = (double)depth / clock_seconds_since(begun);
+    for (size_t run = 0; run <= settings->runs; run++) {
+        /* Takes back what was written, and computes the prompt's last token anew. */
+        TRY(primer_session_sync(session, ids, depth, NULL, NULL, error));
+        begun = clock_nanoseconds();
+        TRY(generate(session, sampler, count, error));
+        speeds->generate = (double)count / clock_seconds_since(begun);
+        if (run > 0)
+            runs[run - 1] = speeds->generate;
+    }
+    speeds->memory = bench_run_memory(session);
 
 cleanup:
     primer_sampler_free(sampler);
@@ -142,12 +198,12 @@ static void gate_abandon(struct gate *gate)
 struct client {
     const struct settings *settings;
     primer_model *model;
-    struct gate *gate; /* passed three times: before the prompt, before the tokens, after them */
+    struct gate *gate; /* passed before the prompt, before the tokens, after them, at the end */
     uint64_t seed;
     pthread_t thread;
     primer_status status;
     primer_error error;
-    struct bench_speeds speeds;
+    primer_statistics statistics;
 };
 
 static primer_status serve(struct client *client, primer_session *session, primer_sampler *sampler,
@@ -164,6 +220,9 @@ static primer_status serve(struct client *client, primer_session *session, prime
     if (status == PRIMER_OK)
         status = generate(session, sampler, settings->generated_tokens, &client->error);
     gate_wait(client->gate);
+    if (session != NULL)
+        primer_session_statistics(session, &client->statistics);
+    gate_wait(client->gate); /* the memory of all is looked at */
     return status;
 }
 
@@ -175,23 +234,22 @@ static void *run_client(void *context)
     int32_t *ids = NULL;
     const struct settings *settings = client->settings;
     client->status =
-        make_ids(client->model, settings->prompt_tokens, client->seed, &ids, &client->error);
+        bench_run_ids(client->model, settings->prompt_tokens, client->seed, &ids, &client->error);
     if (client->status == PRIMER_OK)
         client->status = primer_session_create(client->model, &settings->parameters.session,
                                                &session, &client->error);
     if (client->status == PRIMER_OK)
         client->status = create_greedy(client->model, &sampler, &client->error);
     client->status = serve(client, session, sampler, ids);
-    if (client->status == PRIMER_OK)
-        keep_bytes(session, &client->speeds);
     primer_sampler_free(sampler);
     primer_session_free(session);
     memory_free(ids);
     return NULL;
 }
 
-/* Seconds of all prompts and of all tokens, measured from outside. */
-static void time_clients(struct gate *gate, double *prompt, double *tokens)
+/* Seconds of all prompts and of all tokens, and the process's memory, measured from outside. */
+static void time_clients(struct gate *gate, double *prompt, double *tokens,
+                         struct bench_memory *memory)
 {
     gate_wait(gate);
     uint64_t begun = clock_nanoseconds();
@@ -200,6 +258,9 @@ static void time_clients(struct gate *gate, double *prompt, double *tokens)
     begun = clock_nanoseconds();
     gate_wait(gate);
     *tokens = clock_seconds_since(begun);
+    memory->resident_bytes = cpu_memory_resident();
+    memory->anonymous_bytes = anonymous_bytes();
+    gate_wait(gate);
 }
 
 static primer_status start_clients(const struct settings *settings, primer_model *model,
@@ -246,12 +307,12 @@ primer_status bench_run_many(const struct settings *settings, primer_model *mode
         return memory_failure(error, "the clients", count * sizeof *clients);
     primer_status status = start_clients(settings, model, clients, &gate, &started, error);
     if (status == PRIMER_OK)
-        time_clients(&gate, &prompt_seconds, &token_seconds);
+        time_clients(&gate, &prompt_seconds, &token_seconds, &speeds->memory);
     status = join_clients(clients, started, status, error);
     speeds->prompt = (double)(settings->prompt_tokens * count) / prompt_seconds;
     speeds->generate = (double)(settings->generated_tokens * count) / token_seconds;
-    speeds->kv_bytes = clients[0].speeds.kv_bytes * count;
-    speeds->scratch_bytes = clients[0].speeds.scratch_bytes;
+    speeds->memory.kv_bytes = clients[0].statistics.kv_bytes * count;
+    speeds->memory.scratch_bytes = clients[0].statistics.scratch_bytes;
     memory_free(clients);
     return status;
 }

@@ -3,8 +3,7 @@
 
 void settings_default(struct settings *settings)
 {
-    *settings = (struct settings){
-        .top = 20, .prompt_tokens = 512, .generated_tokens = 64, .clients = 1, .runs = 5};
+    *settings = (struct settings){.top = 20};
     parameters_default(&settings->parameters);
 }
 

@@ -27,9 +27,11 @@ struct settings {
     bool tensors, knobs, whole, decode; /* inspect; tokens */
     const char *ids;                    /* logprobs */
     size_t top;
-    size_t prompt_tokens, generated_tokens, clients, runs; /* bench */
-    size_t chunks;                                         /* perplexity */
-    const char *completion;                                /* help */
+    /* bench; a number is 0 where nothing was said */
+    size_t prompt_tokens, generated_tokens, depth, clients, runs;
+    bool speculate, no_limits, limits_only;
+    size_t chunks;          /* perplexity */
+    const char *completion; /* help */
 };
 
 void settings_default(struct settings *settings);
