@@ -19,6 +19,10 @@
 
 #include "base/memory.h"
 
+#ifndef MADV_POPULATE_READ
+#define MADV_POPULATE_READ 22 /* since Linux 5.14, which may be newer than the C library */
+#endif
+
 enum {
     PENDING_CAPACITY = 1 << 20, /* bytes */
     READ_STEP = 1 << 16,        /* bytes */
@@ -97,6 +101,25 @@ primer_status file_map_open(struct file_map *map, const char *path, primer_error
 void file_map_memory(struct file_map *map, const void *bytes, size_t size)
 {
     *map = (struct file_map){.bytes = bytes, .size = size};
+}
+
+/* Whether the page of the map that holds the byte is in memory. */
+static bool is_resident(const struct file_map *map, size_t at)
+{
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    unsigned char state = 0;
+    return mincore((void *)(uintptr_t)(map->bytes + at / page * page), 1, &state) == 0 &&
+           (state & 1) != 0;
+}
+
+void file_map_fetch(const struct file_map *map, size_t from, size_t length)
+{
+    if (!map->owned || from >= map->size || length == 0)
+        return;
+    if (length > map->size - from)
+        length = map->size - from;
+    if (is_resident(map, from) && is_resident(map, from + length - 1))
+        madvise((void *)(uintptr_t)(map->bytes + from), length, MADV_POPULATE_READ);
 }
 
 void file_map_close(struct file_map *map)

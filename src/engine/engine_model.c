@@ -164,6 +164,34 @@ static size_t prefix_budget(const primer_model_options *options)
     return (size_t)(eighth < most ? eighth : most);
 }
 
+/* Opening's work for all threads: one builds the tokenizer while the others enter the weights in
+ * the page table, a step at a time (small ones: who takes memory meanwhile waits for one). */
+#define FETCH_STEP ((size_t)4 << 20)
+
+struct preparation {
+    primer_model *model;
+    primer_status status;
+    primer_error *error;
+};
+
+static void prepare(void *context, size_t task, size_t thread)
+{
+    struct preparation *preparation = context;
+    primer_model *m = preparation->model;
+    (void)thread;
+    if (task > 0)
+        file_map_fetch(gguf_map(m->gguf), (task - 1) * FETCH_STEP, FETCH_STEP);
+    else
+        preparation->status = tokenizer_from_gguf(&m->tokenizer, m->gguf, preparation->error);
+}
+
+static primer_status prepare_all(primer_model *m, primer_error *error)
+{
+    struct preparation preparation = {m, PRIMER_OK, error};
+    pool_run(m->pool, prepare, &preparation, 1 + gguf_map(m->gguf)->size / FETCH_STEP + 1);
+    return preparation.status;
+}
+
 /* Takes over `gguf`, also when it fails. */
 static primer_status open_gguf(struct gguf *gguf, const primer_model_options *options,
                                primer_model **model, primer_error *error)
@@ -184,8 +212,8 @@ static primer_status open_gguf(struct gguf *gguf, const primer_model_options *op
     TRY(model_create(&m->model, gguf, error));
     m->information.weight_bytes = m->model->step_bytes;
     TRY(engine_memory_check(m, 0, 0, 0, error));
-    TRY(tokenizer_from_gguf(&m->tokenizer, gguf, error));
     TRY(pool_create(&m->pool, options != NULL ? options->threads : 0, error));
+    TRY(prepare_all(m, error));
     TRY(fill_information(m, error));
     TRY(scheduler_create(&m->scheduler, m->model, m->kernel, m->pool, error));
     m->identity = identify(gguf);

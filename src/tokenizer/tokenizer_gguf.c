@@ -113,8 +113,31 @@ static primer_status read_scores(struct vocabulary *vocabulary, const struct ggu
     return PRIMER_OK;
 }
 
+/* The token whose text is `left` and `right` in a row. Most files list merges in the order of what
+ * they make, so the token after the one of the merge before is looked at first. */
+static primer_status find_joined(const struct vocabulary *vocabulary, struct gguf_string left,
+                                 struct gguf_string right, size_t guess, struct buffer *joined,
+                                 int32_t *id, primer_error *error)
+{
+    if (guess < vocabulary->count) {
+        const char *const text = vocabulary_text(vocabulary, guess);
+        if (vocabulary->tokens[guess].text_length == left.length + right.length &&
+            memcmp(text, left.bytes, left.length) == 0 &&
+            memcmp(text + left.length, right.bytes, right.length) == 0) {
+            *id = (int32_t)guess;
+            return PRIMER_OK;
+        }
+    }
+    buffer_clear(joined);
+    FORWARD(buffer_append(joined, left.bytes, left.length, error));
+    FORWARD(buffer_append(joined, right.bytes, right.length, error));
+    *id = vocabulary_find(vocabulary, joined->bytes, joined->length);
+    return PRIMER_OK;
+}
+
+/* `guess`: the token that this merge may make; becomes the next one's. */
 static primer_status read_merge(struct tokenizer *tokenizer, struct gguf_string merge, size_t index,
-                                struct buffer *joined, primer_error *error)
+                                struct buffer *joined, size_t *guess, primer_error *error)
 {
     const struct vocabulary *const vocabulary = &tokenizer->vocabulary;
     const char *const space =
@@ -124,12 +147,12 @@ static primer_status read_merge(struct tokenizer *tokenizer, struct gguf_string 
                          KEY("merges"), index);
     const size_t left_length = (size_t)(space - merge.bytes);
     const size_t right_length = merge.length - left_length - 1;
-    buffer_clear(joined);
-    FORWARD(buffer_append(joined, merge.bytes, left_length, error));
-    FORWARD(buffer_append(joined, space + 1, right_length, error));
     const int32_t left = vocabulary_find(vocabulary, merge.bytes, left_length);
     const int32_t right = vocabulary_find(vocabulary, space + 1, right_length);
-    const int32_t result = vocabulary_find(vocabulary, joined->bytes, joined->length);
+    int32_t result;
+    FORWARD(find_joined(vocabulary, (struct gguf_string){merge.bytes, left_length},
+                        (struct gguf_string){space + 1, right_length}, *guess, joined, &result,
+                        error));
     if (left < 0 || right < 0 || result < 0) {
         char name[96];
         return error_set(error, PRIMER_EFORMAT, "%s[%zu] '%s': %s is not in the vocabulary",
@@ -139,6 +162,7 @@ static primer_status read_merge(struct tokenizer *tokenizer, struct gguf_string 
                          : right < 0 ? "the right part"
                                      : "what it makes");
     }
+    *guess = (size_t)result + 1;
     bool added;
     FORWARD(merge_table_add(&tokenizer->merges, (uint32_t)left, (uint32_t)right, (uint32_t)index,
                             (uint32_t)result, &added, error));
@@ -157,9 +181,9 @@ static primer_status read_merges(struct tokenizer *tokenizer, const struct gguf 
     if (merges == NULL)
         FAIL(PRIMER_EFORMAT, "%s is missing", KEY("merges"));
     TRY(merge_table_create(&tokenizer->merges, (size_t)merges->count, error));
-    size_t offset = 0;
+    size_t offset = 0, guess = 0;
     for (size_t i = 0; i < merges->count; i++)
-        TRY(read_merge(tokenizer, gguf_array_string(merges, &offset), i, &joined, error));
+        TRY(read_merge(tokenizer, gguf_array_string(merges, &offset), i, &joined, &guess, error));
 cleanup:
     buffer_free(&joined);
     return status;

@@ -152,13 +152,18 @@ size_t vocabulary_alphabet_encode(unsigned char byte, char out[2])
     return length;
 }
 
+/* The alphabet's characters have one byte or two, 0xC2..0xC5 and one more. */
 bool vocabulary_alphabet_decode(const char *text, size_t length, char *out, size_t *out_length)
 {
     size_t written = 0;
-    for (size_t at = 0, taken; at < length; at += taken) {
-        uint32_t code_point = 0;
-        taken = utf8_decode(text + at, length - at, &code_point);
-        if (taken == 0 || code_point > 0x143 || (code_point < 0x100 && !prints_itself(code_point)))
+    for (size_t at = 0; at < length;) {
+        const unsigned char first = (unsigned char)text[at++];
+        uint32_t code_point = first;
+        if (first >= 0xC2 && first <= 0xC5 && at < length && ((unsigned char)text[at] >> 6) == 2)
+            code_point = (first & 0x1Fu) << 6 | ((unsigned char)text[at++] & 0x3Fu);
+        else if (first >= 0x80)
+            return false;
+        if (code_point > 0x143 || (code_point < 0x100 && !prints_itself(code_point)))
             return false;
         if (code_point == 0x143)
             code_point = 0xAD;

@@ -19,6 +19,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -180,6 +182,59 @@ static void memory_maps_borrow(void **state)
     assert_true(map.inode == 0 && !map.owned);
     file_map_close(&map);
     assert_int_equal(folder[0], '/');
+}
+
+static long faults(void)
+{
+    struct rusage usage;
+    assert_int_equal(getrusage(RUSAGE_SELF, &usage), 0);
+    return usage.ru_minflt;
+}
+
+/* Faults met by reading one byte of every page. */
+static long faults_of_reading(const struct file_map *map)
+{
+    const long before = faults();
+    for (size_t i = 0; i < map->size; i += 4096)
+        assert_int_equal(((const volatile unsigned char *)map->bytes)[i], 'x');
+    return faults() - before;
+}
+
+static bool can_fetch(const struct file_map *map)
+{
+#ifdef MADV_POPULATE_READ
+    return madvise((void *)(uintptr_t)map->bytes, 1, MADV_POPULATE_READ) == 0;
+#else
+    (void)map;
+    return false;
+#endif
+}
+
+static void fetching_spares_faults(void **state)
+{
+    (void)state;
+    enum { SIZE = (16 << 20) + 5 };
+    primer_error error;
+    struct file_map map;
+    char *const text = memory_allocate(SIZE, 1);
+    memset(text, 'x', SIZE);
+    put(path_of("f"), text, SIZE);
+    memory_free(text);
+    assert_int_equal(file_map_open(&map, path_of("f"), &error), PRIMER_OK);
+    const long plain = faults_of_reading(&map);
+    file_map_close(&map);
+    assert_int_equal(file_map_open(&map, path_of("f"), &error), PRIMER_OK);
+    for (size_t from = 0; from < 2 * (size_t)SIZE; from += 4 << 20)
+        file_map_fetch(&map, from, 4 << 20);
+    file_map_fetch(&map, 0, 0);
+    const bool fetches = can_fetch(&map);
+    const long fetched = faults_of_reading(&map);
+    if (fetches && fetched > plain / 4 + 1)
+        fail_msg("%ld faults where nothing was fetched, %ld after", plain, fetched);
+    file_map_close(&map);
+    file_map_memory(&map, "x", 1); /* not ours: left alone */
+    file_map_fetch(&map, 0, 1);
+    file_map_close(&map);
 }
 
 static void what_cannot_be_mapped_is_named(void **state)
@@ -536,6 +591,7 @@ int main(void)
         in_folder(maps_show_the_file),
         in_folder(empty_files_are_valid_maps),
         in_folder(memory_maps_borrow),
+        in_folder(fetching_spares_faults),
         in_folder(what_cannot_be_mapped_is_named),
         in_folder(reads_are_whole),
         in_folder(limits_are_errors),

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "base/memory.h"
+#include "tokenizer/vocabulary.h"
 #include "tokenizer_helper.h"
 
 #define SPACE      "\xE2\x96\x81"
@@ -347,6 +348,62 @@ static void test_gguf(void **state)
     tokenizer_free(tokenizer);
 }
 
+/* Merges in another order than the tokens that they make, and neighbours that look alike. */
+static void test_gguf_merges_in_any_order(void **state)
+{
+    (void)state;
+    static const char *const tokens[] = {"a",  "b",  "c",   "ab",           "bc",
+                                         "ba", "ca", "cab", "a" BYTE_SPACE, BYTE_SPACE};
+    static const char *const merges[] = {"a b", "b a", "c a", "b c", "a " BYTE_SPACE, "c ab"};
+    struct helper_gguf plan = byte_plan;
+    plan.tokens = tokens;
+    plan.kinds = NULL;
+    plan.count = sizeof tokens / sizeof tokens[0];
+    plan.merges = merges;
+    plan.merge_count = sizeof merges / sizeof merges[0];
+    struct tokenizer *tokenizer = load(&plan);
+    EXPECT(tokenizer, "ab", 0, "3");
+    EXPECT(tokenizer, "bc", 0, "4");
+    EXPECT(tokenizer, "ba", 0, "5");
+    EXPECT(tokenizer, "ca", 0, "6");
+    EXPECT(tokenizer, "cab", 0, "7");
+    tokenizer_free(tokenizer);
+}
+
+/* What a token stands for: every byte in GPT-2's alphabet, and texts that aren't wholly in it as
+ * they are. */
+static void test_alphabet(void **state)
+{
+    (void)state;
+    for (unsigned byte = 0; byte < 256; byte++) {
+        char text[4] = "", out[4];
+        size_t length = vocabulary_alphabet_encode((unsigned char)byte, text), decoded = 0;
+        assert_true(vocabulary_alphabet_decode(text, length, out, &decoded));
+        assert_int_equal(decoded, 1);
+        assert_int_equal((unsigned char)out[0], byte);
+        assert_false(length == 2 && vocabulary_alphabet_decode(text, 1, out, &decoded));
+    }
+    static const char *const outside[] = {" ",
+                                          "\x7F",
+                                          "\xC2\xA0",
+                                          "\xC2\xAD",
+                                          "\xC5\x84",
+                                          "\xC1\xA1",
+                                          "\xC4"
+                                          "a",
+                                          "\x80",
+                                          "\xC6\x80",
+                                          "\xFF",
+                                          "\xE2\x96\x81",
+                                          "\xC4\xC4"};
+    for (size_t i = 0; i < sizeof outside / sizeof outside[0]; i++) {
+        char out[8];
+        size_t decoded;
+        if (vocabulary_alphabet_decode(outside[i], strlen(outside[i]), out, &decoded))
+            fail_msg("text %zu is in the alphabet", i);
+    }
+}
+
 /* Phi-3's special tokens take the white space after them. */
 static void test_gguf_strips(void **state)
 {
@@ -497,6 +554,8 @@ int main(void)
         cmocka_unit_test(test_json_refused),
         cmocka_unit_test(test_json_limits),
         cmocka_unit_test(test_gguf),
+        cmocka_unit_test(test_gguf_merges_in_any_order),
+        cmocka_unit_test(test_alphabet),
         cmocka_unit_test(test_gguf_strips),
         cmocka_unit_test(test_gguf_refused),
         cmocka_unit_test(test_no_memory),
