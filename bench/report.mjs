@@ -1,0 +1,219 @@
+// RESULTS.md out of what was measured. stored: {machine, threads, peer, peerProblem, rounds,
+// rows: {name: {rounds, facts, commit, problem}}, sizes}.
+import {ROWS, SIZES} from "./rows.mjs";
+import {bestSetting, judge, median, ratios, summary} from "./statistics.mjs";
+
+const SETTINGS = {0: "off", 1: "on"};
+
+// Three digits that mean something.
+export function digits(value) {
+    if (!Number.isFinite(value)) return "–";
+    const size = Math.abs(value);
+    return value.toFixed(size >= 100 ? 0 : size >= 10 ? 1 : size >= 0.1 ? 2 : 3);
+}
+
+const percent = value => Number.isFinite(value) ? `${(value * 100).toFixed(0)} %` : "–";
+const finite = values => values.filter(Number.isFinite);
+
+function spread(values, write = digits) {
+    const known = finite(values);
+    if (known.length === 0) return "–";
+    const {median: middle, least, most} = summary(known);
+    return `${write(middle)} (${write(least)}–${write(most)})`;
+}
+
+// What the goal is held against, and the outcome, added to a figure:
+// {judged: [], value, best, met, missed}; met is undefined where there is no goal or no value.
+export function evaluate(figure) {
+    const best = figure.group === "peer" ? bestSetting(figure.peers, figure.lower) : undefined;
+    const judged = finite({
+        peer: () => best === undefined ? [] : ratios(figure.primer, figure.peers[best]),
+        limit: () => figure.shares,
+        self: () => ratios(figure.first.values, figure.second.values),
+        absolute: () => figure.values
+    }[figure.group]());
+    const value = median(judged);
+    const most = figure.group === "absolute" || figure.lower === true;
+    const outcome = figure.goal !== undefined && judged.length > 0
+        ? judge(value, figure.goal, most) : {};
+    return {...figure, best, judged, value, most, ...outcome};
+}
+
+// Every figure of every row that was measured, in the order of the table of rows.
+export function allFigures(stored) {
+    const sizes = SIZES[stored.sizes];
+    return ROWS.flatMap(row => {
+        const kept = stored.rows[row.name];
+        return kept?.rounds.length > 0
+            ? row.figures(kept.rounds, kept.facts ?? {}, sizes)
+                .map(figure => ({...evaluate(figure), row: row.name})) : [];
+    });
+}
+
+// ---- tables ---------------------------------------------------------------------------------------
+
+export function verdict(figure) {
+    if (figure.goal === undefined) return "";
+    if (figure.met === undefined) return "not measured";
+    if (figure.met) return "met";
+    const by = figure.missed < 0.005 ? "under 1 %" : percent(figure.missed);
+    return `**missed by ${by}**`;
+}
+
+const goalText = (figure, write) => figure.goal === undefined ? "–"
+    : `${figure.most ? "≤" : "≥"} ${write(figure.goal)}`;
+const times = value => Number.isFinite(value) ? `${digits(value)} ×` : "–";
+
+const TABLES = {
+    peer: {
+        head: ["", "primer", "llama.cpp, flash attention off", "on", "ratio", "goal", ""],
+        row: f => [`${f.what}, ${f.unit}`, spread(f.primer),
+            ...[0, 1].map(s => spread(f.peers[s]) + (f.best === String(s) ? " ←" : "")),
+            spread(f.judged, times), goalText(f, times), verdict(f)]
+    },
+    limit: {
+        head: ["", "the limit", "measured beside it", "share", "goal", ""],
+        row: f => [f.what, f.of, `${spread(f.limits)} ${f.unit}`, spread(f.judged, percent),
+            goalText(f, percent), verdict(f)]
+    },
+    self: {
+        head: ["", "", "against", "ratio", "goal", ""],
+        row: f => [`${f.what}, ${f.unit}`, `${f.first.label}: ${spread(f.first.values)}`,
+            `${f.second.label}: ${spread(f.second.values)}`, spread(f.judged, times),
+            goalText(f, times), verdict(f)]
+    },
+    absolute: {
+        head: ["", "measured", "goal", ""],
+        row: f => [f.what, `${spread(f.judged)} ${f.unit}`,
+            goalText(f, value => `${digits(value)} ${f.unit}`), verdict(f)]
+    }
+};
+
+function table(head, rows) {
+    const line = cells => `| ${cells.join(" | ")} |`;
+    return [line(head), line(head.map(() => "---")), ...rows.map(line), ""];
+}
+
+function figureTable(figures, group) {
+    const {head, row} = TABLES[group];
+    const found = figures.filter(figure => figure.group === group);
+    return found.length > 0 ? table(head, found.map(row)) : ["Not measured.", ""];
+}
+
+// ---- parts ----------------------------------------------------------------------------------------
+
+function machineLines({machine, threads, peer, peerProblem}) {
+    const kind = machine.virtual ? ", a virtual machine" : "";
+    return table(["", ""], [
+        ["processor", `${machine.processor} (${machine.identity}; ${machine.levels.join(", ")})`],
+        ["cores", `${machine.cores}${kind}; ${threads} threads used`],
+        ["memory", `${(machine.memory / 2 ** 30).toFixed(1)} GiB`],
+        ["system", machine.system],
+        ["compiler", machine.compiler],
+        ["primer", `${machine.primer}, commit ${machine.commit}`],
+        ["llama.cpp", peer ? `${peer.release}, as node-llama-cpp ${peer.module} has it`
+            : `**missing**: ${peerProblem ?? "it wasn't looked for"}; no ratios to it below`],
+        ...(peer ? [["its system info", peer.system.replaceAll("|", "·").replace(/ ·$/, "")]] : [])
+    ]);
+}
+
+function limitLines(stored) {
+    const all = Object.values(stored.rows).flatMap(row => row.rounds)
+        .flatMap(round => round.limits ? [round.limits.before, round.limits.after] : []);
+    if (all.length === 0) return ["Not measured.", ""];
+    const stolen = finite(Object.values(stored.rows).flatMap(row => row.rounds)
+        .map(round => round.stolen ?? NaN));
+    const line = (name, field, unit) => [name,
+        `${spread(all.map(limits => limits[field] / 1e9))} ${unit}`];
+    const lines = table(["", `median (least–most) of ${all.length}`], [
+        line("memory read, the model's own mapped file", "memory", "GB/s"),
+        line("8-bit integer multiply-add", "int8", "GOP/s"),
+        line("f32 multiply-add", "f32", "GFLOP/s")]);
+    if (stolen.length > 0)
+        lines.push("Processor time that other virtual machines took during a round: " +
+            `${spread(stolen, percent)}.`, "");
+    return lines;
+}
+
+function summaryLines(figures) {
+    const judged = figures.filter(figure => figure.met !== undefined);
+    const missed = judged.filter(figure => !figure.met);
+    const lines = [`**${judged.length - missed.length} of ${judged.length} goals that could be ` +
+        "judged are met.**"];
+    if (missed.length > 0) lines.push("Missed:", "");
+    for (const figure of missed) {
+        const write = {peer: times, self: times, limit: percent,
+            absolute: value => `${digits(value)} ${figure.unit}`}[figure.group];
+        const of = {peer: "of llama.cpp's", limit: `of the ${figure.of}`,
+            self: `(${figure.first?.label} to ${figure.second?.label})`, absolute: ""};
+        lines.push(`- ${figure.what}: ${write(figure.value)} ${of[figure.group]}`.trimEnd() +
+            `, goal ${goalText(figure, write)}`);
+    }
+    return [...lines, ""];
+}
+
+// Rows that are missing, have a problem or come from another commit.
+function absentLines(stored) {
+    const lines = [];
+    for (const {name, about} of ROWS) {
+        const kept = stored.rows[name];
+        if (kept?.problem) lines.push(`- ${name} (${about}): ${kept.problem}`);
+        else if (!kept || kept.rounds.length === 0) lines.push(`- ${name} (${about}): not run`);
+        else if (kept.rounds.length < stored.rounds)
+            lines.push(`- ${name}: only ${kept.rounds.length} of ${stored.rounds} rounds`);
+        if (kept?.rounds.length > 0 && kept.commit !== stored.machine.commit)
+            lines.push(`- ${name} was measured at commit ${kept.commit}`);
+    }
+    return lines.length > 0 ? ["## Not complete", "", ...lines, ""] : [];
+}
+
+const METHOD = (stored, {prompt, long, generated, depths, clientPrompt}) => `## How
+
+Machines share their processors and their memory, and speeds change by half within minutes. So what is
+compared is measured side by side: a round is the limits, primer, the limits again, llama.cpp with
+flash attention off and on; then the next round. A figure is the median of the rounds (${stored.rounds}
+unless said otherwise), beside it the least and the most. A ratio is the median of the rounds' own
+ratios, to that setting of llama.cpp whose median is better (←). A share of a limit is of the mean of
+the limits before and after that very run.
+
+- The models have the shape of Phi-2${stored.sizes === "small" ? ", but much smaller," : ""} and random
+  weights, made by \`make-model\`; speed doesn't depend on what the weights say. Both engines read the
+  same file, get the same token ids, cache keys and values in F16 and use ${stored.threads} threads.
+- Both warm up before a measurement: primer by a whole run of the same, llama.cpp when its model is
+  opened. llama.cpp stays loaded (it has its weights in a layout of its own by then); primer is started
+  anew each time.
+- Prompt: \`primer bench -p ${prompt} -n 1\`. The share counts the products of the weights, without the
+  output matrix (only the last token needs it) and without attention, whose time is in it all the same.
+- Attention's part of a prompt of ${long}: what grows with the square of the length. With a n + b n² seconds
+  for n tokens at n = ${prompt} and n = ${long}, measured in the same round, attention has b n². Its
+  operations are 4 × width × layers for each pair of a token and one not after it.
+- Generation: ${generated} tokens, each the most probable, after one token (depth 0) or after ${depths.join(" or ")}.
+  The share counts the bytes of weights, keys and values that a token needs read, each once.
+- Clients: prompts of ${clientPrompt} tokens each, then ${generated} tokens for each at once; the prompts' time
+  isn't counted.
+- The first token: primer from before its process is started until the token is on its standard output;
+  llama.cpp from the call that loads the model, in a process that is up already.
+- Limits: the best of several simple loops over the threads (\`primer bench --limits-only\`), a
+  multiplication and an addition counting as two operations.
+`;
+
+export function report(stored, {plots = []} = {}) {
+    const figures = allFigures(stored);
+    const pictures = group => plots.filter(plot => plot.group === group)
+        .flatMap(plot => [`![${plot.title}](${plot.file})`, ""]);
+    return [
+        "# How fast primer is, measured", "",
+        "Written by `make bench`; what to make of it is in docs/SPEED.md.", "",
+        ...(stored.sizes === "small"
+            ? ["**A rehearsal on a small model: these figures mean nothing.**", ""] : []),
+        ...summaryLines(figures),
+        "## The machine", "", ...machineLines(stored),
+        "## Its limits, measured on the spot", "", ...limitLines(stored),
+        "## Against llama.cpp", "", ...pictures("peer"), ...figureTable(figures, "peer"),
+        "## Against the limits", "", ...pictures("limit"), ...figureTable(figures, "limit"),
+        "## Against itself", "", ...figureTable(figures, "self"),
+        "## Time and memory", "", ...figureTable(figures, "absolute"),
+        ...absentLines(stored),
+        METHOD(stored, SIZES[stored.sizes])
+    ].join("\n");
+}
