@@ -101,7 +101,7 @@ function inShort(value) {
 function usable(row, bench, again) {
     const old = again ? null : kept(join(bench.work, `${row.name}.json`));
     const known = old && old.identity === bench.identity && old.sizes === bench.sizeName &&
-        (bench.peer.problem || old.peer);
+        (bench.peer.problem || old.rounds.every(round => round.peer !== null));
     return known ? {...old, problem: undefined}
         : {name: row.name, identity: bench.identity, sizes: bench.sizeName, rounds: []};
 }
@@ -113,7 +113,8 @@ async function measureRow(row, bench, options) {
         console.error(`${row.name}: ${result.rounds.length} rounds are there`);
         return;
     }
-    Object.assign(result, {commit: bench.machine.commit, peer: !bench.peer.problem});
+    result.commit = bench.machine.commit;
+    bench.peer.failures = [];
     try {
         bench.model = await makeModel(row.model, bench);
         result.facts = await bench.primer.facts(bench.model);
@@ -122,6 +123,7 @@ async function measureRow(row, bench, options) {
             const {limits, ...round} = await row.measure(bench);
             result.rounds.push({...round, limits, stolen: stolen(),
                 when: new Date().toISOString()});
+            result.peerFailures = bench.peer.failures;
             keep(path, result);
             console.error(`${row.name} ${result.rounds.length}/${options.rounds}: ` +
                 inShort({...round.primer, ...(round.peer && {"llama.cpp": round.peer})}));

@@ -35,7 +35,7 @@ class Worker {
         clearTimeout(late);
         if (done) {
             await this.ended;
-            const why = this.complaints.split("\n").find(line => /error/i.test(line));
+            const why = this.complaints.split("\n").find(line => /^\w*Error\b/.test(line));
             throw new Error(`its process ended: ${(why ?? "no reason given").trim()}`);
         }
         const answer = JSON.parse(value);

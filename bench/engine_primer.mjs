@@ -8,13 +8,13 @@ const SAMPLE_MS = 5, MOST_SECONDS = 900;
 
 // Runs a program to its end: {out, complaints, firstMs, ms}; firstMs is when the first byte of its
 // standard output came, counted from just before the process was started.
-export function runProgram(program, options, {env = {}, watch, seconds = MOST_SECONDS} = {}) {
+export function runProgram(program, options, {env = {}, input = "", watch, seconds = MOST_SECONDS} = {}) {
     return new Promise((resolve, reject) => {
         const out = [], complaints = [];
         const begun = performance.now();
         let firstMs = null;
         const child = track(spawn(program, options,
-            {stdio: ["ignore", "pipe", "pipe"], env: {...process.env, ...env}}));
+            {stdio: ["pipe", "pipe", "pipe"], env: {...process.env, ...env}}));
         const late = setTimeout(() => child.kill("SIGKILL"), seconds * 1000);
         const watching = watch && setInterval(() => watch(child.pid), SAMPLE_MS);
         child.stdout.on("data", part => {
@@ -22,6 +22,8 @@ export function runProgram(program, options, {env = {}, watch, seconds = MOST_SE
             out.push(part);
         });
         child.stderr.on("data", part => complaints.push(part));
+        child.stdin.on("error", () => {}); // it ended without reading
+        child.stdin.end(input);
         child.on("error", reject);
         child.on("close", (code, signal) => {
             const ms = performance.now() - begun;
@@ -135,7 +137,7 @@ export class Primer {
     }
 
     async tokenCount(model, text) {
-        const {out} = await runProgram(this.program, ["tokens", model, text]);
+        const {out} = await runProgram(this.program, ["tokens", model], {input: text});
         return JSON.parse(out).length;
     }
 

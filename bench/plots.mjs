@@ -11,7 +11,7 @@ text { font: 13px system-ui, "Segoe UI", "DejaVu Sans", sans-serif; fill: #24292
 .card { fill: #ffffff; stroke: #d0d7de; }
 .axis { stroke: #d0d7de; fill: none; }
 .goal { stroke: #24292f; stroke-width: 2; }
-.spread { stroke: #57606a; stroke-width: 1.5; fill: none; }
+.spread { stroke: #24292f; stroke-width: 1.5; fill: none; }
 .met { fill: #2f81a8; } .missed { fill: #c9742b; }
 .free { fill: #8c959f; }
 .a { stroke: #2f81a8; fill: #2f81a8; } .b { stroke: #c9742b; fill: #c9742b; }
@@ -19,7 +19,7 @@ text { font: 13px system-ui, "Segoe UI", "DejaVu Sans", sans-serif; fill: #24292
 .line { fill: none; stroke-width: 2.5; } .dashed { stroke-dasharray: 5 4; stroke-width: 1.5; }
 @media (prefers-color-scheme: dark) {
   text { fill: #e6edf3; } .faint { fill: #9198a1; } .card { fill: #0d1117; stroke: #3d444d; }
-  .axis { stroke: #3d444d; } .goal { stroke: #e6edf3; } .spread { stroke: #b1bac4; }
+  .axis { stroke: #3d444d; } .goal { stroke: #e6edf3; } .spread { stroke: #e6edf3; }
   .met { fill: #4aa3cc; } .missed { fill: #e08e45; } .free { fill: #6e7681; }
   .a { stroke: #4aa3cc; fill: #4aa3cc; } .b { stroke: #e08e45; fill: #e08e45; }
   .c { stroke: #b392f0; fill: #b392f0; } .d { stroke: #9198a1; fill: #9198a1; }
@@ -27,7 +27,8 @@ text { font: 13px system-ui, "Segoe UI", "DejaVu Sans", sans-serif; fill: #24292
 }
 </style>`;
 
-const WIDTH = 880, LEFT = 300, RIGHT = 110, TOP = 62, STEP = 28, BAR = 16;
+const KEY = "median, least and most; the mark is the goal; blue: met, orange: missed, grey: no goal";
+const WIDTH = 880, LEFT = 340, RIGHT = 100, TOP = 62, STEP = 28, BAR = 16;
 const escape = text => text.replace(/[&<>"]/g, c => `&#${c.charCodeAt(0)};`);
 const r = value => +value.toFixed(1);
 
@@ -69,7 +70,8 @@ export function bars(title, note, items, write) {
         parts.push(text(LEFT - 10, y + BAR - 4, item.label, {anchor: "end"}),
             `<rect x="${LEFT}" y="${y}" width="${r(x(item.value) - LEFT)}" height="${BAR}" ` +
                 `class="${kind}"/>`,
-            line(x(least), y + BAR / 2, x(top), y + BAR / 2, "spread"));
+            line(x(least), y + BAR / 2, x(top), y + BAR / 2, "spread"),
+            ...[least, top].map(end => line(x(end), y + 4, x(end), y + BAR - 4, "spread")));
         if (item.goal !== undefined)
             parts.push(line(x(item.goal), y - 3, x(item.goal), y + BAR + 3, "goal"));
         parts.push(text(WIDTH - RIGHT + 12, y + BAR - 4, write(item.value)));
@@ -125,7 +127,8 @@ function depthSeries(stored) {
 
 // [{file, title, group, svg}] of everything there is to draw.
 export function allPlots(stored) {
-    const figures = allFigures(stored).filter(figure => figure.judged.length > 0);
+    const figures = allFigures(stored).filter(figure => Number.isFinite(figure.value))
+        .map(figure => ({...figure, judged: figure.judged.filter(Number.isFinite)}));
     const of = group => figures.filter(figure => figure.group === group)
         .map(figure => ({...figure, label: figure.what}));
     const found = [];
@@ -133,13 +136,13 @@ export function allPlots(stored) {
     const faster = of("peer").filter(figure => !figure.lower), shares = of("limit");
     if (faster.length > 0)
         add("ratios.svg", "Speed against llama.cpp, the better of its settings", "peer",
-            title => bars(title, "Times as fast; median, least and most; the mark is the goal",
-                faster, value => `${digits(value).replace(/\.0+$/, "")} ×`));
+            title => bars(title, `Times as fast; ${KEY}`, faster,
+                value => `${+digits(value)} ×`));
     if (shares.length > 0)
         add("shares.svg", "Shares of what the machine can do", "limit",
-            title => bars(title, "Measured beside each run; median, least and most; the mark is " +
-                "the goal", shares.map(s => ({...s, label: `${s.what} · ${s.of}`})),
-            value => `${(value * 100).toFixed(0)} %`));
+            title => bars(title, `Limits measured beside each run; ${KEY}`,
+                shares.map(s => ({...s, label: `${s.what} · ${s.of.split(" ")[0]}`})),
+                value => `${(value * 100).toFixed(0)} %`));
     const depths = depthSeries(stored);
     if (depths[0]?.points.length > 1)
         add("depth.svg", "Generation over the tokens before it, Q4_0", "peer",

@@ -7,26 +7,29 @@ const SETTINGS = {0: "off", 1: "on"};
 
 // Three digits that mean something.
 export function digits(value) {
+    if (value === Infinity) return "∞";
     if (!Number.isFinite(value)) return "–";
     const size = Math.abs(value);
     return value.toFixed(size >= 100 ? 0 : size >= 10 ? 1 : size >= 0.1 ? 2 : 3);
 }
 
-const percent = value => Number.isFinite(value) ? `${(value * 100).toFixed(0)} %` : "–";
-const finite = values => values.filter(Number.isFinite);
+const percent = value => Number.isFinite(value) ? `${(value * 100).toFixed(0)} %` : digits(value);
+const known = values => values.filter(value => !Number.isNaN(value));
+const plain = value => String(+value.toPrecision(3));
 
 function spread(values, write = digits) {
-    const known = finite(values);
-    if (known.length === 0) return "–";
-    const {median: middle, least, most} = summary(known);
+    const found = known(values);
+    if (found.length === 0) return "–";
+    const {median: middle, least, most} = summary(found);
     return `${write(middle)} (${write(least)}–${write(most)})`;
 }
 
 // What the goal is held against, and the outcome, added to a figure:
-// {judged: [], value, best, met, missed}; met is undefined where there is no goal or no value.
+// {judged: [], value, best, met, missed}; met is undefined where there is no goal or no value, or
+// where the value drowned in the noise (an infinite share: see squarePart).
 export function evaluate(figure) {
     const best = figure.group === "peer" ? bestSetting(figure.peers, figure.lower) : undefined;
-    const judged = finite({
+    const judged = known({
         peer: () => best === undefined ? [] : ratios(figure.primer, figure.peers[best]),
         limit: () => figure.shares,
         self: () => ratios(figure.first.values, figure.second.values),
@@ -34,7 +37,7 @@ export function evaluate(figure) {
     }[figure.group]());
     const value = median(judged);
     const most = figure.group === "absolute" || figure.lower === true;
-    const outcome = figure.goal !== undefined && judged.length > 0
+    const outcome = figure.goal !== undefined && Number.isFinite(value)
         ? judge(value, figure.goal, most) : {};
     return {...figure, best, judged, value, most, ...outcome};
 }
@@ -54,7 +57,7 @@ export function allFigures(stored) {
 
 export function verdict(figure) {
     if (figure.goal === undefined) return "";
-    if (figure.met === undefined) return "not measured";
+    if (figure.met === undefined) return figure.judged.length > 0 ? "lost in noise" : "not measured";
     if (figure.met) return "met";
     const by = figure.missed < 0.005 ? "under 1 %" : percent(figure.missed);
     return `**missed by ${by}**`;
@@ -63,13 +66,14 @@ export function verdict(figure) {
 const goalText = (figure, write) => figure.goal === undefined ? "–"
     : `${figure.most ? "≤" : "≥"} ${write(figure.goal)}`;
 const times = value => Number.isFinite(value) ? `${digits(value)} ×` : "–";
+const timesGoal = value => `${plain(value)} ×`;
 
 const TABLES = {
     peer: {
         head: ["", "primer", "llama.cpp, flash attention off", "on", "ratio", "goal", ""],
         row: f => [`${f.what}, ${f.unit}`, spread(f.primer),
             ...[0, 1].map(s => spread(f.peers[s]) + (f.best === String(s) ? " ←" : "")),
-            spread(f.judged, times), goalText(f, times), verdict(f)]
+            spread(f.judged), goalText(f, timesGoal), verdict(f)]
     },
     limit: {
         head: ["", "the limit", "measured beside it", "share", "goal", ""],
@@ -79,13 +83,13 @@ const TABLES = {
     self: {
         head: ["", "", "against", "ratio", "goal", ""],
         row: f => [`${f.what}, ${f.unit}`, `${f.first.label}: ${spread(f.first.values)}`,
-            `${f.second.label}: ${spread(f.second.values)}`, spread(f.judged, times),
-            goalText(f, times), verdict(f)]
+            `${f.second.label}: ${spread(f.second.values)}`, spread(f.judged),
+            goalText(f, timesGoal), verdict(f)]
     },
     absolute: {
         head: ["", "measured", "goal", ""],
         row: f => [f.what, `${spread(f.judged)} ${f.unit}`,
-            goalText(f, value => `${digits(value)} ${f.unit}`), verdict(f)]
+            goalText(f, value => `${plain(value)} ${f.unit}`), verdict(f)]
     }
 };
 
@@ -121,7 +125,7 @@ function limitLines(stored) {
     const all = Object.values(stored.rows).flatMap(row => row.rounds)
         .flatMap(round => round.limits ? [round.limits.before, round.limits.after] : []);
     if (all.length === 0) return ["Not measured.", ""];
-    const stolen = finite(Object.values(stored.rows).flatMap(row => row.rounds)
+    const stolen = known(Object.values(stored.rows).flatMap(row => row.rounds)
         .map(round => round.stolen ?? NaN));
     const line = (name, field, unit) => [name,
         `${spread(all.map(limits => limits[field] / 1e9))} ${unit}`];
@@ -144,10 +148,11 @@ function summaryLines(figures) {
     for (const figure of missed) {
         const write = {peer: times, self: times, limit: percent,
             absolute: value => `${digits(value)} ${figure.unit}`}[figure.group];
-        const of = {peer: "of llama.cpp's", limit: `of the ${figure.of}`,
+        const writeGoal = {peer: timesGoal, self: timesGoal}[figure.group] ?? write;
+        const of = {peer: "llama.cpp", limit: `of the ${figure.of}`,
             self: `(${figure.first?.label} to ${figure.second?.label})`, absolute: ""};
         lines.push(`- ${figure.what}: ${write(figure.value)} ${of[figure.group]}`.trimEnd() +
-            `, goal ${goalText(figure, write)}`);
+            `, goal ${goalText(figure, writeGoal)}`);
     }
     return [...lines, ""];
 }
@@ -161,6 +166,8 @@ function absentLines(stored) {
         else if (!kept || kept.rounds.length === 0) lines.push(`- ${name} (${about}): not run`);
         else if (kept.rounds.length < stored.rounds)
             lines.push(`- ${name}: only ${kept.rounds.length} of ${stored.rounds} rounds`);
+        if (kept?.peerFailures?.length > 0)
+            lines.push(`- ${name}, llama.cpp failed: ${kept.peerFailures[0]}`);
         if (kept?.rounds.length > 0 && kept.commit !== stored.machine.commit)
             lines.push(`- ${name} was measured at commit ${kept.commit}`);
     }
@@ -185,8 +192,9 @@ the limits before and after that very run.
 - Prompt: \`primer bench -p ${prompt} -n 1\`. The share counts the products of the weights, without the
   output matrix (only the last token needs it) and without attention, whose time is in it all the same.
 - Attention's part of a prompt of ${long}: what grows with the square of the length. With a n + b n² seconds
-  for n tokens at n = ${prompt} and n = ${long}, measured in the same round, attention has b n². Its
-  operations are 4 × width × layers for each pair of a token and one not after it.
+  for n tokens at n = ${prompt}, n = ${long} and n = ${prompt} again in the same round, attention has b n². Its
+  operations are 4 × width × layers for each pair of a token and one not after it. A share of ∞: the
+  noise was larger than attention's time.
 - Generation: ${generated} tokens, each the most probable, after one token (depth 0) or after ${depths.join(" or ")}.
   The share counts the bytes of weights, keys and values that a token needs read, each once.
 - Clients: prompts of ${clientPrompt} tokens each, then ${generated} tokens for each at once; the prompts' time

@@ -79,25 +79,26 @@ function promptRow(model, ratio, share) {
     };
 }
 
-// Attention's own part comes from the prompt of 512 beside it: see squarePart.
+// Attention's own part comes from the shorter prompts before and after: see squarePart.
 function longPromptRow(model, ratio, attentionShare) {
     return {
         name: `prompt-long-${model}`, model,
         about: "reading a long prompt, and attention's part of it",
         async measure(bench) {
             const {prompt, long} = bench.sizes;
-            const round = await between(bench, async primer => ({
-                short: speedsOf(await primer.measure(bench.model, {prompt, generated: 1})),
-                long: speedsOf(await primer.measure(bench.model, {prompt: long, generated: 1}))}));
+            const read = count => bench.primer.measure(bench.model, {prompt: count, generated: 1})
+                .then(speedsOf);
+            const round = await between(bench, async () => ({before: await read(prompt),
+                long: await read(long), after: await read(prompt)}));
             round.peer = await bench.peer.both(spec(bench), {do: "prompt", count: long},
                 "tokens_s");
             return round;
         },
         figures(rounds, facts, {prompt, long}) {
             const what = `prompt of ${long}, ${MODELS[model].label}`;
-            const seconds = r => squarePart({short: prompt,
-                shortSeconds: prompt / r.primer.short.tokens_s, long,
-                longSeconds: long / r.primer.long.tokens_s});
+            const seconds = r => squarePart({short: prompt, shortSeconds: (prompt /
+                r.primer.before.tokens_s + prompt / r.primer.after.tokens_s) / 2, long,
+            longSeconds: long / r.primer.long.tokens_s});
             const operations = attentionOperations(facts, long);
             return [
                 {group: "peer", what, unit: "tokens/s", goal: ratio,

@@ -6,6 +6,7 @@ export function quantile(values, part) {
     const sorted = [...values].sort((a, b) => a - b);
     const place = (sorted.length - 1) * part, below = Math.floor(place);
     const next = sorted[Math.min(below + 1, sorted.length - 1)];
+    if (place === below || next === sorted[below]) return sorted[below]; // infinite ones too
     return sorted[below] + (next - sorted[below]) * (place - below);
 }
 
@@ -50,10 +51,11 @@ export function judge(value, goal, goalIsMost = false) {
 //     seconds(n) = a n + b n^2    so that    b = (seconds(m) / m - seconds(n) / n) / (m - n)
 //
 // Returns b m^2, for the longer length m. What every token costs alike (the weights' products) is
-// in a; attention, whose work grows with the tokens before, is in b.
+// in a; attention, whose work grows with the tokens before, is in b. Below 0 it is noise, and 0 is
+// returned: speeds and shares out of it are infinite then, which keeps their medians right.
 export function squarePart({short, shortSeconds, long, longSeconds}) {
     const b = (longSeconds / long - shortSeconds / short) / (long - short);
-    return b * long * long;
+    return Math.max(b * long * long, 0);
 }
 
 // Operations of causal attention over n tokens: each token's query with the keys up to it and the
