@@ -137,7 +137,7 @@ LINK_convert := base quant format tokenizer convert
 
 # ---- what to make -----------------------------------------------------------------------------------
 
-.PHONY: all help run test lint check asan ubsan tsan stress fuzz bench install uninstall clean \
+.PHONY: all help run test lint check asan ubsan tsan stress fuzz bench bench-report bench-kernels install uninstall clean \
     objects test-programs fuzz-programs programs dependencies
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -159,7 +159,8 @@ help:
 ##   make check        the slow tier: sanitizers, clang, ARM, long fuzzing, peers
 ##   make asan|ubsan|tsan|stress   the tests under a sanitizer, or with absurdly small limits
 ##   make fuzz         clang's fuzzer over every parser                 (TARGET=gguf SECONDS=60)
-##   make bench        measure kernels, tokenizers and a model
+##   make bench        measure beside llama.cpp, write bench/RESULTS.md (BENCH=list names the rows)
+##   make bench-report     only write it anew     make bench-kernels    kernels and tokenizers alone
 ##   make install      program, library, headers, manual, completions   (PREFIX=/usr/local DESTDIR=)
 ##   make clean        remove build/
 ## Variables: CC, CFLAGS, FLAVOUR=release|debug|stress|asan|ubsan|sanitize|tsan, WERROR=1,
@@ -330,8 +331,20 @@ fuzz:
 	$(SUBMAKE) FLAVOUR=fuzz CC=clang fuzz-programs
 	@tools/fuzz build/fuzz-clang $(SECONDS) $(TARGET)
 
+# BENCH=prompt,load: only those rows. BENCH_OPTIONS: see bench/bench.mjs.
 bench:
-	$(SUBMAKE) $(BENCH_PROGRAMS) all
+	@command -v node >/dev/null || { echo "make bench needs Node.js 18 or later" >&2; exit 1; }
+ifneq ($(BENCH),list)
+	$(SUBMAKE) programs all
+	@bench/install-peer || echo "going on without llama.cpp" >&2
+endif
+	@PRIMER_SHARED='$(PRIMER_SHARED)' node bench/bench.mjs --build $(BUILD) --rows '$(BENCH)' $(BENCH_OPTIONS)
+
+bench-report:
+	@node bench/bench.mjs --report $(BENCH_OPTIONS)
+
+bench-kernels:
+	$(SUBMAKE) $(BENCH_PROGRAMS)
 	@for program in $(BENCH_PROGRAMS); do echo "== $$program"; $$program || exit 1; done
 
 dependencies:

@@ -26,7 +26,7 @@ import {describeMachine, identityOf, stolenTime} from "./machine.mjs";
 import {makeModel, removeIfShort} from "./models.mjs";
 import {allPlots} from "./plots.mjs";
 import {digits, report} from "./report.mjs";
-import {ROWS, SIZES, chosenRows} from "./rows.mjs";
+import {MODELS, ROWS, SIZES, chosenRows} from "./rows.mjs";
 
 const FLAGS = ["small", "again", "report"];
 
@@ -173,12 +173,14 @@ async function measureAll(rows, options) {
 
 async function main() {
     const options = optionsOf(process.argv.slice(2));
+    const rows = options.rows === "list" ? [] : chosenRows(options.rows);
     if (options.rows === "list") {
-        for (const {name, about} of ROWS) console.log(`${name.padEnd(18)} ${about}`);
+        for (const {name, model, about} of ROWS)
+            console.log(`${name.padEnd(18)} ${MODELS[model].label}: ${about}`);
         return 0;
     }
     cleanUpOnSignals();
-    const problems = options.report ? 0 : await measureAll(chosenRows(options.rows), options);
+    const problems = options.report ? 0 : await measureAll(rows, options);
     writeReport(options);
     return problems > 0 ? 1 : 0;
 }
