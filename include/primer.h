@@ -305,6 +305,16 @@ typedef struct primer_statistics {
 } primer_statistics;
 void primer_session_statistics(const primer_session *session, primer_statistics *statistics);
 
+/* Of all sessions since the model was opened; from any thread. */
+typedef struct primer_totals {
+    uint64_t passes, tokens;               /* over the weights; tokens computed by them */
+    uint64_t joined_passes, joined_tokens; /* of passes that served several sessions at once */
+    uint64_t prefix_hits;                  /* pages of 64 tokens found that others had computed */
+    uint64_t prefix_evictions;             /* pages that the prefix cache let go */
+    uint64_t prefix_bytes;                 /* of the pages that only the prefix cache holds now */
+} primer_totals;
+void primer_model_statistics(primer_model *model, primer_totals *totals);
+
 #ifdef __cplusplus
 }
 #endif

@@ -152,6 +152,26 @@ static void destroy(primer_model *m)
     memory_free(m);
 }
 
+void primer_model_statistics(primer_model *model, primer_totals *totals)
+{
+    struct scheduler_counts counts;
+    scheduler_count(&model->scheduler, &counts);
+    *totals = (primer_totals){.passes = counts.passes,
+                              .tokens = counts.tokens,
+                              .joined_passes = counts.joined_passes,
+                              .joined_tokens = counts.joined_tokens};
+    pthread_mutex_lock(&model->pools_lock);
+    for (struct engine_pool *entry = model->pools; entry != NULL; entry = entry->next) {
+        pthread_mutex_lock(&entry->prefix.lock);
+        totals->prefix_hits += entry->prefix.hits;
+        totals->prefix_evictions += entry->prefix.evictions;
+        pthread_mutex_unlock(&entry->prefix.lock);
+        totals->prefix_bytes +=
+            kv_pool_pages_kept(entry->pool) * kv_pool_geometry(entry->pool)->page_bytes;
+    }
+    pthread_mutex_unlock(&model->pools_lock);
+}
+
 /* Bytes for pages that no session holds: what was asked for, else an eighth of the memory, at most
  * 1 GiB. */
 static size_t prefix_budget(const primer_model_options *options)

@@ -55,6 +55,7 @@ static void forget(struct prefix *p, struct prefix_node *node)
     p->spare = node;
     p->spare_count++;
     p->count--;
+    p->evictions++;
 }
 
 /* The oldest node whose page nobody else holds; else, if `any`, the oldest of all. */
@@ -117,6 +118,7 @@ uint64_t prefix_find(struct prefix *prefix, uint64_t parent, const int32_t *ids,
         serial = node->serial;
         *page = node->page;
         kv_pool_hold(prefix->pool, node->page);
+        prefix->hits++;
     }
     pthread_mutex_unlock(&prefix->lock);
     return serial;

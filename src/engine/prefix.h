@@ -40,6 +40,7 @@ struct prefix {
     size_t bucket_count, count, spare_count;
     struct prefix_node *newest, *oldest;
     uint64_t next_serial;
+    uint64_t hits, evictions; /* pages found; pages let go */
 };
 
 /* Budget 0: nothing is kept. */

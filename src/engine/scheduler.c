@@ -175,20 +175,37 @@ static void finish(struct scheduler_work *w, primer_status status, const primer_
 }
 
 /* Runs the chosen work. Where a shared pass fails each piece runs alone, so that only its owner
- * hears of it. */
-static void serve(struct scheduler *s, struct scheduler_work **chosen, size_t count)
+ * hears of it. Returns how many did. */
+static size_t serve(struct scheduler *s, struct scheduler_work **chosen, size_t count)
 {
     primer_error error = {0};
     const primer_status status = run_pass(s, chosen, count, &error);
     if (count == 1 || status == PRIMER_OK) {
         for (size_t i = 0; i < count; i++)
             finish(chosen[i], status, &error);
-        return;
+        return 0;
     }
     for (size_t i = 0; i < count; i++) {
         const primer_status alone = run_pass(s, &chosen[i], 1, &error);
         finish(chosen[i], alone, &error);
     }
+    return count;
+}
+
+/* Notes a pass that begins. Lock held. */
+static void count_pass(struct scheduler *s, struct scheduler_work *const *chosen, size_t count,
+                       size_t rows)
+{
+    struct scheduler_counts *const c = &s->counts;
+    c->passes++;
+    c->tokens += rows;
+    if (count > 1) {
+        c->joined_passes++;
+        c->joined_tokens += rows;
+    }
+    for (size_t i = 0; i < count; i++)
+        if (chosen[i]->tokens <= SCHEDULER_FEW && c->passes - chosen[i]->arrived > c->longest_wait)
+            c->longest_wait = c->passes - chosen[i]->arrived;
 }
 
 /* Waits a moment for sessions of the last pass to come again. Called and returns with the lock
@@ -219,14 +236,16 @@ static void lead(struct scheduler *s)
     size_t rows = 0;
     for (size_t i = 0; i < count; i++)
         rows += chosen[i]->part;
+    count_pass(s, chosen, count, rows);
     pthread_mutex_unlock(&s->lock);
     const uint64_t start = clock_nanoseconds();
-    serve(s, chosen, count);
+    const size_t reruns = serve(s, chosen, count);
     const double seconds = clock_seconds_since(start);
     pthread_mutex_lock(&s->lock);
     if (rows > 2 * SCHEDULER_FEW)
         s->seconds_per_token = seconds / (double)rows;
     s->expected = count > 1 ? count : 0;
+    s->counts.reruns += reruns;
     for (size_t i = 0; i < count; i++) {
         chosen[i]->finished = true;
         pthread_cond_signal(&chosen[i]->turn);
@@ -252,6 +271,7 @@ primer_status scheduler_run(struct scheduler *scheduler, struct scheduler_work *
     work->finished = false;
     work->next = NULL;
     pthread_mutex_lock(&s->lock);
+    work->arrived = s->counts.passes;
     *s->last = work;
     s->last = &work->next;
     s->waiting++;
@@ -271,6 +291,13 @@ primer_status scheduler_run(struct scheduler *scheduler, struct scheduler_work *
     if (work->status != PRIMER_OK && error != NULL)
         *error = work->error;
     return work->status;
+}
+
+void scheduler_count(struct scheduler *scheduler, struct scheduler_counts *counts)
+{
+    pthread_mutex_lock(&scheduler->lock);
+    *counts = scheduler->counts;
+    pthread_mutex_unlock(&scheduler->lock);
 }
 
 primer_status scheduler_logits(struct scheduler *scheduler, const float *hidden, size_t rows,

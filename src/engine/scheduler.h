@@ -42,9 +42,19 @@ struct scheduler_work {
     primer_error error;
     /* the scheduler's own */
     size_t part, first_row; /* tokens in this pass */
+    uint64_t arrived;       /* passes begun when it joined the queue */
     bool finished;
     pthread_cond_t turn;
     struct scheduler_work *next;
+};
+
+/* What was done since the scheduler was made. */
+struct scheduler_counts {
+    uint64_t passes, tokens;
+    uint64_t joined_passes, joined_tokens; /* of passes that served several pieces of work */
+    uint64_t reruns;                       /* pieces run alone because their joined pass failed */
+    uint64_t longest_wait; /* passes begun from the arrival of few-token work to the end of its own:
+                              1 where it is in the next one */
 };
 
 struct scheduler {
@@ -56,6 +66,7 @@ struct scheduler {
     size_t waiting, expected; /* in the queue; likely to be there soon */
     bool led;                 /* somebody leads, or holds the pass */
     double seconds_per_token; /* of prompts, as measured; 0: not yet */
+    struct scheduler_counts counts;
     const struct model *model;
     struct pass pass;
     float *rows, *logits; /* scratch of [SCHEDULER_ROWS] rows: hidden, logits */
@@ -68,6 +79,8 @@ void scheduler_free(struct scheduler *scheduler);
 /* Waits for its turn and computes the next work->done >= 1 tokens of the work. */
 primer_status scheduler_run(struct scheduler *scheduler, struct scheduler_work *work,
                             primer_error *error);
+/* What was done so far. */
+void scheduler_count(struct scheduler *scheduler, struct scheduler_counts *counts);
 /* Logits of hidden [rows][embedding] to out [rows][vocabulary], alone with the pass's memory. */
 primer_status scheduler_logits(struct scheduler *scheduler, const float *hidden, size_t rows,
                                float *out, primer_error *error);

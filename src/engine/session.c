@@ -465,6 +465,7 @@ primer_status primer_session_fork(primer_session *session, primer_session **fork
     kv_cache_share(&s->cache, &f->cache, s->computed);
     memcpy(f->serials, s->serials, s->published * sizeof *s->serials);
     f->published = s->published;
+    f->foreign = s->foreign;
     memcpy(f->ids, s->ids, s->count * sizeof *s->ids);
     f->count = s->count;
     f->computed = s->computed;

@@ -210,6 +210,37 @@ static void damaged_snapshots(void **state)
     close_session(&f);
 }
 
+/* A file may say what it likes: its pages serve the session that asked for it, and its forks. */
+static void restored_pages_are_shown_to_nobody(void **state)
+{
+    (void)state;
+    primer_model *model = fixture_open_as(&shape, &(primer_model_options){.threads = 2});
+    primer_session *saved = NULL, *restored = NULL, *fork = NULL, *other = NULL;
+    primer_statistics statistics;
+    int32_t ids[250];
+    const char *path = fixture_path("shown");
+    fixture_ids(ids, 250, primer_model_info(model)->vocabulary, 3);
+    must(primer_session_create(model, NULL, &saved, error));
+    must(primer_session_sync(saved, ids, 200, NULL, NULL, error));
+    must(primer_session_save(saved, path, error));
+    primer_session_free(saved);
+    primer_model_free(model);
+    model = fixture_open_as(&shape, &(primer_model_options){.threads = 2});
+    must(primer_session_create(model, NULL, &restored, error));
+    must(primer_session_restore(restored, path, error));
+    must(primer_session_fork(restored, &fork, error));
+    must(primer_session_sync(restored, ids, 240, NULL, NULL, error));
+    must(primer_session_sync(fork, ids, 250, NULL, NULL, error));
+    must(primer_session_create(model, NULL, &other, error));
+    must(primer_session_sync(other, ids, 250, NULL, NULL, error));
+    primer_session_statistics(other, &statistics);
+    assert_int_equal(statistics.reused_tokens, 0);
+    primer_session_free(restored);
+    primer_session_free(fork);
+    primer_session_free(other);
+    primer_model_free(model);
+}
+
 static void embeddings(void **state)
 {
     (void)state;
@@ -259,6 +290,7 @@ int main(void)
         cmocka_unit_test(cancel_keeps_what_was_read),
         cmocka_unit_test(cancel_from_another_thread),
         cmocka_unit_test(damaged_snapshots),
+        cmocka_unit_test(restored_pages_are_shown_to_nobody),
         cmocka_unit_test(embeddings),
         cmocka_unit_test(model_outlives_its_handle),
     };
