@@ -137,8 +137,8 @@ LINK_convert := base quant format tokenizer convert
 
 # ---- what to make -----------------------------------------------------------------------------------
 
-.PHONY: all help run test lint check asan ubsan tsan stress fuzz bench bench-report bench-kernels install uninstall clean \
-    objects test-programs fuzz-programs programs dependencies
+.PHONY: all help run test lint check asan ubsan tsan stress fuzz soak bench bench-report bench-kernels install \
+    uninstall clean objects test-programs fuzz-programs soak-program programs dependencies
 .DELETE_ON_ERROR:
 .SECONDARY:
 .SUFFIXES:
@@ -159,6 +159,7 @@ help:
 ##   make check        the slow tier: sanitizers, clang, ARM, long fuzzing, peers
 ##   make asan|ubsan|tsan|stress   the tests under a sanitizer, or with absurdly small limits
 ##   make fuzz         clang's fuzzer over every parser                 (TARGET=gguf SECONDS=60)
+##   make soak         random clients on shared models, under tsan and asan, compared with each alone (SECONDS=600)
 ##   make bench        measure beside llama.cpp, write bench/RESULTS.md (BENCH=list names the rows)
 ##   make bench-report     only write it anew     make bench-kernels    kernels and tokenizers alone
 ##   make install      program, library, headers, manual, completions   (PREFIX=/usr/local DESTDIR=)
@@ -283,10 +284,17 @@ TOOL_PROGRAMS := $(if $(ROOMS),,$(if $(wildcard tools/make_model.c),$(BUILD)/mak
     $(if $(wildcard reference/reference_main.c),$(BUILD)/reference))
 programs: $(TOOL_PROGRAMS)
 test-programs: $(TEST_PROGRAMS)
+
+# Random clients, linked as a stranger's program is.
+SOAK_PROGRAM := $(BUILD)/tests/soak/soak
+$(SOAK_PROGRAM): $(call objects,$(wildcard tests/soak/*.c)) $(BUILD)/libprimer.a
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBRARY_LIBS) $(SYSTEM_LIBS)
+soak-program: $(SOAK_PROGRAM) $(BUILD)/make-model
 fuzz-programs: $(FUZZ_PROGRAMS)
 
 -include $(patsubst %.c,$(BUILD)/obj/%.d,$(ROOM_SOURCES) $(TOOL_SOURCES) $(REFERENCE_SOURCES) \
-    $(ALL_TEST_SOURCES) $(FUZZ_SOURCES) $(BENCH_SOURCES) tools/make_model.c reference/reference_main.c \
+    $(ALL_TEST_SOURCES) $(wildcard tests/soak/*.c) $(FUZZ_SOURCES) $(BENCH_SOURCES) tools/make_model.c reference/reference_main.c \
     fuzz/fuzz_driver.c)
 
 # ---- run, test, lint, check -------------------------------------------------------------------------
@@ -325,11 +333,17 @@ check:
 asan ubsan tsan stress:
 	$(SUBMAKE) test FLAVOUR=$@ T='$(T)' TEST_OPTIONS='--timeout 600'
 
-SECONDS ?= 60
 fuzz:
 	@tools/install-dependencies check
 	$(SUBMAKE) FLAVOUR=fuzz CC=clang fuzz-programs
-	@tools/fuzz build/fuzz-clang $(SECONDS) $(TARGET)
+	@tools/fuzz build/fuzz-clang $(or $(SECONDS),60) $(TARGET)
+
+soak:
+	@tools/install-dependencies test
+	$(SUBMAKE) FLAVOUR=tsan soak-program
+	$(SUBMAKE) FLAVOUR=sanitize soak-program
+	@tools/soak build/tsan-$(notdir $(CC)) $(or $(SECONDS),600) $(SEED)
+	@tools/soak build/sanitize-$(notdir $(CC)) $(or $(SECONDS),600) $(SEED)
 
 # BENCH=prompt,load: only those rows. BENCH_OPTIONS: see bench/bench.mjs.
 bench:
