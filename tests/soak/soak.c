@@ -112,7 +112,7 @@ static primer_model *open_model(size_t number, struct dice *dice)
 {
     primer_model *model = NULL;
     const primer_model_options options = {.threads = 1 + dice_below(dice, 4),
-                                          .prefix_cache_bytes = 300000 + dice_below(dice, 1500000)};
+                                          .prefix_cache_bytes = 60000 + dice_below(dice, 400000)};
     SOAK_MUST(NULL, primer_model_open(soak.paths[number], &options, &model, error));
     soak_count(SOAK_MODELS_OPENED, 1);
     return model;

@@ -346,7 +346,7 @@ static void choose_options(struct branch *b)
 static void choose_draft(struct branch *b)
 {
     const bool small = b->model == 0 && dice_happens(&b->dice, 50);
-    if (dice_happens(&b->dice, 30))
+    if (dice_happens(&b->dice, 40))
         soak_session(b, small ? 2 : b->model, &(primer_session_options){.context = SOAK_CONTEXT},
                      &b->draft);
 }

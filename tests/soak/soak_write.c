@@ -15,7 +15,7 @@
 struct question {
     primer_sampling sampling;
     primer_logit_bias biases[MOST_BIASES];
-    char stops[2][8];
+    char stops[2][4];
     const char *stop_list[2];
     primer_generation how; /* of the above; its callback's context is an answer */
     size_t stop_after;     /* tokens: the callback says no; 0: never */
@@ -103,7 +103,8 @@ static void ask_stops(struct branch *b, struct question *q)
             bytes = "e";
             length = 1;
         }
-        length = length < sizeof q->stops[i] ? length : sizeof q->stops[i] - 1;
+        const size_t most = 1 + dice_below(&b->dice, 2); /* bytes: long ones are never met */
+        length = length < most ? length : most;
         memcpy(q->stops[i], bytes, length);
         q->stops[i][length] = '\0';
         q->stop_list[i] = q->stops[i];
@@ -121,7 +122,7 @@ static void ask(struct branch *b, struct question *q)
     q->how.sampling = &q->sampling;
     q->how.choose = q->scripted ? choose : NULL;
     q->how.no_speculation = dice_happens(d, 25);
-    q->how.draft = dice_happens(d, 50) ? b->draft : NULL;
+    q->how.draft = dice_happens(d, 70) ? b->draft : NULL;
     q->how.max_tokens = 1 + dice_below(d, MOST_TOKENS);
     q->how.ignore_end = dice_happens(d, 50);
     q->how.top_logprobs = dice_happens(d, 50) ? dice_below(d, 4) : 0;
