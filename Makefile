@@ -159,7 +159,7 @@ help:
 ##   make check        the slow tier: sanitizers, clang, ARM, long fuzzing, peers
 ##   make asan|ubsan|tsan|stress   the tests under a sanitizer, or with absurdly small limits
 ##   make fuzz         clang's fuzzer over every parser                 (TARGET=gguf SECONDS=60)
-##   make soak         random clients on shared models, under tsan and asan, compared with each alone (SECONDS=600)
+##   make soak         random clients on shared models, under tsan and asan    (SECONDS=600 SEED=1)
 ##   make bench        measure beside llama.cpp, write bench/RESULTS.md (BENCH=list names the rows)
 ##   make bench-report     only write it anew     make bench-kernels    kernels and tokenizers alone
 ##   make install      program, library, headers, manual, completions   (PREFIX=/usr/local DESTDIR=)
@@ -342,8 +342,8 @@ soak:
 	@tools/install-dependencies test
 	$(SUBMAKE) FLAVOUR=tsan soak-program
 	$(SUBMAKE) FLAVOUR=sanitize soak-program
-	@tools/soak build/tsan-$(notdir $(CC)) $(or $(SECONDS),600) $(SEED)
-	@tools/soak build/sanitize-$(notdir $(CC)) $(or $(SECONDS),600) $(SEED)
+	@tools/soak build/tsan-$(notdir $(firstword $(CC))) $(or $(SECONDS),600) $(SEED)
+	@tools/soak build/sanitize-$(notdir $(firstword $(CC))) $(or $(SECONDS),600) $(SEED)
 
 # BENCH=prompt,load: only those rows. BENCH_OPTIONS: see bench/bench.mjs.
 bench:

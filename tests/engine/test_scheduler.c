@@ -1,5 +1,5 @@
-/* Many sessions at once: each text is the one it would be alone, whoever else joins, leaves, fails or
- * is cancelled; they do share passes; nobody waits longer than one; and an idle model is idle. */
+/* Many sessions at once: each text is the one it would be alone, whoever else joins, leaves, fails
+ * or is cancelled; they do share passes; nobody waits longer than one; an idle model is idle. */
 #include "fixture.h"
 
 #include <math.h>
@@ -146,7 +146,7 @@ static void scoring_among_others(void **state)
     primer_model_free(model);
 }
 
-/* ---- who is in which pass ----------------------------------------------------------------------- */
+/* ---- who is in which pass --------------------------------------------------------------------- */
 
 static void pause_for(long milliseconds)
 {
@@ -293,7 +293,7 @@ static void prompts_share_what_single_tokens_leave(void **state)
     primer_model_free(model);
 }
 
-/* ---- one fails ---------------------------------------------------------------------------------- */
+/* ---- one fails -------------------------------------------------------------------------------- */
 
 #define SPOILT 511 /* whose embedding is not a number */
 
@@ -347,7 +347,7 @@ static void a_failure_is_its_owners_alone(void **state)
     primer_model_free(model);
 }
 
-/* ---- fairness ----------------------------------------------------------------------------------- */
+/* ---- fairness --------------------------------------------------------------------------------- */
 
 struct talker {
     primer_session *session;
@@ -367,12 +367,11 @@ static void *talk(void *context)
     struct talker *t = context;
     while (!atomic_load(&t->over)) {
         must(primer_session_rewind(t->session, 30, error));
-        must(primer_generate(t->session,
-                             &(primer_generation){.max_tokens = 200,
-                                                  .ignore_end = true,
-                                                  .callback = until_over,
-                                                  .context = t},
-                             NULL, error));
+        must(primer_generate(
+            t->session,
+            &(primer_generation){
+                .max_tokens = 200, .ignore_end = true, .callback = until_over, .context = t},
+            NULL, error));
     }
     return NULL;
 }
@@ -432,7 +431,7 @@ static void pieces_fit_into_the_patience(void **state)
     primer_model_free(model);
 }
 
-/* ---- idleness ----------------------------------------------------------------------------------- */
+/* ---- idleness --------------------------------------------------------------------------------- */
 
 static double processor_seconds(void)
 {

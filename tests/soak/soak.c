@@ -16,9 +16,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define MOST_CLIENTS      64
-#define LIFE_SECONDS      5   /* of a model */
-#define PROGRESS_SECONDS  10  /* between two lines */
+#define MOST_CLIENTS       64
+#define LIFE_SECONDS       5   /* of a model */
+#define PROGRESS_SECONDS   10  /* between two lines */
 #define STANDSTILL_SECONDS 120 /* without any event: something waits for ever */
 
 static const char *const names[] = {

@@ -1,4 +1,4 @@
-/* soak_cancel.c - one thread that cancels, at the moment each was given, the calls of all clients. */
+/* soak_cancel.c - one thread that cancels the calls of all clients at the moment each was given. */
 #include "soak.h"
 
 #include <time.h>

@@ -29,7 +29,7 @@ bool dice_happens(struct dice *dice, unsigned percent)
     return dice_below(dice, 100) < percent;
 }
 
-/* ---- sessions and what they hold --------------------------------------------------------------- */
+/* ---- sessions and what they hold ------------------------------------------------------------- */
 
 void soak_session(struct branch *branch, size_t model, const primer_session_options *options,
                   primer_session **session)
@@ -47,10 +47,10 @@ primer_session *soak_alone(struct branch *branch)
     primer_session_options options = b->options;
     options.chunk = 0;
     if (b->alone == NULL)
-        SOAK_MUST(b, primer_model_open(
-                         soak.paths[b->model],
-                         &(primer_model_options){.threads = 1, .no_prefix_cache = true}, &b->alone,
-                         error));
+        SOAK_MUST(b,
+                  primer_model_open(soak.paths[b->model],
+                                    &(primer_model_options){.threads = 1, .no_prefix_cache = true},
+                                    &b->alone, error));
     SOAK_MUST(b, primer_session_create(b->alone, &options, &session, error));
     return session;
 }
@@ -103,7 +103,7 @@ void soak_hear_cancel(struct branch *branch)
     soak_holds(branch, branch->session, ids, count, "a late cancel");
 }
 
-/* ---- prompts ----------------------------------------------------------------------------------- */
+/* ---- prompts --------------------------------------------------------------------------------- */
 
 static int32_t random_id(struct dice *dice, size_t vocabulary)
 {
@@ -157,8 +157,7 @@ static void read_prompt(struct branch *b)
     if (arm)
         soak_cancel_arm(&b->slot, b->session, dice_below(&b->dice, b->typical + 1));
     const uint64_t start = soak_nanoseconds();
-    const primer_status status =
-        primer_session_sync(b->session, ids, count, NULL, NULL, &why);
+    const primer_status status = primer_session_sync(b->session, ids, count, NULL, NULL, &why);
     const bool fired = arm && soak_cancel_disarm(&b->slot);
     if (status == PRIMER_OK && fired)
         soak_hear_cancel(b);
@@ -175,7 +174,7 @@ static void read_prompt(struct branch *b)
         soak_same_logits(b, "a prompt");
 }
 
-/* ---- what else can be done with a session ------------------------------------------------------- */
+/* ---- what else can be done with a session ----------------------------------------------------- */
 
 static void rewind_some(struct branch *b)
 {
@@ -245,8 +244,8 @@ static void score(struct branch *b)
     primer_session *alone = soak_alone(b), *sessions[] = {b->session, alone};
     sums[1] = sums[0];
     for (size_t i = 0; i < 2; i++) {
-        const primer_status status = primer_session_score(sessions[i], ids, count, from, top,
-                                                          add_score, &sums[i], NULL);
+        const primer_status status =
+            primer_session_score(sessions[i], ids, count, from, top, add_score, &sums[i], NULL);
         if (status != PRIMER_OK && (status != PRIMER_ECANCELED || sums[i].count != sums[i].most))
             soak_fail(b, "a score of %zu tokens failed: %s", count, primer_status_name(status));
     }
@@ -320,7 +319,7 @@ static void fork_in_two(struct branch *b)
     free(other);
 }
 
-/* ---- stories ----------------------------------------------------------------------------------- */
+/* ---- stories --------------------------------------------------------------------------------- */
 
 static void choose_options(struct branch *b)
 {
@@ -354,7 +353,7 @@ static void choose_draft(struct branch *b)
 static void tell(struct branch *b)
 {
     typedef void act(struct branch *);
-    static act *const acts[] = {write_some, write_some,  write_some,       read_prompt,
+    static act *const acts[] = {write_some,  write_some,  write_some,       read_prompt,
                                 read_prompt, fork_in_two, rewind_some,      save_and_restore,
                                 score,       embed,       save_and_restore, write_some};
     choose_options(b);

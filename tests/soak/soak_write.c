@@ -86,8 +86,8 @@ static void ask_sampling(struct branch *b, struct question *q)
         s->bias = q->biases;
     }
     for (size_t i = 0; i < s->bias_count; i++)
-        q->biases[i] = (primer_logit_bias){(int32_t)dice_below(d, vocabulary),
-                                           PICK(d, 12, 9, -2, -INFINITY)};
+        q->biases[i] =
+            (primer_logit_bias){(int32_t)dice_below(d, vocabulary), PICK(d, 12, 9, -2, -INFINITY)};
 }
 
 static void ask_stops(struct branch *b, struct question *q)
@@ -256,8 +256,8 @@ void soak_write_by_hand(struct branch *branch)
         tokens = room;
     if (primer_session_logits(b->session) == NULL)
         SOAK_MUST(b, primer_session_sync(b->session, b->held, b->count, NULL, NULL, error));
-    SOAK_MUST(b, primer_sampler_create(primer_session_model(b->session), &q->sampling, &sampler,
-                                       error));
+    SOAK_MUST(
+        b, primer_sampler_create(primer_session_model(b->session), &q->sampling, &sampler, error));
     for (size_t i = 0; i < tokens; i++) {
         SOAK_MUST(b, primer_sampler_next(sampler, b->session, &ids[i], error));
         SOAK_MUST(b, primer_session_append(b->session, ids[i], error));
