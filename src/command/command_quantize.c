@@ -98,8 +98,10 @@ static int run(struct settings *settings)
     const struct mix *mix = mixes_named(target);
     if (mix == NULL)
         return refuse_target(settings, target);
-    const struct quantize_options options = {
-        .target = target, .threads = settings->model.threads, .progress = report, .context = &progress};
+    const struct quantize_options options = {.target = target,
+                                             .threads = settings->model.threads,
+                                             .progress = report,
+                                             .context = &progress};
     const uint64_t begun = clock_nanoseconds();
     interrupt_install(NULL);
     interrupt_hold();
