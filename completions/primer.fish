@@ -40,6 +40,8 @@ complete -c primer -n '__fish_seen_subcommand_from run' -l drop-oldest -l contex
 complete -c primer -n '__fish_seen_subcommand_from run' -l keep -x -d 'with --drop-oldest: first tokens that stay'
 complete -c primer -n '__fish_seen_subcommand_from run' -s t -l threads -x -d 'threads; without it as many as are worth using'
 complete -c primer -n '__fish_seen_subcommand_from run' -l ignore-memory -d 'load even what memory doesn'\''t seem to hold'
+complete -c primer -n '__fish_seen_subcommand_from run' -l draft -o md -l model-draft -x -d 'a smaller model with the same vocabulary guesses ahead'
+complete -c primer -n '__fish_seen_subcommand_from run' -l no-speculation -d 'guess no tokens ahead; the text is the same'
 complete -c primer -n '__fish_seen_subcommand_from run' -s v -l verbose -d 'after each answer: times, speeds, memory, why it ended'
 complete -c primer -n '__fish_seen_subcommand_from run' -l color -l colour -x -d 'auto, always or never'
 complete -c primer -n '__fish_seen_subcommand_from run' -s h -l help -d 'what this command does'

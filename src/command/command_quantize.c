@@ -1,17 +1,14 @@
 /* command_quantize.c - primer quantize: a model's weights in another block format.
  *
- * Ctrl-C and the signals that end a program take the unfinished file away: the handler sets a flag,
- * and the next report of progress cleans up.
+ * Ctrl-C and the signals that end a program only set a flag: the next report of progress says that
+ * it is to stop, and the writer takes its unfinished file away.
  */
 #include "command/command.h"
 
-#include <dirent.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/clock.h"
-#include "base/file.h"
 #include "command/inspection.h"
 #include "convert/mixes.h"
 #include "convert/quantize.h"
@@ -20,40 +17,11 @@
 #include "terminal/progress.h"
 #include "terminal/render.h"
 
-struct work {
-    struct progress progress;
-    const char *out;
-};
-
-/* Removes FOLDER/NAME.partial-PID-* of this process. */
-static void remove_partial(const char *out)
+static bool report(void *context, uint64_t done, uint64_t total)
 {
-    struct buffer folder = {0}, start = {0};
-    const char *base = file_base_name(out);
-    const bool named =
-        buffer_append(&folder, base == out ? "." : out, base == out ? 1 : (size_t)(base - out),
-                      NULL) == PRIMER_OK &&
-        buffer_format(&start, NULL, "%s.partial-%ld-", base, (long)getpid()) == PRIMER_OK;
-    DIR *directory = named ? opendir(folder.bytes) : NULL;
-    for (struct dirent *entry; directory != NULL && (entry = readdir(directory)) != NULL;)
-        if (strncmp(entry->d_name, start.bytes, start.length) == 0)
-            unlinkat(dirfd(directory), entry->d_name, 0);
-    if (directory != NULL)
-        closedir(directory);
-    buffer_free(&folder);
-    buffer_free(&start);
-}
-
-static void report(void *context, uint64_t done, uint64_t total)
-{
-    struct work *work = context;
-    if (interrupt_seen()) {
-        progress_end(&work->progress);
-        remove_partial(work->out);
-        interrupt_end();
-        _exit(EXIT_CODE_INTERRUPTED);
-    }
-    progress_step(&work->progress, done, total, NULL);
+    struct progress *progress = context;
+    progress_step(progress, done, total, NULL);
+    return !interrupt_seen();
 }
 
 static primer_status write_json(const struct quantize_summary *summary,
@@ -126,17 +94,21 @@ static int run(struct settings *settings)
     struct inspection_sums sums;
     struct gguf *gguf = NULL;
     struct buffer out = {0};
-    struct work work = {progress_begin("quantizing", "B"), path};
+    struct progress progress = progress_begin("quantizing", "B");
     const struct mix *mix = mixes_named(target);
     if (mix == NULL)
         return refuse_target(settings, target);
-    const struct quantize_options options = {
-        .target = target, .threads = settings->model.threads, .progress = report, .context = &work};
+    const struct quantize_options options = {.target = target,
+                                             .threads = settings->model.threads,
+                                             .progress = report,
+                                             .context = &progress};
     const uint64_t begun = clock_nanoseconds();
     interrupt_install(NULL);
     interrupt_hold();
     status = quantize_file(in, path, &options, &summary, error);
-    progress_end(&work.progress);
+    progress_end(&progress);
+    if (status == PRIMER_ECANCELED)
+        interrupt_end();
     if (status != PRIMER_OK)
         goto cleanup;
     TRY(gguf_open(&gguf, path, error));

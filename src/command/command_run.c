@@ -27,9 +27,9 @@
 
 struct run {
     struct settings *settings;
-    const char *model_path; /* NULL: the one in the program */
-    const char *prompt;     /* as given on the command line; NULL: none */
-    primer_model *model;
+    const char *model_path;      /* NULL: the one in the program */
+    const char *prompt;          /* as given on the command line; NULL: none */
+    primer_model *model, *draft; /* draft: guesses ahead; NULL: none */
     const primer_chat_format *format;
     bool understood;
     struct buffer text; /* the whole prompt */
@@ -61,6 +61,10 @@ static bool understand(struct run *run)
     }
     if (settings->prompt != NULL)
         run->prompt = settings->prompt;
+    if (settings->draft != NULL && !settings->parameters.speculation) {
+        command_misused(settings->command, "--draft has no effect with --no-speculation");
+        return false;
+    }
     if (settings->template_name != NULL &&
         primer_chat_format_named(settings->template_name) == NULL) {
         char shown[64];
@@ -203,7 +207,7 @@ static primer_status answer_once(struct run *run, bool *interrupted, primer_erro
 {
     primer_status status = PRIMER_OK;
     struct parameters *parameters = &run->settings->parameters;
-    primer_session *session = NULL;
+    primer_session *session = NULL, *draft = NULL;
     primer_sampler *sampler = NULL;
     struct answer answer = {0};
     int32_t *ids = NULL;
@@ -213,8 +217,10 @@ static primer_status answer_once(struct run *run, bool *interrupted, primer_erro
     TRY(prompt_tokens(run, &ids, &count, error));
     TRY(primer_sampler_create(run->model, &sampling, &sampler, error));
     TRY(primer_session_create(run->model, &parameters->session, &session, error));
+    TRY(answer_open_draft(run->draft, session, &draft, error));
     const struct answer_request request = {
         .session = session,
+        .draft = draft,
         .sampler = sampler,
         .parameters = parameters,
         .format = run->settings->raw ? NULL : run->format,
@@ -231,6 +237,7 @@ static primer_status answer_once(struct run *run, bool *interrupted, primer_erro
 cleanup:
     answer_free(&answer);
     primer_session_free(session);
+    primer_session_free(draft);
     primer_sampler_free(sampler);
     primer_free(ids);
     return status;
@@ -241,6 +248,7 @@ cleanup:
 static primer_status open_chat(struct run *run, primer_error *error)
 {
     const struct terminal_options options = {.model = run->model,
+                                             .draft = run->draft,
                                              .format = run->format,
                                              .understood = run->understood,
                                              .parameters = &run->settings->parameters,
@@ -268,6 +276,8 @@ static int run_command(struct settings *settings)
         return EXIT_CODE_USAGE;
     const bool chat = is_chat(&run);
     TRY(command_open_model(run.model_path, settings, &run.model, error));
+    if (settings->draft != NULL)
+        TRY(command_open_model(settings->draft, settings, &run.draft, error));
     if (!chat)
         TRY(gather_text(&run, error));
     TRY(choose_format(&run));
@@ -282,6 +292,7 @@ static int run_command(struct settings *settings)
 
 cleanup:
     buffer_free(&run.text);
+    primer_model_free(run.draft);
     primer_model_free(run.model);
     if (status != PRIMER_OK)
         return command_failed(error);
@@ -304,6 +315,7 @@ const struct command command_run = {
         "  primer run stories.gguf --raw \"Once upon a time\"  no template: the text goes on\n"
         "  primer run phi-2.gguf --temp 0 -n 100 \"List:\"     always the same text, 100 tokens at "
         "most\n"
+        "  primer run phi-2.gguf --draft phi-small.gguf        a smaller model guesses ahead\n"
         "  primer run phi-2.gguf --self-extend 4,512 -f long.txt \"Who is the thief?\"\n\n"
         "Standard output carries the answer alone. Ctrl-C stops it (exit code 130).\n"
         "A context that is too small for the prompt is an error that says both numbers; "

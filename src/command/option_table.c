@@ -19,6 +19,11 @@
         .names = names_, .group = group_, .meaning = meaning_, .commands = commands_,              \
         .kind = OPTION_SWITCH, .parameter = parameter_                                             \
     }
+#define OFF(names_, parameter_, commands_, group_, meaning_)                                       \
+    {                                                                                              \
+        .names = names_, .group = group_, .meaning = meaning_, .commands = commands_,              \
+        .kind = OPTION_OFF, .parameter = parameter_                                                \
+    }
 #define FLAG(names_, field_, commands_, group_, meaning_)                                          \
     {                                                                                              \
         .names = names_, .group = group_, .meaning = meaning_, .commands = commands_,              \
@@ -45,7 +50,7 @@
 static const char prompt_group[] = "The prompt", sampling_group[] = "Sampling",
                   length_group[] = "Length and end";
 static const char context_group[] = "Context and memory", output_group[] = "Output",
-                  work_group[] = "What to do";
+                  speed_group[] = "Speed", work_group[] = "What to do";
 
 static const struct option table[] = {
     TEXT("-p --prompt", "TEXT", prompt, COMMAND_RUN, prompt_group,
@@ -114,6 +119,11 @@ static const struct option table[] = {
          "threads; without it as many as are worth using"),
     FLAG("--ignore-memory", model.ignore_memory, MODELS, context_group,
          "load even what memory doesn't seem to hold"),
+
+    TEXT("--draft -md --model-draft", "MODEL", draft, COMMAND_RUN, speed_group,
+         "a smaller model with the same vocabulary guesses ahead"),
+    OFF("--no-speculation", "speculation", ANSWERS, speed_group,
+        "guess no tokens ahead; the text is the same"),
 
     FLAG("-v --verbose", verbose, COMMAND_RUN, output_group,
          "after each answer: times, speeds, memory, why it ended"),

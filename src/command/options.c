@@ -120,7 +120,9 @@ static bool take_parameter(struct settings *settings, const struct met *met)
 {
     primer_error error = {0};
     const struct parameter *row = parameters_named(met->option->parameter);
-    const char *value = met->option->kind == OPTION_SWITCH ? "on" : met->value;
+    const char *value = met->option->kind == OPTION_SWITCH ? "on"
+                        : met->option->kind == OPTION_OFF  ? "off"
+                                                           : met->value;
     if (parameters_set(&settings->parameters, row, met->name, value, &error) == PRIMER_OK)
         return true;
     command_misused(settings->command, "%s", error.message);
@@ -143,6 +145,7 @@ static bool (*const takers[])(struct settings *, const struct met *) = {
     [OPTION_FLAG] = take_flag,           [OPTION_SIZE] = take_size,
     [OPTION_TEXT] = take_text,           [OPTION_CHOICE] = take_choice,
     [OPTION_PARAMETER] = take_parameter, [OPTION_SWITCH] = take_parameter,
+    [OPTION_OFF] = take_parameter,
 };
 
 /* ---- the line -------------------------------------------------------------------------------- */

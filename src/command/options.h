@@ -16,7 +16,8 @@ enum option_kind {
     OPTION_TEXT,      /* const char * */
     OPTION_CHOICE,    /* const char *, one of `choices` */
     OPTION_PARAMETER, /* a row of parameters.h */
-    OPTION_SWITCH     /* a parameter that the mere option turns on */
+    OPTION_SWITCH,    /* a parameter that the mere option turns on */
+    OPTION_OFF        /* one that it turns off */
 };
 
 struct option {

@@ -23,6 +23,7 @@ struct settings {
     primer_model_options model;
     struct parameters parameters;
     const char *system, *template_name, *prompt, *file, *color;
+    const char *draft; /* a smaller model's file */
     bool raw, special, verbose, json;
     bool tensors, knobs, whole, decode; /* inspect; tokens */
     const char *ids;                    /* logprobs */

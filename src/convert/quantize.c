@@ -138,8 +138,10 @@ static primer_status write_tensor(struct job *job, struct gguf_writer *writer, s
             return broken_weight(job, index, &piece, start, error);
         FORWARD(gguf_write_data(writer, piece.out, bytes_of(piece.to, piece.count), error));
         job->done += bytes_of(piece.from, piece.count);
-        if (job->options->progress)
-            job->options->progress(job->options->context, job->done, job->summary.bytes_in);
+        if (job->options->progress &&
+            !job->options->progress(job->options->context, job->done, job->summary.bytes_in))
+            return error_set(error, PRIMER_ECANCELED, "%s: stopped before all weights were written",
+                             gguf_path(job->source));
     }
     return PRIMER_OK;
 }

@@ -7,12 +7,14 @@
 #ifndef CONVERT_QUANTIZE_H
 #define CONVERT_QUANTIZE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include "base/error.h"
 
-/* Called now and then from the calling thread with bytes of source weights done and in all. */
-typedef void quantize_progress(void *context, uint64_t done, uint64_t total);
+/* Called now and then from the calling thread with bytes of source weights done and in all. False:
+ * stop (PRIMER_ECANCELED, and no file is left). */
+typedef bool quantize_progress(void *context, uint64_t done, uint64_t total);
 
 struct quantize_options {
     const char *target; /* a name of mixes.h: "Q4_K_M", "Q8_0" */

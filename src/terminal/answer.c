@@ -17,6 +17,41 @@
 #include "terminal/progress.h"
 #include "terminal/render.h"
 
+/* The first id that means something else, or that only one of them has; -1: there is none. */
+static int32_t first_difference(const primer_model *a, const primer_model *b)
+{
+    for (int32_t id = 0;; id++) {
+        size_t length = 0, other = 0;
+        const char *bytes = primer_token_bytes(a, id, &length),
+                   *others = primer_token_bytes(b, id, &other);
+        if (bytes == NULL && others == NULL)
+            return -1;
+        if (bytes == NULL || others == NULL || length != other ||
+            memcmp(bytes, others, length) != 0)
+            return id;
+    }
+}
+
+primer_status answer_open_draft(primer_model *model, const primer_session *session,
+                                primer_session **draft, primer_error *error)
+{
+    *draft = NULL;
+    if (model == NULL)
+        return PRIMER_OK;
+    const primer_model *large = primer_session_model(session);
+    const primer_model_information *about = primer_model_info(model);
+    const int32_t id = first_difference(model, large);
+    if (id >= 0)
+        return error_set(error, PRIMER_EINVAL,
+                         "%s: its vocabulary differs from that of %s (at token %d): it can't guess "
+                         "for it",
+                         about->path, primer_model_info(large)->path, id);
+    primer_session_options options = {.context = primer_session_context(session)};
+    if (options.context > about->context)
+        options.context = about->context;
+    return primer_session_create(model, &options, draft, error);
+}
+
 struct stream {
     struct answer *answer;
     primer_error *error;
@@ -74,6 +109,8 @@ static primer_status generate(const struct answer_request *request, struct answe
     struct stream stream = {answer, error, PRIMER_OK, request->trim};
     const primer_generation generation = {
         .sampler = request->sampler,
+        .draft = request->parameters->speculation ? request->draft : NULL,
+        .no_speculation = !request->parameters->speculation,
         .max_tokens =
             request->parameters->max_tokens > 0 ? (size_t)request->parameters->max_tokens : 0,
         .stops = stops,

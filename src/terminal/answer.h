@@ -15,6 +15,7 @@
 
 struct answer_request {
     primer_session *session;
+    primer_session *draft; /* of a smaller model that guesses ahead; NULL: none */
     primer_sampler *sampler;
     const struct parameters *parameters;
     const primer_chat_format *format; /* for its stop strings; NULL: none */
@@ -34,6 +35,11 @@ struct answer {
     size_t drafted_tokens, accepted_tokens; /* guessed ahead; and guessed right */
     bool ends_line; /* the last byte on the screen is a newline, or nothing was written */
 };
+
+/* A session of a smaller model that guesses ahead for `session`; a NULL model gives NULL.
+ * PRIMER_EINVAL: another vocabulary. */
+primer_status answer_open_draft(primer_model *model, const primer_session *session,
+                                primer_session **draft, primer_error *error);
 
 /* Errors: those of primer_session_sync and primer_generate, or PRIMER_EIO of standard output; the
  * text written so far is in `answer` all the same. PRIMER_ECANCELED: Ctrl-C while the prompt was

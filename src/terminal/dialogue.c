@@ -10,7 +10,7 @@
 #include "terminal/output.h"
 #include "terminal/render.h"
 
-primer_status dialogue_create(struct dialogue *dialogue, primer_model *model,
+primer_status dialogue_create(struct dialogue *dialogue, primer_model *model, primer_model *draft,
                               const primer_chat_format *format, struct parameters *parameters,
                               primer_error *error)
 {
@@ -20,6 +20,7 @@ primer_status dialogue_create(struct dialogue *dialogue, primer_model *model,
     parameters_draw_seed(&dialogue->parameters);
     TRY(dialogue_renew_session(dialogue, error));
     TRY(dialogue_renew_sampler(dialogue, error));
+    TRY(answer_open_draft(draft, dialogue->session, &dialogue->draft, error));
     return PRIMER_OK;
 
 cleanup:
@@ -33,6 +34,7 @@ void dialogue_free(struct dialogue *dialogue)
     answer_free(&dialogue->last);
     primer_sampler_free(dialogue->sampler);
     primer_session_free(dialogue->session);
+    primer_session_free(dialogue->draft);
     conversation_free(&dialogue->conversation);
     parameters_free(&dialogue->parameters);
     *dialogue = (struct dialogue){0};
@@ -172,6 +174,7 @@ static primer_status answer_last(struct dialogue *dialogue, primer_error *error)
     TRY(render_fitting(dialogue, &ids, &count, error));
     answer_free(&dialogue->last);
     const struct answer_request request = {.session = dialogue->session,
+                                           .draft = dialogue->draft,
                                            .sampler = dialogue->sampler,
                                            .parameters = &dialogue->parameters,
                                            .format = dialogue->format,

@@ -19,6 +19,7 @@ struct dialogue {
     struct parameters parameters;
     struct conversation conversation;
     primer_session *session;
+    primer_session *draft; /* of a smaller model that guesses ahead; NULL: none */
     primer_sampler *sampler;
     struct answer last;
     bool answered;   /* `last` holds an answer */
@@ -26,8 +27,9 @@ struct dialogue {
     bool leave;      /* /bye was said */
 };
 
-/* Takes the parameters over (the caller's are empty afterwards), also when it fails. */
-primer_status dialogue_create(struct dialogue *dialogue, primer_model *model,
+/* Takes the parameters over (the caller's are empty afterwards), also when it fails. `draft` may be
+ * NULL. */
+primer_status dialogue_create(struct dialogue *dialogue, primer_model *model, primer_model *draft,
                               const primer_chat_format *format, struct parameters *parameters,
                               primer_error *error);
 void dialogue_free(struct dialogue *dialogue);

@@ -51,6 +51,8 @@ static const struct parameter table[] = {
      offsetof(struct parameters, max_tokens), -1, MOST_TOKENS, false},
     {"ignore_eos", "on|off", "go on past the model's end token", PARAMETER_SWITCH,
      offsetof(struct parameters, ignore_end), 0, 0, false},
+    {"speculation", "on|off", "guess tokens ahead where that pays; the text is the same",
+     PARAMETER_SWITCH, offsetof(struct parameters, speculation), 0, 0, false},
     {"num_ctx", "N", "context in tokens; 0: what the model was trained with", PARAMETER_SIZE,
      SESSION(context), 0, MOST_TOKENS, true},
     {"drop_oldest", "on|off", "when the context is full, drop its oldest quarter", PARAMETER_SWITCH,
@@ -489,7 +491,8 @@ primer_status parameters_show(const struct parameters *parameters,
 
 void parameters_default(struct parameters *parameters)
 {
-    *parameters = (struct parameters){.sampling = primer_sampling_default(), .max_tokens = -1};
+    *parameters = (struct parameters){
+        .sampling = primer_sampling_default(), .max_tokens = -1, .speculation = true};
     parameters->penalty_last = parameters->sampling.penalty_window == 0
                                    ? -1
                                    : (int64_t)parameters->sampling.penalty_window;
@@ -513,11 +516,11 @@ const struct parameter *parameters_table(size_t *count)
 
 /* What the command line calls parameters besides their names. */
 static const char *const others[][2] = {
-    {"temp", "temperature"}, {"typical", "typical_p"},         {"s", "seed"},
-    {"n", "num_predict"},    {"predict", "num_predict"},       {"n_predict", "num_predict"},
-    {"r", "stop"},           {"reverse_prompt", "stop"},       {"c", "num_ctx"},
-    {"ctx_size", "num_ctx"}, {"cache_type_k", "kv"},           {"ctk", "kv"},
-    {"keep", "num_keep"},    {"context_shift", "drop_oldest"},
+    {"temp", "temperature"}, {"typical", "typical_p"},   {"s", "seed"},
+    {"n", "num_predict"},    {"predict", "num_predict"}, {"n_predict", "num_predict"},
+    {"r", "stop"},           {"reverse_prompt", "stop"}, {"c", "num_ctx"},
+    {"ctx_size", "num_ctx"}, {"cache_type_k", "kv"},     {"ctk", "kv"},
+    {"kv_format", "kv"},     {"keep", "num_keep"},       {"context_shift", "drop_oldest"},
 };
 
 /* top-k is top_k */

@@ -20,6 +20,7 @@ struct parameters {
     int64_t max_tokens;   /* of an answer; -1: until the model ends or the context is full */
     bool seeded;          /* a seed was given; otherwise each run draws one */
     bool ignore_end;
+    bool speculation;        /* guess tokens ahead where that pays */
     char *order;             /* NULL: primer's own */
     primer_logit_bias *bias; /* [bias_count] */
     size_t bias_count;

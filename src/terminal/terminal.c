@@ -162,8 +162,8 @@ primer_status terminal_chat(const struct terminal_options *options, primer_error
     primer_status status = PRIMER_OK;
     struct terminal terminal = {0};
     interrupt_install(NULL);
-    TRY(dialogue_create(&terminal.dialogue, options->model, options->format, options->parameters,
-                        error));
+    TRY(dialogue_create(&terminal.dialogue, options->model, options->draft, options->format,
+                        options->parameters, error));
     terminal.dialogue.statistics = options->statistics;
     TRY(conversation_set_system(&terminal.dialogue.conversation, options->system, error));
     TRY(open_input(&terminal, error));

@@ -8,6 +8,7 @@
 
 struct terminal_options {
     primer_model *model; /* borrowed */
+    primer_model *draft; /* a smaller one that guesses ahead, borrowed; NULL: none */
     const primer_chat_format *format;
     bool understood;               /* the format is what the file's own template says */
     struct parameters *parameters; /* taken over */

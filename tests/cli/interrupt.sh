@@ -32,10 +32,11 @@ code=0
 wait $! || code=$?
 [ "$code" = 130 ] || fail "an interrupted reader gave exit code $code"
 
-# quantize takes its unfinished file away; where it was faster than the signal, the file is whole.
-tiny_model "$folder/large.gguf" --tokenizer spm --layers 48
+# quantize stops and takes its unfinished file away. Where it was faster than the signal, the file is whole, and it is
+# tried again.
+tiny_model "$folder/large.gguf" --tokenizer spm --layers 24 --dim 256 --ffn 1024
 ulimit -c 0
-for signal in INT:130 TERM:143 HUP:129 QUIT:131; do
+stop_quantize() { # SIGNAL: sets code
     rm -f "$folder"/small.gguf*
     "$PRIMER" quantize "$folder/large.gguf" "$folder/small.gguf" Q4_K_M -t 1 >"$folder/out3" 2>&1 &
     job=$!
@@ -43,15 +44,19 @@ for signal in INT:130 TERM:143 HUP:129 QUIT:131; do
         compgen -G "$folder/small.gguf*" >/dev/null && break
         kill -0 $job 2>/dev/null || break
     done
-    kill -"${signal%:*}" $job 2>/dev/null
+    kill -"$1" $job 2>/dev/null
     code=0
-    wait $job || code=$?
+    wait $job 2>/dev/null || code=$?
     compgen -G "$folder/small.gguf.partial*" >/dev/null && fail "an interrupted quantize left $(ls "$folder")"
-    case $code in
-    0) "$PRIMER" inspect "$folder/small.gguf" >/dev/null || fail "a broken file under the final name" ;;
-    "${signal#*:}") [ -e "$folder/small.gguf" ] && fail "an interrupted quantize left a file under the final name" ;;
-    *) fail "a quantize that SIG${signal%:*} interrupted gave exit code $code: $(cat "$folder/out3")" ;;
-    esac
+    [ "$code" != 0 ] || "$PRIMER" inspect "$folder/small.gguf" >/dev/null || fail "a broken file under the final name"
+}
+for signal in INT:130 TERM:143 HUP:129 QUIT:131; do
+    for _ in 1 2 3 4 5; do
+        stop_quantize "${signal%:*}"
+        [ "$code" = 0 ] || break
+    done
+    [ "$code" = "${signal#*:}" ] || fail "a quantize at SIG${signal%:*} gave exit code $code: $(cat "$folder/out3")"
+    [ -e "$folder/small.gguf" ] && fail "an interrupted quantize left a file under the final name"
 done
 
 # A file that may not grow further is a failure like a full disk, no signal.

@@ -7,6 +7,7 @@
  */
 #include "convert/quantize.h"
 
+#include <dirent.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -474,17 +475,30 @@ static void test_refusals(void **state)
     assert_int_equal(unlink(in), 0);
 }
 
+static size_t left_in_folder(void)
+{
+    DIR *opened = opendir(folder);
+    size_t files = 0;
+    assert_non_null(opened);
+    for (const struct dirent *entry; (entry = readdir(opened)) != NULL;)
+        files += entry->d_name[0] != '.';
+    closedir(opened);
+    return files;
+}
+
 struct seen {
     uint64_t calls, last, total;
+    bool stop;
 };
 
-static void see(void *context, uint64_t done, uint64_t total)
+static bool see(void *context, uint64_t done, uint64_t total)
 {
     struct seen *seen = context;
     assert_true(done > seen->last);
     seen->calls++;
     seen->last = done;
     seen->total = total;
+    return !seen->stop;
 }
 
 static void test_progress(void **state)
@@ -503,8 +517,15 @@ static void test_progress(void **state)
     assert_int_equal(seen.total, 64 * 200 * 4);
     assert_int_equal(summary.bytes_in, 64 * 200 * 4);
     assert_int_equal(summary.bytes_out, 2 * 200 * 18);
-    assert_int_equal(unlink(in), 0);
     assert_int_equal(unlink(out), 0);
+
+    /* Whoever is told of progress can stop it, and no file is left. */
+    seen = (struct seen){.stop = true};
+    assert_int_equal(quantize_file(in, out, &options, NULL, &error), PRIMER_ECANCELED);
+    assert_non_null(strstr(error.message, in));
+    assert_int_equal(seen.calls, 1);
+    assert_int_equal(unlink(in), 0);
+    assert_int_equal(left_in_folder(), 0);
 }
 
 static void test_every_allocation_fails_once(void **state)

@@ -121,6 +121,7 @@ static void shows_what_it_sets(void **state)
         {"stop", "x\\ny"},
         {"num_predict", "17"},
         {"ignore_eos", "on"},
+        {"speculation", "off"},
         {"num_ctx", "4096"},
         {"drop_oldest", "on"},
         {"num_keep", "4"},
