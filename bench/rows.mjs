@@ -14,7 +14,7 @@ import {attentionOperations, squarePart} from "./statistics.mjs";
 export const SIZES = {
     full: {prompt: 512, long: 2000, context: 2048, depths: [950, 1900], generated: 64, clients: 8,
         clientPrompt: 128, residentGenerated: 32},
-    small: {prompt: 64, long: 250, context: 512, depths: [100, 200], generated: 16, clients: 8,
+    small: {prompt: 64, long: 320, context: 512, depths: [100, 200], generated: 16, clients: 8,
         clientPrompt: 16, residentGenerated: 8}
 };
 
