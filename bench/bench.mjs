@@ -91,7 +91,7 @@ function writeReport(options) {
 
 // What one round said, in short: numbers only.
 function inShort(value) {
-    if (typeof value === "number") return digits(value);
+    if (typeof value === "number") return String(+value.toPrecision(4));
     if (value === null || typeof value !== "object") return String(value ?? "–");
     return Object.entries(value).map(([key, inner]) => typeof inner === "object" && inner !== null
         ? `${key}(${inShort(inner)})` : `${key} ${inShort(inner)}`).join(", ");
@@ -149,8 +149,7 @@ async function prepare(options) {
         console.error(`llama.cpp is missing (${peer.problem}): primer's own figures only`);
     keep(join(options.work, "machine.json"), {machine, threads, rounds: options.rounds,
         sizes: sizeName, peer: about, peerProblem: peer.problem});
-    return {machine, peer, primer: new Primer({program, threads}), work: resolve(options.work),
-        scratch: resolve(options.work), sizeName, sizes: SIZES[sizeName],
+    return {machine, peer, primer: new Primer({program, threads}), work: resolve(options.work), sizeName, sizes: SIZES[sizeName],
         identity: identityOf(program, machine, threads),
         maker: join(options.build, "make-model"),
         tokenizer: existsSync(vocabulary) ? vocabulary : "bpe"};

@@ -1,6 +1,6 @@
 // primer as the measured program: every measurement is a process of its own.
 import {spawn} from "node:child_process";
-import {mkdirSync, readFileSync, rmSync, writeFileSync} from "node:fs";
+import {readFileSync, writeFileSync} from "node:fs";
 import {basename, join} from "node:path";
 import {track} from "./children.mjs";
 
@@ -124,15 +124,13 @@ export class Primer {
     }
 
     // Seconds to the first token after `count` tokens of text, and how many came from the cache on
-    // disk in `folder`, which is emptied before unless it is `kept`.
-    async prefix(model, {count, folder, kept = false}) {
-        const cache = join(folder, "prefixes"), text = join(folder, "prefix.txt");
-        if (!kept) rmSync(cache, {recursive: true, force: true});
-        mkdirSync(cache, {recursive: true});
+    // disk in `folder`.
+    async prefix(model, {count, folder}) {
+        const text = join(folder, "text");
         writeFileSync(text, Array(count).fill("one").join(" "));
         const {complaints} = await runProgram(this.program, ["run", model, "-t",
             String(this.threads), "--raw", "--temp", "0", "-n", "1", "--ignore-eos", "--verbose",
-            "-f", text], {env: {PRIMER_PREFIX_FOLDER: cache}});
+            "-f", text], {env: {PRIMER_PREFIX_FOLDER: join(folder, "pages")}});
         return verboseOf(complaints);
     }
 

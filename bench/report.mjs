@@ -142,8 +142,10 @@ function limitLines(stored) {
 function summaryLines(figures) {
     const judged = figures.filter(figure => figure.met !== undefined);
     const missed = judged.filter(figure => !figure.met);
+    const open = figures.filter(f => f.goal !== undefined && f.met === undefined).length;
     const lines = [`**${judged.length - missed.length} of ${judged.length} goals that could be ` +
         "judged are met.**"];
+    if (open > 0) lines.push(`${open} could not be judged: see the tables.`);
     if (missed.length > 0) lines.push("Missed:", "");
     for (const figure of missed) {
         const write = {peer: times, self: times, limit: percent,

@@ -8,6 +8,9 @@
 //     {group: "absolute", what, unit, values: [], goal}       no more than the goal
 //
 // A round's limits are measured before and after primer's part; shares are of their mean.
+import {mkdtempSync, rmSync} from "node:fs";
+import {join} from "node:path";
+import {begun, finished} from "./children.mjs";
 import {attentionOperations, squarePart} from "./statistics.mjs";
 
 // Lengths in tokens; the small ones are for trying out this program.
@@ -251,10 +254,11 @@ const prefixRow = {
     about: "a prompt's keys and values from the cache on disk, in a new process, against reading " +
         "the prompt: seconds to its first token",
     async measure(bench) {
-        const count = bench.sizes.long;
-        const read = await bench.primer.prefix(bench.model, {count, folder: bench.scratch});
-        const restored = await bench.primer.prefix(bench.model, {count, folder: bench.scratch,
-            kept: true});
+        const count = bench.sizes.long, folder = begun(mkdtempSync(join(bench.work, "prefix-")));
+        const read = await bench.primer.prefix(bench.model, {count, folder});
+        const restored = await bench.primer.prefix(bench.model, {count, folder});
+        rmSync(folder, {recursive: true});
+        finished(folder);
         if (read.reused !== 0 || restored.reused < count / 2)
             throw new Error(`${read.reused}, then ${restored.reused} of ${count} tokens came from ` +
                 "the cache on disk: expected none, then most");
