@@ -6,7 +6,8 @@
 //     --rows LIST     rows by commas, or beginnings of names; `list` names them       (all)
 //     --rounds N      of each row                                                     (5)
 //     --threads N                                                                     (2)
-//     --small         a small model and short texts, to try this program: results in the work folder
+//     --small         a small model and short texts, to try this program; results in the work
+//                     folder
 //     --again         measure anew what is there already
 //     --report        only write the report of what is there
 //     --build DIR     where primer and make-model are                    (build/release-gcc)
@@ -51,7 +52,7 @@ export function optionsOf(list) {
     return found;
 }
 
-// ---- what is kept ---------------------------------------------------------------------------------
+// ---- what is kept -------------------------------------------------------------------------------
 
 function keep(path, value) {
     writeFileSync(`${path}.part`, JSON.stringify(value, null, 1) + "\n");
@@ -87,7 +88,7 @@ function writeReport(options) {
     console.error(`${path} is written`);
 }
 
-// ---- measuring ------------------------------------------------------------------------------------
+// ---- measuring ----------------------------------------------------------------------------------
 
 // What one round said, in short: numbers only.
 function inShort(value) {
@@ -149,7 +150,8 @@ async function prepare(options) {
         console.error(`llama.cpp is missing (${peer.problem}): primer's own figures only`);
     keep(join(options.work, "machine.json"), {machine, threads, rounds: options.rounds,
         sizes: sizeName, peer: about, peerProblem: peer.problem});
-    return {machine, peer, primer: new Primer({program, threads}), work: resolve(options.work), sizeName, sizes: SIZES[sizeName],
+    return {machine, peer, primer: new Primer({program, threads}), work: resolve(options.work),
+        sizeName, sizes: SIZES[sizeName],
         identity: identityOf(program, machine, threads),
         maker: join(options.build, "make-model"),
         tokenizer: existsSync(vocabulary) ? vocabulary : "bpe"};

@@ -8,7 +8,8 @@ const SAMPLE_MS = 5, MOST_SECONDS = 900;
 
 // Runs a program to its end: {out, complaints, firstMs, ms}; firstMs is when the first byte of its
 // standard output came, counted from just before the process was started.
-export function runProgram(program, options, {env = {}, input = "", watch, seconds = MOST_SECONDS} = {}) {
+export function runProgram(program, options,
+    {env = {}, input = "", watch, seconds = MOST_SECONDS} = {}) {
     return new Promise((resolve, reject) => {
         const out = [], complaints = [];
         const begun = performance.now();

@@ -23,7 +23,8 @@ const {getLlama} = await import(pathToFileURL(join(folder, "dist/index.js")));
 const llama = await getLlama({gpu: false, build: "never", logLevel: "error"});
 
 const WARM_UP = 128; // tokens
-let model, contexts; // contexts[flash]: {sequences, settled: ids in sequence 0 that are the prompt's}
+// contexts[flash]: {sequences, settled: how many ids in sequence 0 are the prompt's}
+let model, contexts;
 
 // The same pseudo-random ids as `primer bench` has: a linear congruential generator.
 function tokens(count, seed = 12345) {

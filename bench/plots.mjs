@@ -27,14 +27,16 @@ text { font: 13px system-ui, "Segoe UI", "DejaVu Sans", sans-serif; fill: #24292
 }
 </style>`;
 
-const KEY = "median, least and most; the mark is the goal; blue: met, orange: missed, grey: no goal";
+const KEY = "median, least and most; the mark is the goal; " +
+    "blue: met, orange: missed, grey: no goal";
 const WIDTH = 880, LEFT = 340, RIGHT = 100, TOP = 62, STEP = 28, BAR = 16;
 const escape = text => text.replace(/[&<>"]/g, c => `&#${c.charCodeAt(0)};`);
 const r = value => +value.toFixed(1);
 
 function text(x, y, content, {kind = "", anchor = "start"} = {}) {
     const named = kind && ` class="${kind}"`;
-    return `<text x="${r(x)}" y="${r(y)}"${named} text-anchor="${anchor}">${escape(content)}</text>`;
+    return `<text x="${r(x)}" y="${r(y)}"${named} text-anchor="${anchor}">` +
+        `${escape(content)}</text>`;
 }
 
 function line(x1, y1, x2, y2, kind) {
@@ -44,7 +46,8 @@ function line(x1, y1, x2, y2, kind) {
 function picture(title, height, parts) {
     return `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${height}" ` +
         `viewBox="0 0 ${WIDTH} ${height}" role="img" aria-label="${escape(title)}">\n${STYLE}\n` +
-        `<rect class="card" x="0.5" y="0.5" width="${WIDTH - 1}" height="${height - 1}" rx="8"/>\n` +
+        `<rect class="card" x="0.5" y="0.5" width="${WIDTH - 1}" height="${height - 1}" ` +
+        `rx="8"/>\n` +
         `${text(20, 30, title, {kind: "title"})}\n${parts.join("\n")}\n</svg>\n`;
 }
 
@@ -55,8 +58,8 @@ function ticks(most) {
     return Array.from({length: Math.floor(most / step + 1.001)}, (_, i) => i * step);
 }
 
-// items: [{label, judged, value, goal, met}]; a bar to the median, a line over least to most, a mark
-// at the goal.
+// items: [{label, judged, value, goal, met}]; a bar to the median, a line over least to most, a
+// mark at the goal.
 export function bars(title, note, items, write) {
     const most = Math.max(...items.flatMap(item => [...item.judged, item.goal ?? 0])) * 1.05;
     const x = value => LEFT + value / most * (WIDTH - LEFT - RIGHT);
@@ -83,25 +86,27 @@ export function bars(title, note, items, write) {
 export function lines(title, {across, up}, series) {
     const height = 400, left = 60, right = 230, top = 64, bottom = height - 52;
     const all = series.flatMap(s => s.points);
-    const mostX = Math.max(...all.map(p => p[0]), 1), mostY = Math.max(...all.map(p => p[1])) * 1.08;
+    const mostX = Math.max(...all.map(p => p[0]), 1);
+    const mostY = Math.max(...all.map(p => p[1])) * 1.08;
     const x = value => left + value / mostX * (WIDTH - left - right);
     const y = value => bottom - value / mostY * (bottom - top);
     const parts = [text(20, 50, up, {kind: "faint"}),
         text(x(mostX / 2), height - 14, across, {kind: "faint", anchor: "middle"})];
     for (const value of ticks(mostY))
         parts.push(line(left, y(value), x(mostX), y(value), "axis"),
-            text(left - 8, y(value) + 4, String(+value.toFixed(6)), {kind: "faint", anchor: "end"}));
+            text(left - 8, y(value) + 4, String(+value.toFixed(6)),
+                {kind: "faint", anchor: "end"}));
     for (const value of ticks(mostX))
         parts.push(text(x(value), bottom + 18, String(value), {kind: "faint", anchor: "middle"}));
     series.forEach((s, i) => {
         const path = s.points.map(p => `${r(x(p[0]))},${r(y(p[1]))}`).join(" ");
-        parts.push(`<polyline points="${path}" class="${s.kind} line${s.dashed ? " dashed" : ""}"/>`);
+        const look = `class="${s.kind} line${s.dashed ? " dashed" : ""}"`;
+        parts.push(`<polyline points="${path}" ${look}/>`);
         for (const [px, py] of s.dashed ? [] : s.points)
             parts.push(`<circle cx="${r(x(px))}" cy="${r(y(py))}" r="4" class="${s.kind}"/>`);
         const at = top + 16 + i * 24, from = WIDTH - right + 24;
-        parts.push(`<polyline points="${from},${at - 4} ${from + 26},${at - 4}" ` +
-            `class="${s.kind} line${s.dashed ? " dashed" : ""}"/>`,
-        text(from + 34, at, s.label));
+        parts.push(`<polyline points="${from},${at - 4} ${from + 26},${at - 4}" ${look}/>`,
+            text(from + 34, at, s.label));
     });
     return picture(title, height, parts);
 }

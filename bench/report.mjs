@@ -53,11 +53,12 @@ export function allFigures(stored) {
     });
 }
 
-// ---- tables ---------------------------------------------------------------------------------------
+// ---- tables -------------------------------------------------------------------------------------
 
 export function verdict(figure) {
     if (figure.goal === undefined) return "";
-    if (figure.met === undefined) return figure.judged.length > 0 ? "lost in noise" : "not measured";
+    if (figure.met === undefined)
+        return figure.judged.length > 0 ? "lost in noise" : "not measured";
     if (figure.met) return "met";
     const by = figure.missed < 0.005 ? "under 1 %" : percent(figure.missed);
     return `**missed by ${by}**`;
@@ -104,7 +105,7 @@ function figureTable(figures, group) {
     return found.length > 0 ? table(head, found.map(row)) : ["Not measured.", ""];
 }
 
-// ---- parts ----------------------------------------------------------------------------------------
+// ---- parts --------------------------------------------------------------------------------------
 
 function machineLines({machine, threads, peer, peerProblem}) {
     const kind = machine.virtual ? ", a virtual machine" : "";
@@ -176,36 +177,56 @@ function absentLines(stored) {
     return lines.length > 0 ? ["## Not complete", "", ...lines, ""] : [];
 }
 
-const METHOD = (stored, {prompt, long, generated, depths, clientPrompt}) => `## How
+// Lines of at most 100 columns; what follows a list's mark is indented.
+function wrapped(text) {
+    const lines = [""], indent = text.startsWith("- ") ? "  " : "";
+    for (const word of text.split(/\s+/)) {
+        const last = lines.at(-1);
+        if (last.length + word.length >= 100) lines.push(indent + word);
+        else lines[lines.length - 1] = last === "" ? word : `${last} ${word}`;
+    }
+    return lines.join("\n");
+}
 
-Machines share their processors and their memory, and speeds change by half within minutes. So what is
-compared is measured side by side: a round is the limits, primer, the limits again, llama.cpp with
-flash attention off and on; then the next round. A figure is the median of the rounds (${stored.rounds}
-unless said otherwise), beside it the least and the most. A ratio is the median of the rounds' own
-ratios, to that setting of llama.cpp whose median is better (←). A share of a limit is of the mean of
-the limits before and after that very run.
-
-- The models have the shape of Phi-2${stored.sizes === "small" ? ", but much smaller," : ""} and random
-  weights, made by \`make-model\`; speed doesn't depend on what the weights say. Both engines read the
-  same file, get the same token ids, cache keys and values in F16 and use ${stored.threads} threads.
-- Both warm up before a measurement: primer by a whole run of the same, llama.cpp when its model is
-  opened. llama.cpp stays loaded (it has its weights in a layout of its own by then); primer is started
-  anew each time.
-- Prompt: \`primer bench -p ${prompt} -n 1\`. The share counts the products of the weights, without the
-  output matrix (only the last token needs it) and without attention, whose time is in it all the same.
-- Attention's part of a prompt of ${long}: what grows with the square of the length. With a n + b n² seconds
-  for n tokens at n = ${prompt}, n = ${long} and n = ${prompt} again in the same round, attention has b n². Its
-  operations are 4 × width × layers for each pair of a token and one not after it. A share of ∞: the
-  noise was larger than attention's time.
-- Generation: ${generated} tokens, each the most probable, after one token (depth 0) or after ${depths.join(" or ")}.
-  The share counts the bytes of weights, keys and values that a token needs read, each once.
-- Clients: prompts of ${clientPrompt} tokens each, then ${generated} tokens for each at once; the prompts' time
-  isn't counted.
-- The first token: primer from before its process is started until the token is on its standard output;
-  llama.cpp from the call that loads the model, in a process that is up already.
-- Limits: the best of several simple loops over the threads (\`primer bench --limits-only\`), a
-  multiplication and an addition counting as two operations.
-`;
+function methodLines(stored) {
+    const {prompt, long, generated, depths, clientPrompt} = SIZES[stored.sizes];
+    const size = stored.sizes === "small" ? "but much smaller, and" : "and";
+    return ["## How", "", wrapped(`Machines share their processors and their memory, and speeds
+        change by half within minutes. So what is compared is measured side by side: a round is the limits,
+        primer, the limits again, llama.cpp with flash attention off and on; then the next round. A
+        figure is the median of the rounds (${stored.rounds} unless said otherwise), beside it the
+        least and the most. A ratio is the median of the rounds' own ratios, to that setting of
+        llama.cpp whose median is better (←). A share of a limit is of the mean of the limits before
+        and after that very run.`), "", ...[
+        `The models have the shape of Phi-2, ${size} random weights, made by \`make-model\`; speed
+        doesn't depend on what the weights say. Both engines read the same file, get the same token
+        ids, cache keys and values in F16 and use ${stored.threads} threads.`,
+        `Both warm up before a measurement: primer by a whole run of the same, llama.cpp when its
+        model is opened. llama.cpp stays loaded (it has its weights in a layout of its own by then);
+        primer is started anew each time.`,
+        `Prompt: \`primer bench -p ${prompt} -n 1\`. The share counts the products of the weights,
+        without the output matrix (only the last token needs it) and without attention, whose time
+        is in it all the same.`,
+        `Attention's part of a prompt of ${long}: what grows with the square of the length. With
+        a n + b n² seconds for n tokens at n = ${prompt}, n = ${long} and n = ${prompt} again in the
+        same round, attention has b n². Its operations are 4 × width × layers for each pair of a
+        token and one not after it. A share of ∞: the noise was larger than attention's time.`,
+        `Generation: ${generated} tokens, each the most probable, after one token (depth 0) or after
+        ${depths.join(" or ")}. The share counts the bytes of weights, keys and values that a token
+        needs read, each once.`,
+        `Clients: prompts of ${clientPrompt} tokens each, then ${generated} tokens for each at once;
+        the prompts' time isn't counted.`,
+        `The first token: primer from before its process is started until the token is on its
+        standard output; llama.cpp from the call that loads the model, in a process that is up
+        already.`,
+        `Look-up speculation: the answer repeats a text of 300 tokens with one of them changed, and
+        is dictated, since random weights would say something else; both ways compute the same.`,
+        `A prefix from disk: seconds from the prompt to its first token, once with an empty cache,
+        then in a new process with what the first one left; the file is in the page cache.`,
+        `Limits: the best of several simple loops over the threads (\`primer bench --limits-only\`),
+        a multiplication and an addition counting as two operations.`
+    ].map(text => wrapped(`- ${text}`)), ""];
+}
 
 export function report(stored, {plots = []} = {}) {
     const figures = allFigures(stored);
@@ -224,6 +245,6 @@ export function report(stored, {plots = []} = {}) {
         "## Against itself", "", ...figureTable(figures, "self"),
         "## Time and memory", "", ...figureTable(figures, "absolute"),
         ...absentLines(stored),
-        METHOD(stored, SIZES[stored.sizes])
+        ...methodLines(stored)
     ].join("\n");
 }

@@ -49,7 +49,7 @@ async function between(bench, measure) {
 
 const spec = bench => ({path: bench.model, context: bench.sizes.context, sequences: 1});
 
-// ---- reading a prompt -----------------------------------------------------------------------------
+// ---- reading a prompt ---------------------------------------------------------------------------
 
 const speedsOf = report => ({tokens_s: report.prompt_tok_s,
     operations: report.operations_per_prompt_token});
@@ -116,7 +116,7 @@ function longPromptRow(model, ratio, attentionShare) {
     };
 }
 
-// ---- generation -----------------------------------------------------------------------------------
+// ---- generation ---------------------------------------------------------------------------------
 
 const readOf = report => ({tokens_s: report.generate_tok_s,
     bytes: report.weight_bytes_per_token + report.kv_bytes_per_token});
@@ -167,7 +167,7 @@ function depthRow(index, ratio, share) {
     };
 }
 
-// ---- many clients ---------------------------------------------------------------------------------
+// ---- many clients -------------------------------------------------------------------------------
 
 const clientsRow = {
     name: "clients-q4_0", model: "q4_0",
@@ -194,7 +194,7 @@ const clientsRow = {
     }
 };
 
-// ---- start and memory -----------------------------------------------------------------------------
+// ---- start and memory ---------------------------------------------------------------------------
 
 const firstTokenRow = {
     name: "first-token-q4_0", model: "q4_0",
@@ -228,11 +228,12 @@ const residentRow = {
             {prompt: bench.sizes.prompt, generated: bench.sizes.residentGenerated})};
     },
     figures: (rounds, facts, {prompt}) => [
-        {group: "absolute", what: `resident memory beyond file and KV cache, prompt of ${prompt}, ` +
-            "Q4_0", unit: "MB", goal: 150, values: numbers(rounds, r => r.primer.bytes / 1e6)}]
+        {group: "absolute", what: "resident memory beyond file and KV cache, prompt of " +
+            `${prompt}, Q4_0`, unit: "MB", goal: 150,
+        values: numbers(rounds, r => r.primer.bytes / 1e6)}]
 };
 
-// ---- guessing ahead, and what is kept ---------------------------------------------------------------
+// ---- guessing ahead, and what is kept -----------------------------------------------------------
 
 const speculationRow = {
     name: "speculation-q4_0", model: "q4_0",
@@ -260,8 +261,8 @@ const prefixRow = {
         rmSync(folder, {recursive: true});
         finished(folder);
         if (read.reused !== 0 || restored.reused < count / 2)
-            throw new Error(`${read.reused}, then ${restored.reused} of ${count} tokens came from ` +
-                "the cache on disk: expected none, then most");
+            throw new Error(`${read.reused}, then ${restored.reused} of ${count} tokens came ` +
+                "from the cache on disk: expected none, then most");
         return {primer: {read, restored}};
     },
     figures: (rounds, facts, {long}) => [
@@ -271,7 +272,7 @@ const prefixRow = {
                 values: numbers(rounds, r => r.primer.restored.seconds)}}]
 };
 
-// ---- instruction levels ---------------------------------------------------------------------------
+// ---- instruction levels -------------------------------------------------------------------------
 
 function levelRow(model, goals) {
     return {

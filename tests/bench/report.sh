@@ -90,7 +90,8 @@ unset FAKE_HANG
 measure "${PRIMER:-$build/primer}" --rows memory,speculation,load --rounds 1 ||
     complain "primer: $(cat "$folder/out")"
 has "$results" "| guessing: "
-grep -q "^| resident memory.* MB | ≤ 150 MB | met |" "$results" || complain "memory: $(cat "$results")"
+grep -q "^| resident memory.* MB | ≤ 150 MB | met |" "$results" ||
+    complain "memory: $(cat "$results")"
 grep -q "^| load to first token of a [0-9]*-token prompt, Q4_0 | [0-9]" "$results" ||
     complain "first token: $(cat "$results")"
 exit $((failures > 0))
