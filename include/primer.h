@@ -48,6 +48,10 @@ typedef struct primer_model_options {
     bool no_prefix_cache; /* sessions that begin alike share nothing, finished ones leave nothing */
     size_t prefix_cache_bytes; /* for KV that no session holds any more, for each KV format in use;
                                   0: an eighth of the memory, at most 1 GiB */
+    const char *prefix_folder; /* keeps beginnings of 256 tokens and more on disk, for later
+                                  processes too; made if missing; NULL or "": not kept. What can't
+                                  be read or written there is computed, without an error */
+    uint64_t prefix_folder_bytes; /* 0: the lesser of 8 GiB and a quarter of the free space */
 } primer_model_options;
 
 /* Maps and checks a GGUF file. Errors: PRIMER_EIO, PRIMER_EFORMAT (names file, tensor or key,
@@ -296,7 +300,9 @@ primer_status primer_generate(primer_session *session, const primer_generation *
 typedef struct primer_statistics {
     size_t tokens, context; /* held, and most */
     uint64_t prompt_tokens; /* computed by sync and score since the session was made */
-    uint64_t reused_tokens; /* found by sync: in the session, or left by others that began alike */
+    uint64_t reused_tokens; /* found by sync: in the session, or left by others that began alike: */
+    uint64_t shared_tokens;    /* of these, found in memory, where another session left them */
+    uint64_t restored_tokens;  /* of these, read from prefix_folder */
     uint64_t generated_tokens; /* computed one by one */
     uint64_t dropped_tokens;
     double prompt_seconds, generate_seconds;

@@ -76,6 +76,8 @@ static primer_status map_descriptor(struct file_map *map, int descriptor, const 
         .inode = (uint64_t)facts.st_ino,
         .modified_nanoseconds =
             (int64_t)facts.st_mtim.tv_sec * 1000000000 + (int64_t)facts.st_mtim.tv_nsec,
+        .changed_nanoseconds =
+            (int64_t)facts.st_ctim.tv_sec * 1000000000 + (int64_t)facts.st_ctim.tv_nsec,
     };
     if (made.size > 0) {
         void *const bytes = mmap(NULL, made.size, PROT_READ, MAP_PRIVATE, descriptor, 0);

@@ -15,7 +15,7 @@ struct file_map {
     size_t size;
     bool owned;
     uint64_t device, inode;           /* identity of the file, 0 for memory */
-    int64_t modified_nanoseconds;
+    int64_t modified_nanoseconds, changed_nanoseconds; /* mtime, ctime */
 };
 
 primer_status file_map_open(struct file_map *map, const char *path, primer_error *error);

@@ -23,6 +23,9 @@
 #include "primer.h"
 #include "tokenizer/tokenizer.h"
 
+/* The version of docs/NUMERICS.md. Whoever changes a bit of any logits raises it, here and there:
+ * keys and values that were kept under another version are not used. */
+#define ENGINE_NUMERICS      1u
 #define ENGINE_PASS_TOKENS   512 /* most tokens in one pass */
 #define ENGINE_DEFAULT_CHUNK 256
 #define ENGINE_DEFAULT_CONTEXT                                                                     \
@@ -43,6 +46,8 @@ struct primer_model {
     struct pool *pool;
     bool ignore_memory;
     size_t prefix_budget;             /* bytes */
+    struct prefix_disk *disk;         /* NULL: none */
+    struct prefix_model origin;       /* of the file; zero where it isn't known */
     atomic_size_t references;         /* the model's owner and each session */
     atomic_uint_fast64_t kv_reserved; /* bytes promised to sessions */
 
@@ -64,7 +69,7 @@ struct primer_session {
     struct rotary rotary;
     struct kv_cache cache;
     struct prefix *prefix; /* the cache's pool's */
-    uint64_t prefix_root;  /* hash of the options that the KV depends on */
+    const struct prefix_root *prefix_root; /* of the options that the KV depends on */
     uint64_t *serials;     /* [pages] of the nodes of full pages */
     bool foreign;          /* restored from a file: its pages are shown to nobody */
     size_t published;      /* pages that the prefix cache knows */

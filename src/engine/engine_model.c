@@ -141,6 +141,7 @@ static void destroy(primer_model *m)
         kv_pool_free(entry->pool);
         memory_free(entry);
     }
+    prefix_disk_free(m->disk);
     scheduler_free(&m->scheduler);
     pool_free(m->pool);
     tokenizer_free(m->tokenizer);
@@ -212,6 +213,17 @@ static primer_status prepare_all(primer_model *m, primer_error *error)
     return preparation.status;
 }
 
+/* The cache on disk, where a folder was named and it is known which file the model came from. */
+static primer_status open_disk(primer_model *m, const primer_model_options *options,
+                               primer_error *error)
+{
+    const char *folder = options != NULL ? options->prefix_folder : NULL;
+    if (folder == NULL || *folder == '\0' || m->prefix_budget == 0 ||
+        !prefix_disk_identify(m->gguf, m->identity, &m->origin))
+        return PRIMER_OK;
+    return prefix_disk_create(&m->disk, folder, options->prefix_folder_bytes, error);
+}
+
 /* Takes over `gguf`, also when it fails. */
 static primer_status open_gguf(struct gguf *gguf, const primer_model_options *options,
                                primer_model **model, primer_error *error)
@@ -237,6 +249,7 @@ static primer_status open_gguf(struct gguf *gguf, const primer_model_options *op
     TRY(fill_information(m, error));
     TRY(scheduler_create(&m->scheduler, m->model, m->kernel, m->pool, error));
     m->identity = identify(gguf);
+    TRY(open_disk(m, options, error));
     *model = m;
     m = NULL;
 cleanup:

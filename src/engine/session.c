@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-#include "base/hash.h"
+#include "engine/prefix_session.h"
 
 static const enum quant_type kv_types[] = {
     [PRIMER_KV_F16] = QUANT_F16,
@@ -88,7 +88,7 @@ static primer_status make_pool(primer_model *m, const struct kv_geometry *geomet
     if (made == NULL)
         return memory_failure(error, "a KV pool", sizeof *made);
     TRY(kv_pool_create(&made->pool, geometry, error));
-    TRY(prefix_create(&made->prefix, made->pool, m->prefix_budget, error));
+    TRY(prefix_create(&made->prefix, made->pool, m->prefix_budget, m->disk, error));
     made->next = m->pools;
     m->pools = *entry = made;
     made = NULL;
@@ -116,16 +116,6 @@ static primer_status find_pool(primer_model *m, const struct kv_geometry *geomet
     return status;
 }
 
-/* What a page depends on besides the model, the KV format and the tokens; no serial number has this
- * bit. */
-static uint64_t root_of(const primer_session *s)
-{
-    const primer_session_options *o = &s->options;
-    const double real[2] = {o->rope_base, o->rope_scale};
-    const size_t whole[2] = {o->self_extend_group, o->self_extend_window};
-    return hash_bytes(whole, sizeof whole, hash_bytes(real, sizeof real, 0)) | (uint64_t)1 << 63;
-}
-
 static primer_status make_cache(primer_session *s, primer_error *error)
 {
     primer_model *m = s->model;
@@ -151,8 +141,8 @@ static primer_status make_cache(primer_session *s, primer_error *error)
     s->serials = memory_allocate(s->cache.capacity, sizeof *s->serials);
     if (s->serials == NULL)
         return memory_failure(error, "a session's pages", s->cache.capacity * sizeof *s->serials);
-    s->prefix_root = root_of(s);
-    return prefix_reserve(s->prefix, error);
+    FORWARD(prefix_session_root(s, error));
+    return prefix_reserve(s->prefix, s->cache.capacity, error);
 }
 
 primer_status primer_session_create(primer_model *model, const primer_session_options *options,
@@ -194,6 +184,7 @@ void primer_session_free(primer_session *session)
                          s->cache.capacity * kv_pool_geometry(s->cache.pool)->page_bytes);
     if (s->published > 0)
         prefix_touch(s->prefix, s->prefix_root, s->serials, s->ids, s->published);
+    prefix_session_store(s);
     kv_cache_free(&s->cache);
     if (s->prefix != NULL)
         prefix_trim(s->prefix);
@@ -236,6 +227,9 @@ void session_truncate(primer_session *session, size_t count)
 {
     if (count == session->count && count == session->computed)
         return;
+    if (session->published > count / KV_PAGE_TOKENS) /* leaves pages to the prefix cache */
+        prefix_touch(session->prefix, session->prefix_root, session->serials, session->ids,
+                     session->published);
     session->count = count;
     if (session->computed > count)
         session->computed = count;
@@ -251,34 +245,12 @@ void session_publish(primer_session *session)
     primer_session *s = session;
     while (!s->foreign && (s->published + 1) * KV_PAGE_TOKENS <= s->computed) {
         const size_t i = s->published;
-        const uint64_t parent = i > 0 ? s->serials[i - 1] : s->prefix_root;
         s->serials[i] =
-            prefix_add(s->prefix, parent, s->ids + i * KV_PAGE_TOKENS, &s->cache.pages[i]);
+            prefix_add(s->prefix, s->prefix_root, s->serials, s->ids, i, &s->cache.pages[i]);
         if (s->serials[i] == 0)
             return;
         s->published++;
     }
-}
-
-/* Takes pages that others left for ids[same..), as far as at least one token stays to be computed.
- * Returns how many tokens the session then holds. */
-static size_t take_prefix(primer_session *s, const int32_t *ids, size_t same, size_t count)
-{
-    size_t i = same / KV_PAGE_TOKENS;
-    if (i > s->published)
-        return same;
-    for (; (i + 1) * KV_PAGE_TOKENS < count; i++) {
-        struct kv_page *page;
-        const uint64_t parent = i > 0 ? s->serials[i - 1] : s->prefix_root;
-        const uint64_t serial = prefix_find(s->prefix, parent, ids + i * KV_PAGE_TOKENS, &page);
-        if (serial == 0)
-            break;
-        kv_cache_place(&s->cache, i, page);
-        s->serials[i] = serial;
-        s->published = i + 1;
-        same = (i + 1) * KV_PAGE_TOKENS;
-    }
-    return same;
 }
 
 primer_status session_check_ids(const primer_session *session, const int32_t *ids, size_t count,
@@ -419,18 +391,18 @@ primer_status primer_session_sync(primer_session *session, const int32_t *ids, s
         same++;
     if (same != count || s->count != count) {
         const size_t left = s->published;
-        prefix_touch(s->prefix, s->prefix_root, s->serials, s->ids, left);
         session_truncate(s, same);
         if (s->published < left)
             prefix_trim(s->prefix);
     }
-    const size_t shared = take_prefix(s, ids, same, count);
+    const size_t found = prefix_session_take(s, ids, same, count);
+    if (found != s->computed)
+        s->logits_valid = false;
     memmove(s->ids + same, ids + same, (count - same) * sizeof *ids);
     s->count = count;
-    if (shared > same)
-        s->computed = shared;
-    same = shared;
-    s->statistics.reused_tokens += same;
+    s->computed = found;
+    s->statistics.reused_tokens += found;
+    session_publish(s);
     return compute_or_cut(s, progress, context, error);
 }
 
@@ -453,7 +425,10 @@ primer_status primer_session_rewind(primer_session *session, size_t count, prime
     if (count > session->count)
         return error_set(error, PRIMER_EINVAL, "cannot rewind to %zu tokens: the session holds %zu",
                          count, session->count);
+    const size_t left = session->published;
     session_truncate(session, count);
+    if (session->published < left)
+        prefix_trim(session->prefix);
     return PRIMER_OK;
 }
 

@@ -18,7 +18,6 @@
 
 #define MAGIC    "PRIMERKV"
 #define VERSION  1u
-#define NUMERICS 1u
 
 struct header {
     char magic[8];
@@ -33,7 +32,7 @@ static struct header header_of(const primer_session *s)
 {
     struct header h = {
         .version = VERSION,
-        .numerics = NUMERICS,
+        .numerics = ENGINE_NUMERICS,
         .identity = s->model->identity,
         .kv_format = (uint64_t)s->options.kv_format,
         .trained = s->model->model->context,
