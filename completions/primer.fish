@@ -39,6 +39,7 @@ complete -c primer -n '__fish_seen_subcommand_from run' -l rope-scale -x -d 'pos
 complete -c primer -n '__fish_seen_subcommand_from run' -l drop-oldest -l context-shift -d 'when the context is full, drop its oldest quarter'
 complete -c primer -n '__fish_seen_subcommand_from run' -l keep -x -d 'with --drop-oldest: first tokens that stay'
 complete -c primer -n '__fish_seen_subcommand_from run' -s t -l threads -x -d 'threads; without it as many as are worth using'
+complete -c primer -n '__fish_seen_subcommand_from run' -l no-prefix-cache -d 'keep no prompt'\''s beginning, in memory or on disk, and use none'
 complete -c primer -n '__fish_seen_subcommand_from run' -l ignore-memory -d 'load even what memory doesn'\''t seem to hold'
 complete -c primer -n '__fish_seen_subcommand_from run' -l draft -o md -l model-draft -x -d 'a smaller model with the same vocabulary guesses ahead'
 complete -c primer -n '__fish_seen_subcommand_from run' -l no-speculation -d 'guess no tokens ahead; the text is the same'

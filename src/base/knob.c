@@ -4,7 +4,8 @@
  *   values[id]  what the environment or knob_set said, "" = unset
  *
  * An empty variable counts as unset (as no-color.org and the XDG base directory specification have
- * it). A value too long for its place (4 KiB, a path's limit) counts as unset too: never cut.
+ * it), though knob_empty tells the two apart. A value too long for its place (4 KiB, a path's limit)
+ * counts as unset too: never cut.
  * Values live in static memory, so a pointer from knob_text stays valid; knob_set is for start-up
  * and tests, not for use while other threads read.
  */
@@ -25,6 +26,11 @@ static const struct knob table[KNOB_COUNT] = {
                    "folder of history and caches; unset: $XDG_DATA_HOME/primer or "
                    "~/.local/share/primer"},
     [KNOB_XDG_DATA_HOME] = {"XDG_DATA_HOME", NULL, "where PRIMER_HOME lies if that is unset"},
+    [KNOB_PREFIX_FOLDER] = {"PRIMER_PREFIX_FOLDER", NULL,
+                            "folder of prompts' beginnings as read; empty: none is used; unset: "
+                            "$XDG_CACHE_HOME/primer/prefixes or ~/.cache/primer/prefixes"},
+    [KNOB_XDG_CACHE_HOME] = {"XDG_CACHE_HOME", NULL,
+                             "where the folder of prefixes lies if that is unset"},
     [KNOB_USER_HOME] = {"HOME", NULL, "the user's folder"},
     [KNOB_NO_COLOR] = {"NO_COLOR", NULL, "any value: no colour"},
     [KNOB_TERM] = {"TERM", NULL, "kind of terminal; dumb: no colour, no line editing"},
@@ -33,12 +39,14 @@ static const struct knob table[KNOB_COUNT] = {
 };
 
 static char values[KNOB_COUNT][VALUE_CAPACITY];
+static bool empty[KNOB_COUNT];
 static pthread_once_t loaded = PTHREAD_ONCE_INIT;
 
 static void store(enum knob_id id, const char *text)
 {
     const size_t length = text == NULL ? 0 : strlen(text);
     values[id][0] = '\0';
+    empty[id] = text != NULL && length == 0;
     if (length < VALUE_CAPACITY && length > 0)
         memcpy(values[id], text, length + 1);
 }
@@ -58,6 +66,12 @@ const char *knob_text(enum knob_id id)
 {
     knob_load();
     return values[id][0] != '\0' ? values[id] : table[id].fallback;
+}
+
+bool knob_empty(enum knob_id id)
+{
+    knob_load();
+    return empty[id];
 }
 
 bool knob_number(enum knob_id id, size_t *value)

@@ -16,6 +16,8 @@ enum knob_id {
     KNOB_HOME,       /* PRIMER_HOME       where history and caches live; else $XDG_DATA_HOME/primer,
                       *                   else ~/.local/share/primer */
     KNOB_XDG_DATA_HOME,
+    KNOB_PREFIX_FOLDER, /* PRIMER_PREFIX_FOLDER  prefixes on disk; empty: none */
+    KNOB_XDG_CACHE_HOME,
     KNOB_USER_HOME,  /* HOME */
     KNOB_NO_COLOR,   /* NO_COLOR          any value: no colour */
     KNOB_TERM,       /* TERM */
@@ -30,6 +32,8 @@ struct knob {
 
 void knob_load(void); /* idempotent, thread-safe */
 const char *knob_text(enum knob_id id);  /* NULL when unset and without fallback; static */
+/* True: set to nothing. Most take that for unset; where nothing means something, this tells. */
+bool knob_empty(enum knob_id id);
 bool knob_number(enum knob_id id, size_t *value); /* false: unset or not a number */
 const struct knob *knob_table(size_t *count);
 /* Tests, and command-line flags that stand for a knob. The text is copied. */

@@ -18,6 +18,7 @@
 #include "base/buffer.h"
 #include "base/file.h"
 #include "command/builtin.h"
+#include "command/prefix_folder.h"
 #include "terminal/answer.h"
 #include "terminal/output.h"
 #include "terminal/render.h"
@@ -32,7 +33,8 @@ struct run {
     primer_model *model, *draft; /* draft: guesses ahead; NULL: none */
     const primer_chat_format *format;
     bool understood;
-    struct buffer text; /* the whole prompt */
+    struct buffer text;     /* the whole prompt */
+    struct buffer prefixes; /* the folder for the models' options */
 };
 
 /* ---- what the command line means ------------------------------------------------------------- */
@@ -266,6 +268,17 @@ static void say_not_understood(const struct run *run)
                 primer_chat_format_name(run->format));
 }
 
+static primer_status open_models(struct run *run, primer_error *error)
+{
+    struct settings *settings = run->settings;
+    FORWARD(prefix_folder_path(&run->prefixes, error));
+    settings->model.prefix_folder = run->prefixes.bytes;
+    FORWARD(command_open_model(run->model_path, settings, &run->model, error));
+    if (settings->draft != NULL)
+        FORWARD(command_open_model(settings->draft, settings, &run->draft, error));
+    return PRIMER_OK;
+}
+
 static int run_command(struct settings *settings)
 {
     primer_status status = PRIMER_OK;
@@ -275,9 +288,7 @@ static int run_command(struct settings *settings)
     if (!understand(&run))
         return EXIT_CODE_USAGE;
     const bool chat = is_chat(&run);
-    TRY(command_open_model(run.model_path, settings, &run.model, error));
-    if (settings->draft != NULL)
-        TRY(command_open_model(settings->draft, settings, &run.draft, error));
+    TRY(open_models(&run, error));
     if (!chat)
         TRY(gather_text(&run, error));
     TRY(choose_format(&run));
@@ -294,6 +305,7 @@ cleanup:
     buffer_free(&run.text);
     primer_model_free(run.draft);
     primer_model_free(run.model);
+    buffer_free(&run.prefixes);
     if (status != PRIMER_OK)
         return command_failed(error);
     return interrupted ? EXIT_CODE_INTERRUPTED : EXIT_CODE_OK;

@@ -117,6 +117,8 @@ static const struct option table[] = {
               "with --drop-oldest: first tokens that stay"),
     SIZE("-t --threads", model.threads, 1, MODELS | COMMAND_QUANTIZE, context_group,
          "threads; without it as many as are worth using"),
+    FLAG("--no-prefix-cache", model.no_prefix_cache, COMMAND_RUN, context_group,
+         "keep no prompt's beginning, in memory or on disk, and use none"),
     FLAG("--ignore-memory", model.ignore_memory, MODELS, context_group,
          "load even what memory doesn't seem to hold"),
 

@@ -156,6 +156,7 @@ static void keep_figures(struct answer *answer, const primer_session *session,
     primer_session_statistics(session, &after);
     answer->prompt_tokens = after.prompt_tokens - before->prompt_tokens;
     answer->reused_tokens = after.reused_tokens - before->reused_tokens;
+    answer->restored_tokens = after.restored_tokens - before->restored_tokens;
     answer->dropped_tokens = after.dropped_tokens - before->dropped_tokens;
     answer->prompt_seconds = after.prompt_seconds - before->prompt_seconds;
 }
@@ -214,8 +215,11 @@ void answer_print_statistics(const struct answer *answer, const primer_session *
     primer_statistics now;
     primer_session_statistics(session, &now);
     fprintf(stderr, "%sfirst token  %s\n", dim, render_duration(answer->first_seconds, a));
-    fprintf(stderr, "prompt       %llu tokens read, %llu reused, %.1f tokens/s\n",
-            (unsigned long long)answer->prompt_tokens, (unsigned long long)answer->reused_tokens,
+    fprintf(stderr,
+            "prompt       %llu tokens read, %llu from memory, %llu from disk, %.1f tokens/s\n",
+            (unsigned long long)answer->prompt_tokens,
+            (unsigned long long)(answer->reused_tokens - answer->restored_tokens),
+            (unsigned long long)answer->restored_tokens,
             speed(answer->prompt_tokens, answer->prompt_seconds));
     fprintf(stderr, "answer       %zu tokens, %.1f tokens/s", answer->tokens,
             speed(answer->tokens, answer->generate_seconds));

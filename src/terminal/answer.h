@@ -30,7 +30,7 @@ struct answer {
     const char *stop;     /* the stop string met, or NULL; borrowed from parameters or format */
     double first_seconds; /* from the request to the first token */
     double seconds, prompt_seconds, generate_seconds, cpu_seconds;
-    uint64_t prompt_tokens, reused_tokens, dropped_tokens;
+    uint64_t prompt_tokens, reused_tokens, restored_tokens, dropped_tokens;
     size_t tokens;                          /* written; the last one need not be computed */
     size_t drafted_tokens, accepted_tokens; /* guessed ahead; and guessed right */
     bool ends_line; /* the last byte on the screen is a newline, or nothing was written */

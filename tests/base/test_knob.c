@@ -27,12 +27,16 @@ static void empty_counts_as_unset(void **state)
 {
     (void)state;
     assert_null(knob_text(KNOB_NO_COLOR));
+    assert_true(knob_empty(KNOB_NO_COLOR)); /* but it can be told apart */
+    assert_false(knob_empty(KNOB_LEVEL));
+    assert_false(knob_empty(KNOB_HOME));
 }
 
 static void too_long_counts_as_unset(void **state)
 {
     (void)state;
     assert_null(knob_text(KNOB_XDG_DATA_HOME));
+    assert_false(knob_empty(KNOB_XDG_DATA_HOME));
 }
 
 static void unset_gives_the_fallback(void **state)

@@ -6,7 +6,7 @@ PRIMER=$(realpath "$PRIMER")
 stories=$PRIMER_SHARED/models/stories260K.gguf
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
-export PRIMER_HOME=$folder/home
+export PRIMER_HOME=$folder/home PRIMER_PREFIX_FOLDER=
 
 fail() {
     echo "FAILED: $*"

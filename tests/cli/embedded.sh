@@ -28,6 +28,19 @@ rm "$folder/tiny.gguf"
 found=$("$folder/primer" run --raw --temp 0 -n 12 -p "a small")
 [ -n "$expected" ] || fail "the file said nothing"
 [ "$found" = "$expected" ] || fail "built in: '$found', from the file: '$expected'"
+# What it keeps on disk goes by the program's file: this one finds it again, a copy of it doesn't.
+printf 'a small dog met a large cat %.0s' {1..12} >"$folder/text"
+ask() {
+    PRIMER_PREFIX_FOLDER=$folder/prefixes "$1" run --raw --temp 0 -n 4 -v -f "$folder/text" 2>"$folder/err" </dev/null
+}
+first=$(ask "$folder/primer")
+grep -q ' 0 from disk' "$folder/err" || fail "something came from an empty disk: $(cat "$folder/err")"
+second=$(ask "$folder/primer")
+grep -qE ' [1-9][0-9]* from disk' "$folder/err" || fail "nothing came from the disk: $(cat "$folder/err")"
+[ "$first" = "$second" ] || fail "from the disk: '$second', computed: '$first'"
+cp "$folder/primer" "$folder/copy"
+ask "$folder/copy" >/dev/null
+grep -q ' 0 from disk' "$folder/err" || fail "a copy of the program found what it hadn't kept"
 if "$PRIMER" run --raw -n 1 -p "a small" >"$folder/out" 2>&1 </dev/null; then
     fail "a program without a model answered: $(cat "$folder/out")"
 fi
