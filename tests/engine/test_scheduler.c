@@ -70,7 +70,7 @@ static void everyone_as_when_alone(void **state)
 {
     (void)state;
     static const struct model_maker_options shapes[] = {
-        {.architecture = "phi2", .type = "Q4_0"},
+        {.architecture = "phi2", .type = "Q4_0", .dimension = 64, .heads = 2},
         {.architecture = "llama", .type = "Q6_K", .kv_heads = 2},
     };
     for (size_t m = 0; m < 2; m++) {
@@ -146,7 +146,7 @@ static void scoring_among_others(void **state)
     primer_model_free(model);
 }
 
-/* ---- who is in which pass --------------------------------------------------------------------- */
+/* ---- who is in which pass -------------------------------------------------------------------- */
 
 static void pause_for(long milliseconds)
 {
@@ -240,7 +240,8 @@ static void assert_as_alone(primer_model *model, const struct reader *r)
 static void single_tokens_share_one_pass(void **state)
 {
     (void)state;
-    primer_model *model = fixture_open(&(struct model_maker_options){.type = "Q4_0"}, 2);
+    primer_model *model =
+        fixture_open(&(struct model_maker_options){.type = "Q4_0", .dimension = 64, .heads = 2}, 2);
     static struct reader readers[CLIENTS];
     primer_totals totals;
     for (unsigned i = 0; i < CLIENTS; i++)
@@ -270,7 +271,8 @@ static void single_tokens_share_one_pass(void **state)
 static void prompts_share_what_single_tokens_leave(void **state)
 {
     (void)state;
-    const struct model_maker_options long_one = {.type = "Q4_0", .context = 2048};
+    const struct model_maker_options long_one = {
+        .type = "Q4_0", .dimension = 64, .heads = 2, .context = 2048};
     primer_model *model = fixture_open(&long_one, 2);
     static struct reader readers[4];
     open_reader(&readers[0], model, 1, 0, 900);
@@ -283,7 +285,7 @@ static void prompts_share_what_single_tokens_leave(void **state)
     const struct scheduler_counts after = counts_of(model);
     assert_int_equal(after.tokens - before.tokens, 900 + 300 + 2);
     assert_int_equal(after.longest_wait, 1);
-    /* The first pass holds both tokens and 510 of the prompts: three are enough for what is left. */
+    /* The first pass holds both tokens and 510 of the prompts; the rest takes two at least. */
     assert_in_range(after.passes - before.passes, 3, 5);
     for (size_t i = 0; i < 4; i++) {
         assert_int_equal(readers[i].status, PRIMER_OK);
@@ -293,13 +295,13 @@ static void prompts_share_what_single_tokens_leave(void **state)
     primer_model_free(model);
 }
 
-/* ---- one fails -------------------------------------------------------------------------------- */
+/* ---- one fails ------------------------------------------------------------------------------- */
 
 #define SPOILT 511 /* whose embedding is not a number */
 
 static primer_model *open_spoilt(void)
 {
-    const char *path = fixture_model(&(struct model_maker_options){.layers = 2}, 3);
+    const char *path = fixture_model(&(struct model_maker_options){.dimension = 64, .heads = 2}, 3);
     struct gguf *gguf = NULL;
     const float not_a_number[1] = {NAN};
     primer_model *model = NULL;
@@ -347,7 +349,7 @@ static void a_failure_is_its_owners_alone(void **state)
     primer_model_free(model);
 }
 
-/* ---- fairness --------------------------------------------------------------------------------- */
+/* ---- fairness -------------------------------------------------------------------------------- */
 
 struct talker {
     primer_session *session;
@@ -379,7 +381,8 @@ static void *talk(void *context)
 static void a_long_prompt_holds_nobody_up(void **state)
 {
     (void)state;
-    const struct model_maker_options long_one = {.type = "Q4_0", .context = 4096};
+    const struct model_maker_options long_one = {
+        .type = "Q4_0", .dimension = 64, .heads = 2, .context = 4096};
     primer_model *model = fixture_open(&long_one, 2);
     static struct reader reader;
     struct talker talker = {0};
@@ -411,7 +414,8 @@ static void a_long_prompt_holds_nobody_up(void **state)
 static void pieces_fit_into_the_patience(void **state)
 {
     (void)state;
-    const struct model_maker_options long_one = {.type = "Q4_0", .context = 1024};
+    const struct model_maker_options long_one = {
+        .type = "Q4_0", .dimension = 64, .heads = 2, .context = 1024};
     primer_model *model = fixture_open(&long_one, 2);
     static struct reader readers[2];
     open_reader(&readers[0], model, 1, 0, 400);
@@ -431,7 +435,7 @@ static void pieces_fit_into_the_patience(void **state)
     primer_model_free(model);
 }
 
-/* ---- idleness --------------------------------------------------------------------------------- */
+/* ---- idleness -------------------------------------------------------------------------------- */
 
 static double processor_seconds(void)
 {
@@ -446,8 +450,8 @@ static void an_idle_model_uses_no_processor(void **state)
     (void)state;
     static const size_t threads[] = {2, 8};
     for (size_t i = 0; i < 2; i++) {
-        primer_model *model =
-            fixture_open(&(struct model_maker_options){.type = "Q4_0"}, threads[i]);
+        primer_model *model = fixture_open(
+            &(struct model_maker_options){.type = "Q4_0", .dimension = 64, .heads = 2}, threads[i]);
         struct client client = {.model = model, .number = 1, .prompt = 200};
         primer_session *session = NULL;
         generate(&client, client.alone);

@@ -174,7 +174,7 @@ static void read_prompt(struct branch *b)
         soak_same_logits(b, "a prompt");
 }
 
-/* ---- what else can be done with a session ----------------------------------------------------- */
+/* ---- what else can be done with a session ---------------------------------------------------- */
 
 static void rewind_some(struct branch *b)
 {
