@@ -3,11 +3,13 @@
  *   soak [--seconds N] [--clients N] [--seed N] MODEL MODEL DRAFT
  *
  * DRAFT has the first model's vocabulary. Every few seconds the models are opened anew, with
- * another number of threads and another prefix cache, always too small; sessions on the old ones go
- * on. Ends with status 0 only if every answer was the one given alone and everything that is
+ * another number of threads and another prefix cache, in memory and mostly on disk too, always too
+ * small; sessions on the old ones go on. Ends with status 0 only if every answer was the one given alone and everything that is
  * counted happened. */
 #include "soak.h"
 
+#include <dirent.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -43,6 +45,7 @@ static const char *const names[] = {
     [SOAK_DRAFT_HITS] = "tokens guessed by a draft",
     [SOAK_PREFIX_HITS] = "prefix cache hits",
     [SOAK_PREFIX_EVICTIONS] = "prefix cache evictions",
+    [SOAK_DISK_TOKENS] = "tokens restored from disk",
     [SOAK_JOINED_PASSES] = "joined passes",
 };
 
@@ -111,8 +114,12 @@ static bool parse(int count, char **arguments)
 static primer_model *open_model(size_t number, struct dice *dice)
 {
     primer_model *model = NULL;
-    const primer_model_options options = {.threads = 1 + dice_below(dice, 4),
-                                          .prefix_cache_bytes = 60000 + dice_below(dice, 400000)};
+    const primer_model_options options = {
+        .threads = 1 + dice_below(dice, 4),
+        .prefix_cache_bytes = 60000 + dice_below(dice, 400000),
+        .prefix_folder = dice_happens(dice, 80) ? soak.prefixes : NULL,
+        .prefix_folder_bytes = 500000 + dice_below(dice, 2500000),
+    };
     SOAK_MUST(NULL, primer_model_open(soak.paths[number], &options, &model, error));
     soak_count(SOAK_MODELS_OPENED, 1);
     return model;
@@ -197,16 +204,34 @@ static bool summarize(void)
     return all;
 }
 
+/* The prefix cache leaves pages, and nothing else. */
+static void remove_prefixes(void)
+{
+    DIR *const folder = opendir(soak.prefixes);
+    if (folder == NULL)
+        return;
+    for (const struct dirent *entry; (entry = readdir(folder)) != NULL;) {
+        const size_t length = strlen(entry->d_name);
+        if (length > 3 && strcmp(entry->d_name + length - 3, ".kv") == 0)
+            unlinkat(dirfd(folder), entry->d_name, 0);
+    }
+    closedir(folder);
+    if (rmdir(soak.prefixes) != 0)
+        soak_fail(NULL, "%s is not empty: a half-written page was left", soak.prefixes);
+}
+
 int main(int count, char **arguments)
 {
-    char folder[] = "/tmp/primer-soak-XXXXXX";
+    char folder[] = "/tmp/primer-soak-XXXXXX", prefixes[64];
     pthread_t threads[MOST_CLIENTS];
     size_t numbers[MOST_CLIENTS];
     if (!parse(count, arguments))
         return usage();
     if (mkdtemp(folder) == NULL)
         soak_fail(NULL, "no temporary folder");
+    snprintf(prefixes, sizeof prefixes, "%s/prefixes", folder);
     soak.folder = folder;
+    soak.prefixes = prefixes;
     pthread_rwlock_init(&soak.models_lock, NULL);
     struct dice dice = {soak.seed + 1};
     for (size_t i = 0; i < SOAK_MODELS; i++)
@@ -225,6 +250,7 @@ int main(int count, char **arguments)
     for (size_t i = 0; i < SOAK_MODELS; i++)
         close_model(soak.models[i]);
     pthread_rwlock_destroy(&soak.models_lock);
+    remove_prefixes();
     if (rmdir(folder) != 0)
         soak_fail(NULL, "%s is not empty: a saved session was left", folder);
     return summarize() ? 0 : 1;

@@ -44,6 +44,7 @@ enum soak_event {
     SOAK_DRAFT_HITS,
     SOAK_PREFIX_HITS,
     SOAK_PREFIX_EVICTIONS,
+    SOAK_DISK_TOKENS, /* read from the prefix cache on disk */
     SOAK_JOINED_PASSES,
     SOAK_EVENTS
 };
@@ -91,6 +92,7 @@ struct soak {
     size_t seconds, clients;
     const char *paths[SOAK_MODELS];
     const char *folder;           /* of saved sessions */
+    const char *prefixes;         /* the folder of the prefix cache on disk */
     pthread_rwlock_t models_lock; /* of `models`: they are exchanged for new ones now and then */
     primer_model *models[SOAK_MODELS];
     atomic_bool over;
@@ -114,6 +116,8 @@ void *soak_client(void *number); /* a client's thread */
 /* A session on what is now the shared model of this number. */
 void soak_session(struct branch *branch, size_t model, const primer_session_options *options,
                   primer_session **session);
+/* Frees what soak_session made. */
+void soak_end(primer_session *session);
 /* A session of the branch's options on its own model. */
 primer_session *soak_alone(struct branch *branch);
 /* Copies what the session holds. */

@@ -40,6 +40,16 @@ void soak_session(struct branch *branch, size_t model, const primer_session_opti
     soak_count(SOAK_SESSIONS, 1);
 }
 
+void soak_end(primer_session *session)
+{
+    primer_statistics statistics;
+    if (session == NULL)
+        return;
+    primer_session_statistics(session, &statistics);
+    soak_count(SOAK_DISK_TOKENS, statistics.restored_tokens);
+    primer_session_free(session);
+}
+
 primer_session *soak_alone(struct branch *branch)
 {
     struct branch *b = branch;
@@ -122,7 +132,7 @@ static size_t make_prompt(struct branch *b, int32_t *ids, size_t most)
         memcpy(ids, b->held, count * sizeof *ids);
     } else if (dice_happens(d, 85)) {
         struct dice shared = {soak.seed * 31 + dice_below(d, BEGINNINGS)};
-        const size_t length = 70 + dice_below(&shared, 230);
+        const size_t length = 70 + dice_below(&shared, 310);
         const size_t kinds = dice_happens(&shared, 50) ? 12 : vocabulary;
         while (count < length)
             ids[count++] = random_id(&shared, kinds);
@@ -198,7 +208,7 @@ static void refuse(struct branch *b, const char *path)
     if (primer_session_restore(other, path, &why) != PRIMER_EFORMAT)
         soak_fail(b, "a session of another KV format was restored");
     soak_count(SOAK_REFUSED_RESTORES, 1);
-    primer_session_free(other);
+    soak_end(other);
 }
 
 static void save_and_restore(struct branch *b)
@@ -214,7 +224,7 @@ static void save_and_restore(struct branch *b)
     if (dice_happens(&b->dice, 20))
         refuse(b, path);
     unlink(path);
-    primer_session_free(saved);
+    soak_end(saved);
     soak_count(SOAK_RESTORES, 1);
     if (dice_happens(&b->dice, 50) && primer_session_logits(b->session) != NULL)
         soak_same_logits(b, "restoring");
@@ -314,7 +324,7 @@ static void fork_in_two(struct branch *b)
     write_some(b);
     pthread_join(thread, NULL);
     soak_cancel_leave(&other->slot);
-    primer_session_free(other->session);
+    soak_end(other->session);
     primer_model_free(other->alone);
     free(other);
 }
@@ -365,8 +375,8 @@ static void tell(struct branch *b)
             read_prompt(b);
         acts[dice_below(&b->dice, sizeof acts / sizeof *acts)](b);
     }
-    primer_session_free(b->draft);
-    primer_session_free(b->session);
+    soak_end(b->draft);
+    soak_end(b->session);
     primer_model_free(b->alone);
 }
 
