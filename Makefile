@@ -294,7 +294,7 @@ soak-program: $(SOAK_PROGRAM) $(BUILD)/make-model
 fuzz-programs: $(FUZZ_PROGRAMS)
 
 -include $(patsubst %.c,$(BUILD)/obj/%.d,$(ROOM_SOURCES) $(TOOL_SOURCES) $(REFERENCE_SOURCES) \
-    $(ALL_TEST_SOURCES) $(wildcard tests/soak/*.c) $(FUZZ_SOURCES) $(BENCH_SOURCES) tools/make_model.c reference/reference_main.c \
+    $(wildcard tests/*/*.c) $(FUZZ_SOURCES) $(BENCH_SOURCES) tools/make_model.c reference/reference_main.c \
     fuzz/fuzz_driver.c)
 
 # ---- run, test, lint, check -------------------------------------------------------------------------

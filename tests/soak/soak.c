@@ -4,8 +4,8 @@
  *
  * DRAFT has the first model's vocabulary. Every few seconds the models are opened anew, with
  * another number of threads and another prefix cache, in memory and mostly on disk too, always too
- * small; sessions on the old ones go on. Ends with status 0 only if every answer was the one given alone and everything that is
- * counted happened. */
+ * small; sessions on the old ones go on. Ends with status 0 only if every answer was the one given
+ * alone and everything that is counted happened. */
 #include "soak.h"
 
 #include <dirent.h>
