@@ -13,7 +13,7 @@ _primer()
     inspect) options=' -j --json --color --colour -h --help --tensors --all --knobs' ;;
     tokens) options=' --special --color --colour -h --help -d --decode' ;;
     logprobs) options=' -c --ctx-size --num-ctx --kv --kv-format -ctk --cache-type-k --self-extend --grp-attn-n -gan --grp-attn-w -gaw --rope-freq-base --rope-scale -t --threads --ignore-memory --color --colour -h --help --ids --top' ;;
-    bench) options=' -c --ctx-size --num-ctx --kv --kv-format -ctk --cache-type-k --self-extend --grp-attn-n -gan --grp-attn-w -gaw --rope-freq-base --rope-scale -t --threads --ignore-memory -j --json --color --colour -h --help -p --prompt -n --predict -d --depth --clients --runs --speculate --no-limits --limits-only' ;;
+    bench) options=' -c --ctx-size --num-ctx --kv --kv-format -ctk --cache-type-k --self-extend --grp-attn-n -gan --grp-attn-w -gaw --rope-freq-base --rope-scale -t --threads --ignore-memory -j --json --color --colour -h --help -p --prompt -n --predict -d --depth --clients --runs --speculate --prefix --no-limits --limits-only' ;;
     perplexity) options=' --special -c --ctx-size --num-ctx --kv --kv-format -ctk --cache-type-k --self-extend --grp-attn-n -gan --grp-attn-w -gaw --rope-freq-base --rope-scale -t --threads --ignore-memory -j --json --color --colour -h --help --chunks' ;;
     quantize) options=' -t --threads -j --json --color --colour -h --help' ;;
     help) options=' --color --colour -h --help --completion' ;;

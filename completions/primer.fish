@@ -87,6 +87,7 @@ complete -c primer -n '__fish_seen_subcommand_from bench' -s d -l depth -x -d 'g
 complete -c primer -n '__fish_seen_subcommand_from bench' -l clients -x -d 'sessions that generate at once (1)'
 complete -c primer -n '__fish_seen_subcommand_from bench' -l runs -x -d 'measured runs after one to warm up (5)'
 complete -c primer -n '__fish_seen_subcommand_from bench' -l speculate -d 'a text of 300 tokens repeated but for one, with and without guesses'
+complete -c primer -n '__fish_seen_subcommand_from bench' -l prefix -d 'a prompt read, against the same one kept on disk (2000)'
 complete -c primer -n '__fish_seen_subcommand_from bench' -l no-limits -d 'don'\''t measure what the machine can do'
 complete -c primer -n '__fish_seen_subcommand_from bench' -l limits-only -d 'measure nothing but what the machine can do now'
 complete -c primer -n '__fish_seen_subcommand_from perplexity' -l special -d 'special tokens written in the text are tokens'

@@ -10,7 +10,7 @@
  * With --clients C, C sessions in as many threads read a prompt each, wait for each other, and
  * write N tokens each; generate_tok_s is then that of all together. With --depth D a prompt of D
  * tokens is read once and the N tokens are written after it again and again. With --speculate see
- * bench_speculate.c.
+ * bench_speculate.c, with --prefix bench_prefix.c.
  */
 #include "command/command.h"
 
@@ -22,11 +22,12 @@
 #include "base/clock.h"
 #include "base/cpu.h"
 #include "base/memory.h"
+#include "command/bench_prefix.h"
 #include "command/bench_report.h"
 #include "command/builtin.h"
 #include "terminal/output.h"
 
-enum { PROMPT = 512, GENERATED = 64, RUNS = 5, ROOM = 8 };
+enum { PROMPT = 512, PREFIX = 2000, GENERATED = 64, RUNS = 5, ROOM = 8 };
 
 /* ---- what the command line means ------------------------------------------------------------- */
 
@@ -45,21 +46,28 @@ static bool understand(struct settings *s)
 {
     static const char only[] = "nothing but the limits is measured",
                       text[] = "the text is given, and one session repeats it",
+                      kept[] = "one prompt is read and read again, nothing else",
                       deep[] = "the prompt is the context, read once by one session";
     const bool limits = s->limits_only, speculate = s->speculate, depth = s->depth > 0;
+    const bool prefix = s->prefix;
     const struct {
         bool given;
         const char *name;
     } given[] = {{s->prompt_tokens > 0, "-p"},    {s->clients > 1, "--clients"},
                  {s->generated_tokens > 0, "-n"}, {depth, "--depth"},
                  {s->runs > 0, "--runs"},         {speculate, "--speculate"},
-                 {s->no_limits, "--no-limits"}};
+                 {s->no_limits, "--no-limits"},   {prefix, "--prefix"}};
     for (size_t i = 0; i < sizeof given / sizeof given[0]; i++)
         if (clash(s, given[i].given, given[i].name, limits, "--limits-only", only) ||
+            (i > 0 && i < 7 && i != 4 &&
+             clash(s, given[i].given, given[i].name, prefix, "--prefix", kept)) ||
             (i < 4 && clash(s, given[i].given, given[i].name, speculate, "--speculate", text)) ||
             (i < 2 && clash(s, given[i].given, given[i].name, depth, "--depth", deep)))
             return false;
-    s->prompt_tokens = depth ? s->depth : s->prompt_tokens > 0 ? s->prompt_tokens : PROMPT;
+    s->prompt_tokens = depth                  ? s->depth
+                       : s->prompt_tokens > 0 ? s->prompt_tokens
+                       : prefix               ? PREFIX
+                                              : PROMPT;
     s->generated_tokens = s->generated_tokens > 0 ? s->generated_tokens : GENERATED;
     s->clients = s->clients > 0 ? s->clients : 1;
     s->runs = s->runs > 0 ? s->runs : RUNS;
@@ -197,6 +205,7 @@ static int run(struct settings *settings)
     if (!understand(settings))
         return EXIT_CODE_USAGE;
     TRY(settings->limits_only ? limits_alone(settings, path, &out, error)
+        : settings->prefix    ? bench_prefix(settings, path, &out, error)
                               : bench(settings, path, &out, error));
     TRY(output_write(out.bytes, out.length, error));
 
@@ -217,6 +226,7 @@ const struct command command_bench = {
         "  primer bench phi-2.gguf -p 128 --clients 8 --json\n"
         "  primer bench phi-2.gguf --depth 1536       64 generated after 1,536 tokens\n"
         "  primer bench phi-2.gguf --speculate        what guessing ahead is worth at best\n"
+        "  primer bench phi-2.gguf --prefix -p 2000   a prompt read, and got back from disk\n"
         "  primer bench phi-2.gguf --limits-only      what the machine can do now\n\n"
         "Speeds are medians of --runs runs after one to warm up; --json has each run's too. "
         "load_ms is the\n"

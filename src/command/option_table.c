@@ -153,6 +153,8 @@ static const struct option table[] = {
     SIZE("--runs", runs, 1, COMMAND_BENCH, work_group, "measured runs after one to warm up (5)"),
     FLAG("--speculate", speculate, COMMAND_BENCH, work_group,
          "a text of 300 tokens repeated but for one, with and without guesses"),
+    FLAG("--prefix", prefix, COMMAND_BENCH, work_group,
+         "a prompt read, against the same one kept on disk (2000)"),
     FLAG("--no-limits", no_limits, COMMAND_BENCH, work_group,
          "don't measure what the machine can do"),
     FLAG("--limits-only", limits_only, COMMAND_BENCH, work_group,

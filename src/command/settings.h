@@ -30,7 +30,7 @@ struct settings {
     size_t top;
     /* bench; a number is 0 where nothing was said */
     size_t prompt_tokens, generated_tokens, depth, clients, runs;
-    bool speculate, no_limits, limits_only;
+    bool speculate, prefix, no_limits, limits_only;
     size_t chunks;          /* perplexity */
     const char *completion; /* help */
 };

@@ -50,6 +50,17 @@ assert 0 < found["accepted"] < found["drafted"] <= 600' --speculate --runs 3 --n
 grep -q "guessing .* guesses right" "$folder/out" || fail "bench --speculate: $(cat "$folder/out")"
 
 bench '
+assert found["prompt_tokens"] == 500 and found["restored_tokens"] == 448 and found["computed_tokens"] == 52
+assert min(found["read_s"], found["store_s"], found["restore_s"]) > 0
+assert abs(found["restore_gain"] * found["restore_s"] / found["read_s"] - 1) < 1e-3' --prefix -p 500 --runs 3
+"$PRIMER" bench "$model" --prefix --runs 1 >"$folder/out" || fail "bench --prefix"
+grep -q "again .* times as fast: 1984 tokens from disk" "$folder/out" || fail "bench --prefix: $(cat "$folder/out")"
+expect_code 1 "$PRIMER" bench "$model" --prefix -p 100
+expect_message "nothing was kept"
+expect_code 2 "$PRIMER" bench "$model" --prefix --clients 2
+expect_message "--clients has no effect with --prefix"
+
+bench '
 assert set(found) == {"engine", "version", "threads", "memory_limit_bytes_s", "int8_limit_ops_s", "f32_limit_flop_s"}
 assert found["threads"] == 2 and min(found["int8_limit_ops_s"], found["f32_limit_flop_s"]) > 1e8' --limits-only
 
