@@ -23,6 +23,8 @@ const {getLlama} = await import(pathToFileURL(join(folder, "dist/index.js")));
 const llama = await getLlama({gpu: false, build: "never", logLevel: "error"});
 
 const WARM_UP = 128; // tokens
+// The end token is one like the others, as in `primer bench`.
+const GREEDY = {temperature: 0, yieldEogToken: true};
 // contexts[flash]: {sequences, settled: how many ids in sequence 0 are the prompt's}
 let model, contexts;
 
@@ -40,7 +42,7 @@ async function createContext(flash, {context, sequences = 1, threads}) {
 
 async function generated(sequence, first, count) {
     let n = 0, begun;
-    for await (const _ of sequence.evaluate([first], {temperature: 0})) {
+    for await (const _ of sequence.evaluate([first], GREEDY)) {
         if (n++ === 0) begun = performance.now();
         if (n > count) break;
     }
@@ -111,8 +113,9 @@ const actions = {
         const begun = performance.now();
         await Promise.all(sequences.map(async (s, i) => {
             let n = 0;
-            for await (const _ of s.evaluate([i + 100], {temperature: 0}))
+            for await (const _ of s.evaluate([i + 100], GREEDY))
                 if (++n >= count) break;
+            if (n < count) throw new Error(`only ${n} tokens came, ${count} expected`);
         }));
         return {tokens_s: sequences.length * count / (performance.now() - begun) * 1000};
     },
@@ -121,7 +124,7 @@ const actions = {
         model = await llama.loadModel({modelPath: path, useMmap: true});
         const context = await createContext(flash, options);
         for await (const _ of context.getSequence().evaluate(model.tokenize(text, false),
-            {temperature: 0})) break;
+            GREEDY)) break;
         return {ms: performance.now() - begun};
     }
 };
