@@ -57,10 +57,11 @@ function residentOf(pid, name) {
     return sizes;
 }
 
-// What `primer run --verbose` says: {seconds to the first token, tokens read, tokens reused}.
+// What `primer run --verbose` says: {seconds to the first token, tokens computed, tokens that came
+// from disk}.
 export function verboseOf(text) {
     const first = /^first token +([\d.]+) s/m.exec(text);
-    const tokens = /^prompt +(\d+) tokens read, (\d+) reused/m.exec(text);
+    const tokens = /^prompt +(\d+) tokens read,.* (\d+) from disk/m.exec(text);
     if (!first || !tokens)
         throw new Error(`no times in what primer run --verbose said: ${text.slice(0, 200)}`);
     return {seconds: +first[1], read: +tokens[1], reused: +tokens[2]};

@@ -120,7 +120,7 @@ function checkRows() {
         ["q4_0", "q4_k", "q6_k", "q8_0", "f16"]);
     assert.throws(() => chosenRows("prompt,typo"), /no row is called "typo"/);
     assert.deepEqual(verboseOf("seed  1\nfirst token  7.125 s\n" +
-        "prompt       16 tokens read, 1984 reused, 168.8 tokens/s\n"),
+        "prompt       16 tokens read, 0 from memory, 1984 from disk, 168.8 tokens/s\n"),
     {seconds: 7.125, read: 16, reused: 1984});
     assert.throws(() => verboseOf("nothing"), /no times/);
 }

@@ -87,9 +87,10 @@ unset FAKE_HANG
 [ -z "$(find "$folder/work" -name '*.part')" ] || complain "half a file was left"
 
 # primer itself still has the options and fields that are asked of it.
-measure "${PRIMER:-$build/primer}" --rows memory,speculation,load --rounds 1 ||
+measure "${PRIMER:-$build/primer}" --rows memory,speculation,load,prefix --rounds 1 ||
     complain "primer: $(cat "$folder/out")"
 has "$results" "| guessing: "
+has "$results" "| reading it: "
 grep -q "^| resident memory.* MB | ≤ 150 MB | met |" "$results" ||
     complain "memory: $(cat "$results")"
 grep -q "^| load to first token of a [0-9]*-token prompt, Q4_0 | [0-9]" "$results" ||
