@@ -14,6 +14,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "base/cpu_limits.h"
 
@@ -201,6 +202,15 @@ size_t cpu_usable_count(void)
 uint64_t cpu_memory_available(void)
 {
     return cpu_limits_memory("");
+}
+
+uint64_t cpu_address_space_left(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
+        return UINT64_MAX;
+    const uint64_t mapped = cpu_limits_mapped("");
+    return limit.rlim_cur > mapped ? limit.rlim_cur - mapped : 0;
 }
 
 uint64_t cpu_memory_resident(void)

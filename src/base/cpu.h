@@ -44,5 +44,7 @@ size_t cpu_usable_count(void);
  * cgroup's limit leaves. UINT64_MAX where the system doesn't tell. */
 uint64_t cpu_memory_available(void);
 uint64_t cpu_memory_resident(void); /* this process, bytes */
+/* Bytes that may still be mapped under the limit on address space (ulimit -v); UINT64_MAX: none. */
+uint64_t cpu_address_space_left(void);
 
 #endif

@@ -383,16 +383,30 @@ uint64_t cpu_limits_memory(const char *root)
     return left < available ? left : available;
 }
 
-uint64_t cpu_limits_resident(const char *root)
+/* The first two numbers of /proc/self/statm, which counts pages, in bytes. */
+static bool read_sizes(const char *root, uint64_t *mapped, uint64_t *resident)
 {
     char folder[PATH_CAPACITY];
-    uint64_t total, resident;
     const long page = sysconf(_SC_PAGESIZE);
     const int length = snprintf(folder, sizeof folder, "%s/proc/self", root);
     if (length < 0 || (size_t)length >= sizeof folder || page <= 0 ||
-        !first_numbers(folder, "statm", &total, &resident))
-        return 0;
-    return resident * (uint64_t)page;
+        !first_numbers(folder, "statm", mapped, resident))
+        return false;
+    *mapped *= (uint64_t)page;
+    *resident *= (uint64_t)page;
+    return true;
+}
+
+uint64_t cpu_limits_resident(const char *root)
+{
+    uint64_t mapped, resident;
+    return read_sizes(root, &mapped, &resident) ? resident : 0;
+}
+
+uint64_t cpu_limits_mapped(const char *root)
+{
+    uint64_t mapped, resident;
+    return read_sizes(root, &mapped, &resident) ? mapped : 0;
 }
 
 /* ---- the name ---- */

@@ -33,6 +33,7 @@ uint64_t cpu_limits_cgroup_memory(const char *root);
 uint64_t cpu_limits_memory(const char *root);
 
 uint64_t cpu_limits_resident(const char *root); /* bytes of this process; 0: unknown */
+uint64_t cpu_limits_mapped(const char *root);   /* its address space in use; 0: unknown */
 
 /* The processor's name out of /proc/cpuinfo, or the machine's out of the device tree; "" where
  * neither tells. */

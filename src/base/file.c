@@ -17,6 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/cpu.h"
 #include "base/memory.h"
 
 #ifndef MADV_POPULATE_READ
@@ -57,6 +58,20 @@ static int open_again(const char *path, int flags)
 
 /* ---- maps ---- */
 
+/* A limit on address space is the likeliest reason: a map takes no memory of its own. */
+static primer_status no_map(primer_error *error, const char *path, size_t size, int number)
+{
+    char shown[512];
+    const uint64_t left = cpu_address_space_left();
+    if (number != ENOMEM || left >= size)
+        return refusal(error, path, "map it", number);
+    return error_set(error, PRIMER_ENOMEM,
+                     "%s: the file takes %.1f MiB of address space and the limit on it (ulimit -v) "
+                     "leaves %.1f MiB; raise the limit",
+                     error_printable(path, strlen(path), shown, sizeof shown),
+                     (double)size / (1 << 20), (double)left / (1 << 20));
+}
+
 static primer_status map_descriptor(struct file_map *map, int descriptor, const char *path,
                                     primer_error *error)
 {
@@ -82,7 +97,7 @@ static primer_status map_descriptor(struct file_map *map, int descriptor, const 
     if (made.size > 0) {
         void *const bytes = mmap(NULL, made.size, PROT_READ, MAP_PRIVATE, descriptor, 0);
         if (bytes == MAP_FAILED)
-            return refusal(error, path, "map it", errno);
+            return no_map(error, path, made.size, errno);
         made.bytes = bytes;
         made.owned = true;
     }

@@ -17,6 +17,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "base/cpu.h"
+
 static atomic_size_t made;
 static atomic_size_t countdown = SIZE_MAX;
 
@@ -111,7 +113,13 @@ void memory_free(void *block)
 
 primer_status memory_failure(primer_error *error, const char *what, size_t bytes)
 {
-    return error_set(error, PRIMER_ENOMEM, "no memory for %s (%zu bytes)", what, bytes);
+    const uint64_t left = cpu_address_space_left();
+    if (left == UINT64_MAX)
+        return error_set(error, PRIMER_ENOMEM, "no memory for %s (%zu bytes)", what, bytes);
+    return error_set(error, PRIMER_ENOMEM,
+                     "no memory for %s (%zu bytes; the limit on address space, ulimit -v, leaves "
+                     "%llu bytes)",
+                     what, bytes, (unsigned long long)left);
 }
 
 void memory_fail_at(size_t n)

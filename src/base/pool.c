@@ -286,8 +286,12 @@ static primer_status start_workers(struct pool *pool, primer_error *error)
     if (refusal == 0)
         return PRIMER_OK;
     stop_workers(pool, started);
-    return error_set(error, PRIMER_ELIMIT, "thread %zu of %zu could not be started: %s",
-                     started + 2, pool->size, strerror(refusal));
+    const bool limited = cpu_address_space_left() != UINT64_MAX;
+    return error_set(error, PRIMER_ELIMIT, "thread %zu of %zu could not be started: %s%s",
+                     started + 2, pool->size, strerror(refusal),
+                     limited ? " (its stack counts to the limit on address space, ulimit -v: raise "
+                               "it, or use fewer threads)"
+                             : "");
 }
 
 primer_status pool_create(struct pool **pool, size_t threads, primer_error *error)

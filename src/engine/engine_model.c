@@ -49,10 +49,17 @@ static uint64_t kv_in_use(primer_model *model)
 primer_status engine_memory_check(primer_model *model, uint64_t more_kv, uint64_t scratch,
                                   size_t context, primer_error *error)
 {
-    const uint64_t available = cpu_memory_available();
+    const uint64_t available = cpu_memory_available(), space = cpu_address_space_left();
     const uint64_t weights = model->information.weight_bytes;
     const uint64_t promised = atomic_load(&model->kv_reserved), used = kv_in_use(model);
     const uint64_t kv = more_kv + (promised > used ? promised - used : 0);
+    if (!model->ignore_memory && more_kv > space) /* weights are mapped, scratch is there */
+        return error_set(
+            error, PRIMER_ENOMEM,
+            "%s: a KV cache of %.0f MiB for %zu tokens exceeds the %.0f MiB that the limit on "
+            "address space (ulimit -v) leaves; use a smaller context (-c), a smaller KV format "
+            "(--kv q8_0), or raise the limit",
+            gguf_path(model->gguf), (double)more_kv / MIB, context, (double)space / MIB);
     if (model->ignore_memory || available == UINT64_MAX || weights + kv + scratch <= available)
         return PRIMER_OK;
     if (more_kv == 0)

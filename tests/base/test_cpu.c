@@ -12,7 +12,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/buffer.h"
 #include "base/cpu_limits.h"
@@ -149,6 +151,30 @@ static void this_machine_has_threads_and_memory(void **state)
     memset(block, 1, (size_t)64 << 20);
     assert_true(cpu_memory_resident() >= before + ((uint64_t)60 << 20));
     memory_free(block);
+}
+
+static void address_space_is_what_the_limit_leaves(void **state)
+{
+    (void)state;
+    struct rlimit before;
+    assert_int_equal(getrlimit(RLIMIT_AS, &before), 0);
+    const uint64_t mapped = cpu_limits_mapped("");
+    assert_true(mapped > cpu_memory_resident());
+    const uint64_t room = (uint64_t)256 << 20;
+    struct rlimit limit = {.rlim_cur = mapped + room, .rlim_max = before.rlim_max};
+    struct rlimit set = {0};
+    if (before.rlim_cur != RLIM_INFINITY || setrlimit(RLIMIT_AS, &limit) != 0 ||
+        getrlimit(RLIMIT_AS, &set) != 0 || set.rlim_cur != limit.rlim_cur)
+        skip(); /* no such limit here */
+    const uint64_t left = cpu_address_space_left();
+    limit.rlim_cur = mapped / 2;
+    const int lowered = setrlimit(RLIMIT_AS, &limit);
+    const uint64_t none = cpu_address_space_left();
+    setrlimit(RLIMIT_AS, &before);
+    assert_true(left <= room && left + ((uint64_t)4 << 20) > room);
+    assert_int_equal(lowered, 0);
+    assert_int_equal(none, 0);
+    assert_true(cpu_address_space_left() == UINT64_MAX);
 }
 
 static void this_machine_has_a_name(void **state)
@@ -376,7 +402,9 @@ static void residents_and_names_are_read(void **state)
 {
     (void)state;
     char name[32];
+    assert_int_equal(cpu_limits_mapped(root), 0);
     put("proc/self/statm", "1000 25 10 1 0 5 0\n");
+    assert_int_equal(cpu_limits_mapped(root), 1000 * sysconf(_SC_PAGESIZE));
     assert_true(cpu_limits_resident(root) >= 25 * 4096);
     cpu_limits_model_name(root, name, sizeof name);
     assert_string_equal(name, "");
@@ -399,6 +427,7 @@ int main(void)
         cmocka_unit_test(levels_contain_the_ones_before),
         cmocka_unit_test(levels_have_names),
         cmocka_unit_test(this_machine_has_threads_and_memory),
+        cmocka_unit_test(address_space_is_what_the_limit_leaves),
         cmocka_unit_test(this_machine_has_a_name),
         in_root(without_files_there_is_no_limit),
         in_root(siblings_are_one_core),

@@ -85,6 +85,20 @@ expect_message "none.txt"
 expect_code 1 "$PRIMER" perplexity "$model" "$folder/text.gguf"
 expect_message "expected at least a window of"
 
+# A limit on address space is named before anything is asked of the system that it would refuse. (Sanitizers need
+# terabytes of it, and qemu passes no such limit on.)
+limited() { (ulimit -v 600000 && exec "$PRIMER" "$@"); }
+if limited version >"$folder/out" 2>&1; then
+    truncate -s 1000M "$folder/huge.gguf"
+    expect_code 1 limited inspect "$folder/huge.gguf"
+    expect_message "huge.gguf: the file takes 1000.0 MiB of address space and the limit on it (ulimit -v) leaves"
+    rm "$folder/huge.gguf"
+    expect_code 1 limited run "$model" -c 4000000 --kv f32 hi
+    expect_message "for 4000000 tokens exceeds the"
+    expect_message "ulimit -v"
+    expect_code 0 limited run "$model" -n 1 hi
+fi
+
 # An option that looks like one after "--" is a text.
 expect_code 0 "$PRIMER" run --raw --temp 0 -n 1 -- "$model" "--temp"
 
