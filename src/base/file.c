@@ -36,6 +36,8 @@ static primer_status refusal(primer_error *error, const char *path, const char *
     char shown[512];
     error_printable(path, strlen(path), shown, sizeof shown);
     const primer_status status = number == ENOMEM ? PRIMER_ENOMEM : PRIMER_EIO;
+    if (*path == '\0')
+        return error_set(error, status, "\"\": cannot %s: the file's name is empty", verb);
     return error_set(error, status, "%s: cannot %s: %s", shown, verb, strerror(number));
 }
 

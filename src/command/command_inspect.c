@@ -54,6 +54,9 @@ static int run(struct settings *settings)
     const char *path = settings->argument_count > 0 ? settings->arguments[0] : NULL;
     const struct inspection_options options = {.tensors = settings->tensors,
                                                .whole = settings->whole};
+    if (settings->knobs && (settings->tensors || settings->whole))
+        return command_misused(settings->command, "%s has no effect with --knobs",
+                               settings->tensors ? "--tensors" : "--all");
     if (settings->knobs) {
         TRY(write_knobs(&out, settings->json, error));
     } else {

@@ -48,6 +48,32 @@ static bool is_prompt(const char *argument)
     return builtin_model(&size) != NULL && !named && !file_exists(argument);
 }
 
+/* Refuses an option that another makes void, and names one that does nothing by itself. False: the
+ * message was printed. */
+static bool check_effects(const struct settings *settings)
+{
+    const struct parameters *parameters = &settings->parameters;
+    const struct {
+        bool both;
+        const char *name, *other;
+    } voids[] = {
+        {settings->draft != NULL && !parameters->speculation, "--draft", "--no-speculation"},
+        {settings->raw && settings->system != NULL, "--system", "--raw"},
+        {settings->raw && settings->template_name != NULL, "--template", "--raw"},
+    };
+    for (size_t i = 0; i < sizeof voids / sizeof voids[0]; i++)
+        if (voids[i].both) {
+            command_misused(settings->command, "%s has no effect with %s", voids[i].name,
+                            voids[i].other);
+            return false;
+        }
+    if (parameters->session.keep > 0 && !parameters->session.drop_oldest)
+        fputs("primer: --keep has no effect without --drop-oldest\n", stderr);
+    if (parameters->session.self_extend_window > 0 && parameters->session.self_extend_group <= 1)
+        fputs("primer: --grp-attn-w has no effect without --grp-attn-n\n", stderr);
+    return true;
+}
+
 /* False: the message was printed. */
 static bool understand(struct run *run)
 {
@@ -63,10 +89,8 @@ static bool understand(struct run *run)
     }
     if (settings->prompt != NULL)
         run->prompt = settings->prompt;
-    if (settings->draft != NULL && !settings->parameters.speculation) {
-        command_misused(settings->command, "--draft has no effect with --no-speculation");
+    if (!check_effects(settings))
         return false;
-    }
     if (settings->template_name != NULL &&
         primer_chat_format_named(settings->template_name) == NULL) {
         char shown[64];

@@ -51,8 +51,31 @@ static const struct option *option_named(const struct command *command, const ch
     return NULL;
 }
 
+/* The commands that know the option, by commas; false: none does. */
+static bool owners_of(const char *name, size_t length, char *out, size_t capacity)
+{
+    unsigned owners = 0;
+    size_t count = 0, used = 0;
+    const struct option *table = option_table(&count);
+    for (size_t i = 0; i < count; i++)
+        if (has_word(table[i].names, name, length))
+            owners |= table[i].commands;
+    for (size_t i = 0; command_at(i) != NULL && used < capacity; i++)
+        if ((owners & command_at(i)->bit) != 0)
+            used += (size_t)snprintf(out + used, capacity - used, "%s%s", used > 0 ? ", " : "",
+                                     command_at(i)->name);
+    return owners != 0;
+}
+
 static void report_unknown(const struct command *command, const char *name)
 {
+    char owners[128];
+    const size_t length = strcspn(name, "=");
+    if (owners_of(name, length, owners, sizeof owners)) {
+        command_misused(command, "%.*s has no effect on %s: it is an option of %s", (int)length,
+                        name, command->name, owners);
+        return;
+    }
     size_t count = 0;
     const struct option *table = option_table(&count);
     static char best[NAME_BYTES];

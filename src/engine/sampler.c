@@ -300,6 +300,22 @@ static primer_status check_sampling(const primer_model *model, const primer_samp
     return PRIMER_OK;
 }
 
+/* Something must be left to be chosen. Uses and clears `seen`. */
+static primer_status check_choice(primer_sampler *s, primer_error *error)
+{
+    const size_t vocabulary = s->model->model->vocabulary;
+    size_t forbidden = 0;
+    for (size_t i = 0; i < s->sampling.bias_count; i++)
+        if (s->bias[i].bias == -INFINITY && s->seen[s->bias[i].id]++ == 0)
+            forbidden++;
+    memset(s->seen, 0, vocabulary * sizeof *s->seen);
+    if (forbidden < vocabulary)
+        return PRIMER_OK;
+    return error_set(error, PRIMER_EINVAL,
+                     "sampling: the logit biases forbid all %zu tokens, nothing is left to choose",
+                     vocabulary);
+}
+
 primer_status primer_sampler_create(const primer_model *model, const primer_sampling *sampling,
                                     primer_sampler **sampler, primer_error *error)
 {
@@ -321,6 +337,7 @@ primer_status primer_sampler_create(const primer_model *model, const primer_samp
         memcpy(s->bias, s->sampling.bias, s->sampling.bias_count * sizeof *s->bias);
     s->sampling.bias = s->bias;
     s->sampling.order = NULL;
+    TRY(check_choice(s, error));
     random_seed(&s->random, s->sampling.seed);
     *sampler = s;
     s = NULL;

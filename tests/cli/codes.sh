@@ -40,6 +40,20 @@ expect_code 2 "$PRIMER" run "$model" --logit-bias 5 hi
 expect_code 2 "$PRIMER" run "$model" --template gpt hi
 expect_message "phi-qa"
 expect_code 2 "$PRIMER" run "$model" --seed -5 hi
+expect_code 2 "$PRIMER" logprobs "$model" --ids 1 --temp 1
+expect_message "--temp has no effect on logprobs: it is an option of run"
+expect_code 2 "$PRIMER" run "$model" --chunks=3 hi
+expect_message "--chunks has no effect on run: it is an option of perplexity"
+expect_code 2 "$PRIMER" run "$model" --raw --system "Be kind." hi
+expect_message "--system has no effect with --raw"
+expect_code 2 "$PRIMER" run "$model" --raw --template plain hi
+expect_message "--template has no effect with --raw"
+expect_code 0 "$PRIMER" run "$model" --keep 3 -n 1 hi
+expect_message "--keep has no effect without --drop-oldest"
+expect_code 0 "$PRIMER" run "$model" --grp-attn-w 8 -n 1 hi
+expect_message "--grp-attn-w has no effect without --grp-attn-n"
+expect_code 2 "$PRIMER" inspect "$model" --knobs --tensors
+expect_message "--tensors has no effect with --knobs"
 expect_code 2 "$PRIMER" run "$model" --temp
 expect_message "needs a value"
 expect_code 2 "$PRIMER" run "$model" --raw=yes hi
@@ -82,8 +96,18 @@ expect_code 1 "$PRIMER" run "$model" -c 64 -f "$folder/long"
 expect_message "64"
 expect_code 1 "$PRIMER" run "$model" -f "$folder/none.txt"
 expect_message "none.txt"
+expect_code 1 "$PRIMER" run "$model" -f "" hi
+expect_message "\"\": cannot open it: the file's name is empty"
 expect_code 1 "$PRIMER" perplexity "$model" "$folder/text.gguf"
 expect_message "expected at least a window of"
+
+# Nothing may be written: said before the prompt is read.
+bans=$(seq -f '--logit-bias %.0f-inf' 0 511)
+# shellcheck disable=SC2086
+expect_code 1 "$PRIMER" run "$model" $bans -n 1 hi
+expect_message "the logit biases forbid all 512 tokens"
+# shellcheck disable=SC2086
+expect_code 0 "$PRIMER" run "$model" ${bans/--logit-bias 300-inf/--logit-bias 300+1} --raw --ignore-eos -n 3 hi
 
 # A limit on address space is named before anything is asked of the system that it would refuse. (Sanitizers need
 # terabytes of it, and qemu passes no such limit on.)
