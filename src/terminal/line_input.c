@@ -2,8 +2,9 @@
  * reading.
  *
  * Every key is waited for here, together with the pipe that Ctrl-C writes to, so that none is
- * missed between two reads. Libedit's own handling of signals stays off: where a signal ends the
- * program, give_terminal_back is called before.
+ * missed between two reads. Libedit's own handling of signals stays off: where a signal ends or
+ * stops (Ctrl-Z) the program, give_terminal_back is called before; when it goes on, the wait ends
+ * early and the line is drawn again, in a terminal that the shell has had meanwhile.
  *
  * The history is a file as libedit writes it, a line appended as soon as it was entered, so that
  * programs that run at the same time keep each other's lines:
@@ -18,6 +19,7 @@
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -34,6 +36,7 @@ enum { HISTORY_LINES = 1000, HISTORY_BYTES = 1 << 20, LONGEST_LINE = 1 << 20, ES
 #define HISTORY_HEAD "_HiStOrY_V2_\n"
 
 static struct termios found; /* how the terminal was before libedit had it */
+static atomic_bool resumed;  /* the program was stopped, or is about to be */
 
 struct line_input {
     EditLine *edit; /* NULL: plain reading */
@@ -44,13 +47,64 @@ struct line_input {
     bool interrupted;   /* it ended by Ctrl-C */
 };
 
-/* One byte from the keyboard: 1; 0 at the end; -1 for Ctrl-C (then *interrupted) or an error. */
-static int read_byte(char *byte, bool *interrupted)
+/* Inside a signal's handler. */
+static void give_terminal_back(void)
+{
+    sigset_t stop, former;
+    sigemptyset(&stop);
+    sigaddset(&stop, SIGTTOU); /* of a job in the background */
+    pthread_sigmask(SIG_BLOCK, &stop, &former);
+    tcsetattr(STDIN_FILENO, TCSANOW, &found);
+    pthread_sigmask(SIG_SETMASK, &former, NULL);
+}
+
+/* Ctrl-Z: the signal comes again when this returns, and stops the program. */
+static void handle_stop(int number)
+{
+    const int former = errno;
+    atomic_store(&resumed, true);
+    give_terminal_back();
+    signal(number, SIG_DFL);
+    raise(number);
+    errno = former;
+}
+
+static void handle_continue(int number)
+{
+    (void)number;
+    atomic_store(&resumed, true);
+}
+
+/* Without SA_RESTART: poll must end. A signal that is ignored stays so. */
+static void catch_signal(int number, void (*handler)(int))
+{
+    struct sigaction action, former;
+    memset(&action, 0, sizeof action);
+    action.sa_handler = handler;
+    sigemptyset(&action.sa_mask);
+    if (sigaction(number, NULL, &former) == 0 && former.sa_handler != SIG_IGN)
+        sigaction(number, &action, NULL);
+}
+
+static void draw_again(EditLine *edit)
+{
+    catch_signal(SIGTSTP, handle_stop);
+    el_set(edit, EL_PREP_TERM, 0);
+    el_resize(edit);
+    el_set(edit, EL_PREP_TERM, 1);
+    el_set(edit, EL_REFRESH);
+}
+
+/* One byte from the keyboard: 1; 0 at the end; -1 for Ctrl-C (then *interrupted) or an error.
+ * `edit`: whose line is drawn again after a stop; NULL: none. */
+static int read_byte(EditLine *edit, char *byte, bool *interrupted)
 {
     struct pollfd ready[] = {{.fd = STDIN_FILENO, .events = POLLIN},
                              {.fd = interrupt_descriptor(), .events = POLLIN}};
     for (;;) {
         ready[0].revents = ready[1].revents = 0;
+        if (edit != NULL && atomic_exchange(&resumed, false))
+            draw_again(edit);
         if (poll(ready, 2, -1) < 0 && errno != EINTR)
             return -1;
         if ((ready[1].revents & POLLIN) != 0) {
@@ -74,7 +128,7 @@ static int read_character(EditLine *edit, wchar_t *character)
     size_t length = 0;
     el_get(edit, EL_CLIENTDATA, &input);
     for (;;) {
-        const int count = read_byte(&bytes[length], &input->interrupted);
+        const int count = read_byte(edit, &bytes[length], &input->interrupted);
         if (count <= 0)
             return count;
         mbstate_t state = {0};
@@ -106,17 +160,6 @@ static void bind_keys(EditLine *edit)
     };
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
         el_set(edit, EL_BIND, keys[i][0], keys[i][1], NULL);
-}
-
-/* Inside a signal's handler. */
-static void give_terminal_back(void)
-{
-    sigset_t stop, former;
-    sigemptyset(&stop);
-    sigaddset(&stop, SIGTTOU); /* of a job in the background */
-    pthread_sigmask(SIG_BLOCK, &stop, &former);
-    tcsetattr(STDIN_FILENO, TCSANOW, &found);
-    pthread_sigmask(SIG_SETMASK, &former, NULL);
 }
 
 /* Makes the file short again where it has grown, or new where it is none of libedit's. */
@@ -158,8 +201,11 @@ static void start_editing(struct line_input *input)
     input->edit = el_init("primer", stdin, input->screen, stderr);
     if (input->edit == NULL)
         return;
-    if (known)
+    if (known) {
         interrupt_tidy(give_terminal_back);
+        catch_signal(SIGTSTP, handle_stop);
+        catch_signal(SIGCONT, handle_continue);
+    }
     el_set(input->edit, EL_CLIENTDATA, input);
     el_set(input->edit, EL_PROMPT_ESC, give_prompt, ESCAPE_MARK);
     el_set(input->edit, EL_EDITOR, "emacs");
@@ -194,6 +240,10 @@ void line_input_free(struct line_input *input)
     if (input == NULL)
         return;
     interrupt_tidy(NULL);
+    if (input->edit != NULL) {
+        catch_signal(SIGTSTP, SIG_DFL);
+        catch_signal(SIGCONT, SIG_DFL);
+    }
     if (input->history != NULL)
         history_end(input->history);
     if (input->edit != NULL)
@@ -208,6 +258,8 @@ static enum line_result read_edited(struct line_input *input, struct buffer *lin
 {
     int length = 0;
     input->interrupted = false;
+    if (atomic_exchange(&resumed, false)) /* during the answer */
+        catch_signal(SIGTSTP, handle_stop);
     el_resize(input->edit);
     el_set(input->edit, EL_PREP_TERM, 1); /* before the prompt: who sees it may type at once */
     const char *text = el_gets(input->edit, &length);
@@ -241,7 +293,7 @@ static enum line_result read_plain(struct buffer *line)
     bool interrupted = false;
     for (;;) {
         char c;
-        const int count = read_byte(&c, &interrupted);
+        const int count = read_byte(NULL, &c, &interrupted);
         if (count < 0)
             return interrupted ? LINE_INTERRUPTED : LINE_FAILED;
         if (count == 0)

@@ -323,6 +323,36 @@ static void keeps_lines_and_terminal_when_killed(void **state)
     leave(&first);
 }
 
+/* As a shell does it: the job stops, the terminal gets other modes, the job goes on. */
+static void draws_the_line_again_after_a_stop(void **state)
+{
+    (void)state;
+    static const int signals[] = {SIGSTOP, SIGTSTP};
+    for (size_t i = 0; i < 2; i++) {
+        struct pty pty;
+        struct termios modes;
+        int status = 0;
+        start(&pty, NULL, NULL);
+        pty_type(&pty, "/show templa");
+        assert_true(pty_expect(&pty, "templa"));
+        kill(pty.process, signals[i]);
+        if (signals[i] == SIGSTOP) { /* SIGTSTP stops no session's leader, but it gets the signal */
+            assert_int_equal(waitpid(pty.process, &status, WUNTRACED), pty.process);
+            assert_true(WIFSTOPPED(status));
+            assert_int_equal(tcgetattr(pty.terminal, &modes), 0);
+            modes.c_lflag |= ICANON | ECHO;
+            assert_int_equal(tcsetattr(pty.terminal, TCSANOW, &modes), 0);
+            kill(pty.process, SIGCONT);
+        }
+        assert_true(pty_expect(&pty, PROMPT));
+        assert_true(pty_expect(&pty, "/show templa"));
+        assert_int_equal(tcgetattr(pty.terminal, &modes), 0);
+        assert_int_equal(modes.c_lflag & ICANON, 0);
+        say(&pty, "te", "plain      no marks");
+        leave(&pty);
+    }
+}
+
 static void no_colour_where_none_is_wanted(void **state)
 {
     (void)state;
@@ -359,6 +389,7 @@ int main(void)
         cmocka_unit_test(a_full_context_is_refused_with_both_numbers),
         cmocka_unit_test(remembers_lines),
         cmocka_unit_test(keeps_lines_and_terminal_when_killed),
+        cmocka_unit_test(draws_the_line_again_after_a_stop),
         cmocka_unit_test(no_colour_where_none_is_wanted),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
