@@ -126,15 +126,31 @@ static void refused(const struct change *c, primer_status status, const char *co
             fail_msg("\"%s\" does not say \"%s\"", why.message, says[i]);
     gguf_free(gguf);
 }
-static void opens_and_refuses(void **state)
+
+/* One change to a small model of the architecture, and how it is refused. */
+struct refusal {
+    const char *architecture;
+    struct change change;
+    primer_status status;
+    const char *says[3];
+};
+
+static void each_is_refused(const struct refusal *cases, size_t count)
+{
+    const char *made = "";
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(made, cases[i].architecture) != 0)
+            make_source(&(struct model_maker_options){.architecture = cases[i].architecture,
+                                                      .type = "Q8_0"});
+        made = cases[i].architecture;
+        refused(&cases[i].change, cases[i].status, cases[i].says, 3);
+    }
+}
+
+static void a_missing_tensor_is_named(void **state)
 {
     (void)state;
-    static const struct {
-        const char *architecture;
-        struct change change;
-        primer_status status;
-        const char *says[3];
-    } cases[] = {
+    static const struct refusal cases[] = {
         {"phi2",
          {.drop_tensor = "blk.1.ffn_up.weight"},
          PRIMER_EFORMAT,
@@ -148,6 +164,22 @@ static void opens_and_refuses(void **state)
          PRIMER_EFORMAT,
          {"blk.1.ffn_down.bias", "missing", ""}},
         {"phi2", {.drop_tensor = "output_norm.bias"}, PRIMER_EFORMAT, {"output_norm.bias", "", ""}},
+        {"llama",
+         {.drop_tensor = "blk.0.ffn_norm.weight"},
+         PRIMER_EFORMAT,
+         {"blk.0.ffn_norm.weight", "missing", "llama"}},
+        {"llama",
+         {.drop_tensor = "token_embd.weight"},
+         PRIMER_EFORMAT,
+         {"token_embd.weight", "missing", ""}},
+    };
+    each_is_refused(cases, sizeof cases / sizeof *cases);
+}
+
+static void a_wrong_shape_or_type_is_named(void **state)
+{
+    (void)state;
+    static const struct refusal cases[] = {
         {"phi2",
          {.reshape_tensor = "blk.0.ffn_up.weight"},
          PRIMER_EFORMAT,
@@ -157,18 +189,34 @@ static void opens_and_refuses(void **state)
          {.retype_tensor = "blk.0.attn_norm.weight"},
          PRIMER_EFORMAT,
          {"blk.0.attn_norm.weight", "Q8_0", "F32"}},
+    };
+    each_is_refused(cases, sizeof cases / sizeof *cases);
+}
+
+static void a_tensor_without_a_place_is_refused(void **state)
+{
+    (void)state;
+    static const struct refusal cases[] = {
         {"phi2",
          {.rename_tensor = "blk.0.ffn_up.weight", .to_name = "blk.0.ffn_upp.weight"},
          PRIMER_EFORMAT,
          {"blk.0.ffn_up.weight", "", ""}},
         {"llama",
-         {.drop_tensor = "blk.0.ffn_norm.weight"},
-         PRIMER_EFORMAT,
-         {"blk.0.ffn_norm.weight", "missing", "llama"}},
-        {"llama",
          {.rename_tensor = "output.weight", .to_name = "blk.0.attn_q_norm.weight"},
          PRIMER_EUNSUPPORTED,
          {"blk.0.attn_q_norm.weight", "no place", ""}},
+        {"llama",
+         {.set_key = "llama.block_count", .set_value = 1},
+         PRIMER_EUNSUPPORTED,
+         {"blk.1.", "no place", ""}},
+    };
+    each_is_refused(cases, sizeof cases / sizeof *cases);
+}
+
+static void a_number_that_fits_nothing_is_refused(void **state)
+{
+    (void)state;
+    static const struct refusal cases[] = {
         {"llama",
          {.drop_key = "llama.block_count"},
          PRIMER_EFORMAT,
@@ -177,10 +225,6 @@ static void opens_and_refuses(void **state)
          {.set_key = "llama.block_count", .set_value = 3},
          PRIMER_EFORMAT,
          {"blk.2.attn_norm.weight", "missing", ""}},
-        {"llama",
-         {.set_key = "llama.block_count", .set_value = 1},
-         PRIMER_EUNSUPPORTED,
-         {"blk.1.", "no place", ""}},
         {"llama",
          {.set_key = "llama.block_count", .set_value = 4294967295u},
          PRIMER_EFORMAT,
@@ -202,6 +246,18 @@ static void opens_and_refuses(void **state)
          PRIMER_EFORMAT,
          {"rope.dimension_count", "7", "even"}},
         {"llama",
+         {.drop_key = "general.architecture"},
+         PRIMER_EFORMAT,
+         {"general.architecture", "", ""}},
+    };
+    each_is_refused(cases, sizeof cases / sizeof *cases);
+}
+
+static void what_is_not_supported_is_said(void **state)
+{
+    (void)state;
+    static const struct refusal cases[] = {
+        {"llama",
          {.set_key = "llama.rope.scaling.type", .set_text = "yarn"},
          PRIMER_EUNSUPPORTED,
          {"yarn", "linear", ""}},
@@ -213,23 +269,8 @@ static void opens_and_refuses(void **state)
          {.set_key = "general.architecture", .set_text = "mamba"},
          PRIMER_EUNSUPPORTED,
          {"mamba", "phi2", "llama"}},
-        {"llama",
-         {.drop_key = "general.architecture"},
-         PRIMER_EFORMAT,
-         {"general.architecture", "", ""}},
-        {"llama",
-         {.drop_tensor = "token_embd.weight"},
-         PRIMER_EFORMAT,
-         {"token_embd.weight", "missing", ""}},
     };
-    const char *made = "";
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        if (strcmp(made, cases[i].architecture) != 0)
-            make_source(&(struct model_maker_options){.architecture = cases[i].architecture,
-                                                      .type = "Q8_0"});
-        made = cases[i].architecture;
-        refused(&cases[i].change, cases[i].status, cases[i].says, 3);
-    }
+    each_is_refused(cases, sizeof cases / sizeof *cases);
 }
 
 static void a_nan_is_found_in_its_layer(void **state)
@@ -279,7 +320,11 @@ static int tear_down(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(opens_and_refuses),
+        cmocka_unit_test(a_missing_tensor_is_named),
+        cmocka_unit_test(a_wrong_shape_or_type_is_named),
+        cmocka_unit_test(a_tensor_without_a_place_is_refused),
+        cmocka_unit_test(a_number_that_fits_nothing_is_refused),
+        cmocka_unit_test(what_is_not_supported_is_said),
         cmocka_unit_test(a_nan_is_found_in_its_layer),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
