@@ -270,12 +270,75 @@ static void logprobs_of_what_was_chosen(void **state)
     primer_model_free(model);
 }
 
+struct written {
+    int32_t ids[64];
+    double logprobs[64];
+    size_t count;
+};
+
+static bool note(void *context, const primer_generated *g)
+{
+    struct written *w = context;
+    if (g->id >= 0) {
+        w->ids[w->count] = g->id;
+        w->logprobs[w->count++] = g->logprob;
+    }
+    return true;
+}
+
+/* The last token that was written has not been computed when the session is saved. */
+static void goes_on_after_saving_and_restoring(void **state)
+{
+    (void)state;
+    primer_model *model = fixture_open(&shape, 2);
+    struct written ways[2] = {{.count = 0}};
+    for (int restored = 0; restored < 2; restored++) {
+        primer_session *session = NULL, *other = NULL;
+        primer_sampler *sampler = NULL;
+        primer_sampling sampling = primer_sampling_default();
+        sampling.seed = 11;
+        int32_t ids[70];
+        fixture_ids(ids, 70, 200, 4);
+        must(primer_session_create(model, NULL, &session, error));
+        must(primer_sampler_create(model, &sampling, &sampler, error));
+        must(primer_session_sync(session, ids, 70, NULL, NULL, error));
+        const primer_generation how = {.sampler = sampler,
+                                       .max_tokens = 25,
+                                       .ignore_end = true,
+                                       .top_logprobs = 1,
+                                       .callback = note,
+                                       .context = &ways[restored]};
+        must(primer_generate(session, &how, NULL, error));
+        if (restored) {
+            must(primer_session_save(session, fixture_path("middle"), error));
+            must(primer_session_create(model, NULL, &other, error));
+            must(primer_session_restore(other, fixture_path("middle"), error));
+            size_t held = 0;
+            assert_non_null(primer_session_tokens(other, &held));
+            assert_int_equal(held, 95);
+        }
+        must(primer_generate(restored ? other : session, &how, NULL, error));
+        primer_sampler_free(sampler);
+        primer_session_free(other);
+        primer_session_free(session);
+    }
+    assert_int_equal(ways[0].count, 50);
+    assert_int_equal(ways[1].count, 50);
+    assert_memory_equal(ways[0].ids, ways[1].ids, 50 * sizeof *ways[0].ids);
+    assert_memory_equal(ways[0].logprobs, ways[1].logprobs, 50 * sizeof *ways[0].logprobs);
+    primer_model_free(model);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(tells_the_known_story),    cmocka_unit_test(stops_at_strings),
-        cmocka_unit_test(goes_on_where_it_stopped), cmocka_unit_test(never_half_a_character),
-        cmocka_unit_test(limits_and_reasons),       cmocka_unit_test(logprobs_of_what_was_chosen),
+        cmocka_unit_test(goes_on_after_saving_and_restoring),
+        cmocka_unit_test(tells_the_known_story),
+        cmocka_unit_test(stops_at_strings),
+        cmocka_unit_test(goes_on_where_it_stopped),
+        cmocka_unit_test(never_half_a_character),
+        cmocka_unit_test(limits_and_reasons),
+        cmocka_unit_test(logprobs_of_what_was_chosen),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -12,10 +12,16 @@ static const struct model_maker_options shape = {
 static const struct model_maker_options other = {
     .architecture = "phi2", .type = "Q8_0", .layers = 1, .context = 256};
 
+enum { VOCABULARY_MOST = 4096 };
+
 struct story {
     int32_t ids[400];
     double logprobs[400];
     size_t count, stop_after;
+    float logits[VOCABULARY_MOST]; /* after the story and one token more */
+    size_t vocabulary;
+    bool cancel; /* at stop_after the session, instead of an end by the callback */
+    primer_session *session;
     const int32_t *script; /* what to write, by the choose callback */
     size_t written;
 };
@@ -27,7 +33,9 @@ static bool keep(void *context, const primer_generated *g)
         s->ids[s->count] = g->id;
         s->logprobs[s->count++] = g->logprob;
     }
-    return s->stop_after == 0 || s->count < s->stop_after;
+    if (s->cancel && s->count == s->stop_after)
+        primer_session_cancel(s->session);
+    return s->cancel || s->stop_after == 0 || s->count < s->stop_after;
 }
 
 static int32_t from_script(void *context, const float *logits, size_t vocabulary)
@@ -58,9 +66,14 @@ static primer_generation_result write_story(primer_model *model, primer_generati
     how.context = story;
     how.ignore_end = true;
     how.top_logprobs = 1;
+    story->session = session;
     must(primer_generate(session, &how, &result, error));
     /* The session is what it would be: its cache serves the next token. */
     must(primer_session_append(session, 7, error));
+    story->vocabulary = primer_model_info(model)->vocabulary;
+    assert_true(story->vocabulary <= VOCABULARY_MOST);
+    memcpy(story->logits, primer_session_logits(session),
+           story->vocabulary * sizeof *story->logits);
     primer_session_free(session);
     return result;
 }
@@ -70,6 +83,8 @@ static void assert_same_story(const struct story *a, const struct story *b)
     assert_int_equal(a->count, b->count);
     assert_memory_equal(a->ids, b->ids, a->count * sizeof *a->ids);
     assert_memory_equal(a->logprobs, b->logprobs, a->count * sizeof *a->logprobs);
+    assert_int_equal(a->vocabulary, b->vocabulary);
+    assert_memory_equal(a->logits, b->logits, a->vocabulary * sizeof *a->logits);
 }
 
 static void look_up_changes_nothing(void **state)
@@ -114,6 +129,33 @@ static void a_scripted_repetition_is_guessed(void **state)
     assert_same_story(&plain, &guessed);
     assert_true(result.drafted_tokens > 0);
     assert_true(result.accepted_tokens > 0);
+    primer_model_free(model);
+}
+
+/* In the middle of rows that were guessed right: what is held is what was written. */
+static void cancelled_between_guesses(void **state)
+{
+    (void)state;
+    primer_model *model = fixture_open_as(&shape, NULL);
+    int32_t script[200];
+    prompt_of(script, 100);
+    memcpy(script + 100, script, 100 * sizeof *script);
+    primer_generation how = {.choose = from_script, .max_tokens = 80};
+    for (size_t after = 8; after < 40; after += 3) {
+        struct story plain = {.script = script + 20, .stop_after = after, .cancel = true},
+                     guessed = {.script = script + 20, .stop_after = after, .cancel = true};
+        how.no_speculation = true;
+        const primer_generation_result first =
+            write_story(model, how, (primer_session_options){0}, &plain);
+        how.no_speculation = false;
+        const primer_generation_result second =
+            write_story(model, how, (primer_session_options){0}, &guessed);
+        assert_int_equal(first.reason, PRIMER_STOP_CANCELED);
+        assert_int_equal(second.reason, PRIMER_STOP_CANCELED);
+        assert_int_equal(guessed.count, after);
+        assert_true(second.accepted_tokens > 0);
+        assert_same_story(&plain, &guessed);
+    }
     primer_model_free(model);
 }
 
@@ -195,6 +237,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(look_up_changes_nothing),
         cmocka_unit_test(a_scripted_repetition_is_guessed),
+        cmocka_unit_test(cancelled_between_guesses),
         cmocka_unit_test(draft_models_good_and_bad),
         cmocka_unit_test(another_vocabulary_is_refused),
         cmocka_unit_test(at_the_end_of_the_context),
