@@ -16,6 +16,7 @@
 #include "base/memory.h"
 #include "base/random.h"
 #include "kernel/kernel.h"
+#include "tensor/tensor.h"
 
 #define ROUNDS     300
 #define COLUMNS    2560
@@ -161,8 +162,12 @@ static void time_call(struct bench *bench, call *function, const char *name, dou
 
 static void call_panel(struct bench *bench)
 {
-    bench->kernel->panel_product(&bench->format, &bench->panel, 16, BLOCKS, &bench->activation, 0,
-                                 bench->tokens, bench->out, 16);
+    /* As src/tensor/multiply.c has it: pieces of a panel, which is unpacked piece by piece. */
+    for (size_t block = 0; block < BLOCKS; block += TENSOR_PANEL_BLOCKS)
+        bench->kernel->panel_product(&bench->format, &bench->panel,
+                                     BLOCKS - block < TENSOR_PANEL_BLOCKS ? BLOCKS - block
+                                                                          : TENSOR_PANEL_BLOCKS,
+                                     &bench->activation, block, 0, bench->tokens, bench->out);
 }
 
 static void bench_panels(struct bench *bench, const struct limits *limits)

@@ -58,6 +58,20 @@ typedef void kernel_rows_product(const void *base, size_t row_bytes, size_t rows
                                  const struct activation *activation, size_t first_token,
                                  size_t tokens, float *out, size_t out_stride);
 
+/* A panel of `blocks` blocks times the same number of blocks of tokens
+ * [first_token, first_token + tokens), from `first_block` on: goes on with the accumulators
+ * sums f32 [tokens][16], aligned to 64, which begin at 0. Lanes without a row don't matter. Many
+ * tokens are best served from the activation's tiles, in pieces that begin and end at multiples of
+ * ACTIVATION_LANES. */
+typedef void kernel_panel_product(const struct quant_format *format,
+                                  const struct quant_panel *panel, size_t blocks,
+                                  const struct activation *activation, size_t first_block,
+                                  size_t first_token, size_t tokens, float *sums);
+
+/* What quant_format.unpack does to columns [0, 32 * blocks) of the rows. */
+typedef void kernel_rows_unpack(const void *base, size_t row_bytes, size_t rows, size_t blocks,
+                                const struct quant_panel *panel);
+
 struct kernel {
     enum cpu_level level;
 
@@ -66,16 +80,13 @@ struct kernel {
     void (*quantize)(const float *x, size_t x_stride, size_t tokens, size_t first_token,
                      const struct activation *out);
 
-    /* A panel of `rows` (1..16) rows and `blocks` blocks times tokens
-     * [first_token, first_token + tokens). Many tokens are best served from the activation's tiles,
-     * in pieces that begin and end at multiples of ACTIVATION_LANES. */
-    void (*panel_product)(const struct quant_format *format, const struct quant_panel *panel,
-                          size_t rows, size_t blocks, const struct activation *activation,
-                          size_t first_token, size_t tokens, float *out, size_t out_stride);
+    kernel_panel_product *panel_product;
 
     /* Optional, NULL where a format has none at this level: reads the rows in place, for few
      * tokens. */
     kernel_rows_product *rows_product[QUANT_TYPES];
+    /* The same: unpacks rows faster than the format's own routine. */
+    kernel_rows_unpack *rows_unpack[QUANT_TYPES];
 
     /* F32, F16, BF16 weights, rows row_bytes apart, any number of columns. */
     void (*float_product)(enum quant_type type, const void *base, size_t row_bytes, size_t rows,

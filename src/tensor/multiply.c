@@ -7,14 +7,21 @@
  *   strips     |  0  |  1  |  2  |  |  3  |  4  |   |  5  |  6  |
  *
  * Integer weights: for few tokens a kernel that reads the file's rows in place, where the level has
- * one; else a panel is unpacked to the thread's scratch and used for all tokens. Float weights:
- * rows as they lie.
+ * one; else a few panels are unpacked to the thread's scratch, a piece of columns at a time, and
+ * used for all tokens:
+ *
+ *   columns      | piece 0 | piece 1 | ...     a piece of a panel stays in the first cache, while
+ *   panel 0, 1.. |         |         |         all tokens' activations there pass by; for the next
+ *                                              panel they come from the second
+ *
+ * Float weights: rows as they lie.
  */
 #include "tensor/tensor.h"
 
 #include <string.h>
 
-#define IN_PLACE_TOKENS 4 /* most tokens for which rows are read in place rather than unpacked */
+#define IN_PLACE_TOKENS 4  /* most tokens for which rows are read in place rather than unpacked */
+#define HELD_TOKENS     64 /* tokens at a time of rows that are added to what there is */
 
 struct job {
     struct workspace *workspace;
@@ -29,65 +36,107 @@ static size_t strips_of(const struct job *job, const struct tensor *weight)
     return (weight->rows + job->strip_rows - 1) / job->strip_rows;
 }
 
-static void finish_rows(const struct job *job, const struct tensor_product *product, size_t row,
-                        size_t rows, const float *from, size_t from_stride)
+/* Rows [row, row + rows) of tokens [token, token + tokens). */
+struct span {
+    size_t row, rows, token, tokens;
+};
+
+/* Sums [tokens][from_stride] to where the product wants them; they may lie there already. */
+static void finish_rows(const struct job *job, const struct tensor_product *product,
+                        const struct span *span, float *from, size_t from_stride)
 {
-    const struct kernel *kernel = job->workspace->kernel;
-    for (size_t t = 0; t < job->tokens; t++) {
-        float *out = product->out + t * product->out_stride + row;
-        const float *in = from + t * from_stride;
-        float sum[QUANT_PANEL_ROWS];
-        if (!product->accumulate && product->bias == NULL) {
-            if (in != out)
-                memcpy(out, in, rows * sizeof *out);
-            continue;
-        }
-        memcpy(sum, in, rows * sizeof *sum);
+    const struct kernel *const kernel = job->workspace->kernel;
+    for (size_t t = 0; t < span->tokens; t++) {
+        float *const out = product->out + (span->token + t) * product->out_stride + span->row;
+        float *const in = from + t * from_stride;
         if (product->bias != NULL)
-            kernel->add(sum, product->bias + row, rows);
+            kernel->add(in, product->bias + span->row, span->rows);
         if (product->accumulate)
-            kernel->add(out, sum, rows);
-        else
-            memcpy(out, sum, rows * sizeof *out);
+            kernel->add(out, in, span->rows);
+        else if (in != out)
+            memcpy(out, in, span->rows * sizeof *out);
     }
 }
 
-/* One panel of rows, or a step of float rows, for all tokens. */
-static void multiply_rows(const struct job *job, const struct tensor_product *product, size_t row,
-                          size_t rows, size_t thread)
+/* Sixteen rows for all tokens, by a kernel that reads them where they lie. */
+static void multiply_in_place(const struct job *job, const struct tensor_product *product,
+                              size_t row, size_t rows)
 {
-    struct workspace *w = job->workspace;
-    const struct tensor *weight = product->weight;
-    const unsigned char *base = weight->data + row * weight->row_bytes;
-    float held[QUANT_PANEL_ROWS * 64];
-    const size_t blocks = weight->columns / QUANT_BLOCK;
-    const struct quant_panel *panel = &w->threads[thread].panel;
-    const bool floats = weight->format->kind == QUANT_KIND_FLOAT;
-    kernel_rows_product *in_place = w->kernel->rows_product[weight->format->type];
-    if (job->tokens > IN_PLACE_TOKENS)
-        in_place = NULL;
-    if (!floats && in_place == NULL)
-        weight->format->unpack(base, weight->row_bytes, rows, 0, blocks, panel);
-    const size_t most = sizeof held / sizeof *held / QUANT_PANEL_ROWS;
-    for (size_t t = 0; t < job->tokens; t += most) {
-        const size_t n = job->tokens - t < most ? job->tokens - t : most;
-        struct tensor_product part = *product;
-        struct job some = *job;
-        part.out += t * product->out_stride;
-        some.tokens = n;
-        float *to = product->accumulate ? held : part.out + row;
+    const struct workspace *const w = job->workspace;
+    const struct tensor *const weight = product->weight;
+    const unsigned char *const base = weight->data + row * weight->row_bytes;
+    kernel_rows_product *const integers = w->kernel->rows_product[weight->format->type];
+    float held[HELD_TOKENS * QUANT_PANEL_ROWS];
+    for (size_t t = 0; t < job->tokens; t += HELD_TOKENS) {
+        const size_t n = job->tokens - t < HELD_TOKENS ? job->tokens - t : HELD_TOKENS;
+        const struct span span = {row, rows, t, n};
+        float *const out = product->out + t * product->out_stride + row;
+        float *const to = product->accumulate ? held : out;
         const size_t stride = product->accumulate ? QUANT_PANEL_ROWS : product->out_stride;
-        if (floats)
+        if (weight->format->kind == QUANT_KIND_FLOAT)
             w->kernel->float_product(weight->format->type, base, weight->row_bytes, rows,
                                      weight->columns, job->x + t * job->x_stride, job->x_stride, n,
                                      to, stride);
-        else if (in_place != NULL)
-            in_place(base, weight->row_bytes, rows, blocks, &w->activation, t, n, to, stride);
         else
-            w->kernel->panel_product(weight->format, panel, rows, blocks, &w->activation, t, n, to,
-                                     stride);
-        finish_rows(&some, &part, row, rows, to, stride);
+            integers(base, weight->row_bytes, rows, weight->columns / QUANT_BLOCK, &w->activation,
+                     t, n, to, stride);
+        finish_rows(job, product, &span, to, stride);
     }
+}
+
+/* `blocks` blocks of sixteen rows, from `first_block` on, to a panel. */
+static void unpack_rows(const struct workspace *w, const struct tensor *weight, size_t row,
+                        size_t rows, size_t first_block, size_t blocks,
+                        const struct quant_panel *panel)
+{
+    const struct quant_format *const format = weight->format;
+    const size_t skip = first_block * QUANT_BLOCK / format->block_length * format->block_bytes;
+    const unsigned char *const base = weight->data + row * weight->row_bytes;
+    kernel_rows_unpack *const unpack = w->kernel->rows_unpack[format->type];
+    if (unpack != NULL)
+        unpack(base + skip, weight->row_bytes, rows, blocks, panel);
+    else
+        format->unpack(base, weight->row_bytes, rows, first_block, blocks, panel);
+}
+
+/* Up to TENSOR_PANELS panels for all tokens: of each piece of columns all panels are unpacked, then
+ * multiplied while the tokens' activations there are at hand. */
+static void multiply_panels(const struct job *job, const struct tensor_product *product, size_t row,
+                            size_t rows, size_t thread)
+{
+    const struct workspace *const w = job->workspace;
+    const struct tensor_thread *const own = &w->threads[thread];
+    const size_t blocks = product->weight->columns / QUANT_BLOCK;
+    const size_t panels = (rows + QUANT_PANEL_ROWS - 1) / QUANT_PANEL_ROWS;
+    const size_t each = job->tokens * QUANT_PANEL_ROWS;
+    memset(own->sums, 0, panels * each * sizeof *own->sums);
+    for (size_t block = 0; block < blocks; block += TENSOR_PANEL_BLOCKS) {
+        const size_t n =
+            blocks - block < TENSOR_PANEL_BLOCKS ? blocks - block : TENSOR_PANEL_BLOCKS;
+        for (size_t p = 0; p < panels; p++) {
+            const size_t first = p * QUANT_PANEL_ROWS;
+            unpack_rows(w, product->weight, row + first,
+                        rows - first < QUANT_PANEL_ROWS ? rows - first : QUANT_PANEL_ROWS, block, n,
+                        &own->panels[p]);
+        }
+        for (size_t p = 0; p < panels; p++)
+            w->kernel->panel_product(product->weight->format, &own->panels[p], n, &w->activation,
+                                     block, 0, job->tokens, own->sums + p * each);
+    }
+    for (size_t p = 0; p < panels; p++) {
+        const size_t first = p * QUANT_PANEL_ROWS;
+        const struct span span = {row + first,
+                                  rows - first < QUANT_PANEL_ROWS ? rows - first : QUANT_PANEL_ROWS,
+                                  0, job->tokens};
+        finish_rows(job, product, &span, own->sums + p * each, QUANT_PANEL_ROWS);
+    }
+}
+
+static bool reads_in_place(const struct job *job, const struct tensor *weight)
+{
+    return weight->format->kind == QUANT_KIND_FLOAT ||
+           (job->tokens <= IN_PLACE_TOKENS &&
+            job->workspace->kernel->rows_product[weight->format->type] != NULL);
 }
 
 static void multiply_strip(void *context, size_t task, size_t thread)
@@ -100,9 +149,15 @@ static void multiply_strip(void *context, size_t task, size_t thread)
     }
     const size_t rows = product->weight->rows, first = task * job->strip_rows;
     const size_t end = rows - first < job->strip_rows ? rows : first + job->strip_rows;
-    for (size_t row = first; row < end; row += QUANT_PANEL_ROWS)
-        multiply_rows(job, product, row,
-                      end - row < QUANT_PANEL_ROWS ? end - row : QUANT_PANEL_ROWS, thread);
+    const bool in_place = reads_in_place(job, product->weight);
+    const size_t step = in_place ? QUANT_PANEL_ROWS : TENSOR_PANELS * QUANT_PANEL_ROWS;
+    for (size_t row = first; row < end; row += step) {
+        const size_t n = end - row < step ? end - row : step;
+        if (in_place)
+            multiply_in_place(job, product, row, n);
+        else
+            multiply_panels(job, product, row, n, thread);
+    }
 }
 
 #define QUANTIZE_TOKENS 8 /* tokens per task */

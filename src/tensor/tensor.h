@@ -27,10 +27,14 @@ struct tensor {
     size_t rows, columns, row_bytes;
 };
 
+#define TENSOR_PANELS       4  /* panels that a thread multiplies side by side */
+#define TENSOR_PANEL_BLOCKS 32 /* of each, at a time; a multiple of 8 */
+
 /* What one thread needs to itself. */
 struct tensor_thread {
-    struct quant_panel panel; /* of panel_blocks blocks */
-    float *attention;         /* see attention.c */
+    struct quant_panel panels[TENSOR_PANELS]; /* of TENSOR_PANEL_BLOCKS blocks */
+    float *sums;                              /* [TENSOR_PANELS][tokens][16] */
+    float *attention;                         /* see attention.c */
 };
 
 struct workspace {

@@ -1,7 +1,8 @@
 /* workspace.c - the memory of one pass, taken once:
  *
  *   shared      activation: values, scales, sums, scaled sums for [tokens][columns], and the same
- * in tiles per thread  one panel of 16 rows x columns; attention scratch
+ *               in tiles
+ *   per thread  panels of 16 rows and their sums; attention scratch
  */
 #include "tensor/tensor.h"
 
@@ -43,7 +44,9 @@ primer_status workspace_create(struct workspace *workspace, const struct kernel 
                           padded(tokens * blocks, 2 * sizeof(int32_t)) +
                           padded(tiles, sizeof(struct activation_tile)) +
                           padded(threads, sizeof(struct tensor_thread));
-    const size_t each = panel_bytes(blocks) + padded(made.attention_floats, sizeof(float));
+    const size_t sums_bytes = TENSOR_PANELS * QUANT_PANEL_ROWS * sizeof(float);
+    const size_t each = TENSOR_PANELS * panel_bytes(TENSOR_PANEL_BLOCKS) +
+                        padded(tokens, sums_bytes) + padded(made.attention_floats, sizeof(float));
     made.bytes = shared + threads * each + MEMORY_ALIGNMENT;
     FORWARD(arena_create(&made.arena, made.bytes, error));
     made.activation = (struct activation){
@@ -55,7 +58,9 @@ primer_status workspace_create(struct workspace *workspace, const struct kernel 
     };
     made.threads = arena_take(&made.arena, threads, sizeof *made.threads);
     for (size_t i = 0; i < threads; i++) {
-        take_panel(&made.arena, blocks, &made.threads[i].panel);
+        for (size_t p = 0; p < TENSOR_PANELS; p++)
+            take_panel(&made.arena, TENSOR_PANEL_BLOCKS, &made.threads[i].panels[p]);
+        made.threads[i].sums = arena_take(&made.arena, tokens, sums_bytes);
         made.threads[i].attention = arena_take(&made.arena, made.attention_floats, sizeof(float));
     }
     *workspace = made;

@@ -67,4 +67,30 @@ static inline struct fenced_activation activation_random(struct random *random,
     return made;
 }
 
+/* A panel product in two pieces, of `rows` rows to out [tokens][out_stride]. */
+static inline void check_panel_product(kernel_panel_product *product,
+                                       const struct quant_format *format,
+                                       const struct quant_panel *panel, size_t rows, size_t blocks,
+                                       const struct activation *activation, size_t first_token,
+                                       size_t tokens, float *out, size_t out_stride)
+{
+    const size_t piece = blocks / 2, lanes = piece * QUANT_PANEL_ROWS;
+    struct fence sums = fence_make(tokens * QUANT_PANEL_ROWS * sizeof(float));
+    struct quant_panel rest = *panel;
+    rest.values += lanes * QUANT_BLOCK;
+    rest.scales += lanes;
+    rest.minima += rest.minima != NULL ? lanes : 0;
+    rest.subscales += rest.subscales != NULL ? 2 * lanes : 0;
+    rest.subminima += rest.subminima != NULL ? 2 * lanes : 0;
+    memset(sums.bytes, 0, sums.size);
+    if (piece > 0)
+        product(format, panel, piece, activation, 0, first_token, tokens, fence_floats(&sums));
+    product(format, &rest, blocks - piece, activation, piece, first_token, tokens,
+            fence_floats(&sums));
+    for (size_t t = 0; t < tokens; t++)
+        memcpy(out + t * out_stride, fence_floats(&sums) + t * QUANT_PANEL_ROWS,
+               rows * sizeof *out);
+    fence_free(&sums);
+}
+
 #endif

@@ -165,7 +165,8 @@ static void try_task(struct random *random, enum check_kind kind, const struct s
     check_hash(hash, fence_floats(&want.maximum), shape->queries);
     check_hash(hash, fence_floats(&want.sum), shape->queries);
     check_hash(hash, fence_floats(&want.output), shape->queries * shape->dimensions);
-    CHECK_EACH_LEVEL (kernel) {
+    CHECK_EACH_LEVEL(kernel)
+    {
         struct outputs got = run(kernel, &made);
         const char *const level = cpu_level_name(kernel->level);
         check_same_fence(&got.maximum, &want.maximum, level, "attention's maximum");
@@ -347,7 +348,8 @@ static void test_join_equals_scalar(void **state)
         float want_m = m, want_l = 1.75f;
         check_scalar()->attention_join(dimensions, maximum, sum, fence_floats(&output), &want_m,
                                        &want_l, fence_floats(&want));
-        CHECK_EACH_LEVEL (kernel) {
+        CHECK_EACH_LEVEL(kernel)
+        {
             struct fence got = fence_copy(&o);
             float got_m = m, got_l = 1.75f;
             kernel->attention_join(dimensions, maximum, sum, fence_floats(&output), &got_m, &got_l,

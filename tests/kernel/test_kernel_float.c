@@ -57,7 +57,8 @@ static void try_product(struct random *random, const struct shape *shape, enum c
                                   shape->columns, fence_floats(&x), x_stride, shape->tokens,
                                   fence_floats(&want), out_stride);
     check_hash(hash, fence_floats(&want), size / sizeof(float));
-    CHECK_EACH_LEVEL (kernel) {
+    CHECK_EACH_LEVEL(kernel)
+    {
         struct fence got = fence_make(size);
         kernel->float_product(shape->type, weights.bytes, row_bytes, shape->rows, shape->columns,
                               fence_floats(&x), x_stride, shape->tokens, fence_floats(&got),

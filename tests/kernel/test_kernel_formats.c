@@ -61,14 +61,17 @@ static void try_product(const struct unpacked *made, const struct fenced_activat
 {
     const size_t size = tokens * made->rows * sizeof(float);
     struct fence want = fence_make(size);
-    check_scalar()->panel_product(made->format, &made->panel, made->rows, made->blocks,
-                                  &activation->view, 0, tokens, fence_floats(&want), made->rows);
+    check_panel_product(check_scalar()->panel_product, made->format, &made->panel, made->rows,
+                        made->blocks, &activation->view, 0, tokens, fence_floats(&want),
+                        made->rows);
     if (hash != NULL)
         check_hash(hash, fence_floats(&want), size / sizeof(float));
-    CHECK_EACH_LEVEL (kernel) {
+    CHECK_EACH_LEVEL(kernel)
+    {
         struct fence got = fence_make(size);
-        kernel->panel_product(made->format, &made->panel, made->rows, made->blocks,
-                              &activation->view, 0, tokens, fence_floats(&got), made->rows);
+        check_panel_product(kernel->panel_product, made->format, &made->panel, made->rows,
+                            made->blocks, &activation->view, 0, tokens, fence_floats(&got),
+                            made->rows);
         check_same_fence(&got, &want, cpu_level_name(kernel->level), made->format->name);
         fence_free(&got);
     }
@@ -142,8 +145,8 @@ static void test_scalar_is_right(void **state)
         float out[16];
         fill_encoded(&random, &made);
         unpack(&made);
-        check_scalar()->panel_product(format, &made.panel, 16, made.blocks, &activation.view, 0, 1,
-                                      out, 16);
+        check_panel_product(check_scalar()->panel_product, format, &made.panel, 16, made.blocks,
+                            &activation.view, 0, 1, out, 16);
         check_exact(&made, &activation.view, out);
         activation_free(&activation);
         unpacked_free(&made);

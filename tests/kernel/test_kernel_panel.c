@@ -52,7 +52,8 @@ static void try_quantize(struct random *random, enum check_kind kind, size_t tok
     quantize_with(check_scalar(), &x, stride, tokens, first, &want);
     check_hash(hash, want.view.scaled_sums + first * blocks, tokens * blocks);
     *hash = hash_bytes(want.values.bytes, want.values.size, *hash);
-    CHECK_EACH_LEVEL (kernel) {
+    CHECK_EACH_LEVEL(kernel)
+    {
         const char *const level = cpu_level_name(kernel->level);
         struct fenced_activation got = activation_make(first + tokens, blocks);
         quantize_with(kernel, &x, stride, tokens, first, &got);
@@ -225,17 +226,19 @@ static void try_panel(const struct quant_format *format, const struct fenced_pan
 {
     const size_t size = ((shape->tokens - 1) * shape->stride + shape->rows) * sizeof(float);
     struct fence want = fence_make(size);
-    check_scalar()->panel_product(format, &panel->view, shape->rows, shape->blocks,
-                                  &activation->view, shape->first, shape->tokens,
-                                  fence_floats(&want), shape->stride);
+    check_panel_product(check_scalar()->panel_product, format, &panel->view, shape->rows,
+                        shape->blocks, &activation->view, shape->first, shape->tokens,
+                        fence_floats(&want), shape->stride);
     check_hash(hash, fence_floats(&want), size / sizeof(float));
-    CHECK_EACH_LEVEL (kernel) {
+    CHECK_EACH_LEVEL(kernel)
+    {
         for (int tiles = 0; tiles < 2; tiles++) {
             struct activation view = activation->view;
             view.tiles = tiles ? view.tiles : NULL;
             struct fence got = fence_make(size);
-            kernel->panel_product(format, &panel->view, shape->rows, shape->blocks, &view,
-                                  shape->first, shape->tokens, fence_floats(&got), shape->stride);
+            check_panel_product(kernel->panel_product, format, &panel->view, shape->rows,
+                                shape->blocks, &view, shape->first, shape->tokens,
+                                fence_floats(&got), shape->stride);
             check_same_fence(&got, &want, cpu_level_name(kernel->level), format->name);
             fence_free(&got);
         }
@@ -328,8 +331,8 @@ static void test_scalar_panel_is_right(void **state)
         struct fenced_activation activation =
             activation_random(&random, CHECK_UNIT, false, 3, BLOCKS);
         float out[3][16];
-        check_scalar()->panel_product(&formats[f], &panel.view, 16, BLOCKS, &activation.view, 0, 3,
-                                      out[0], 16);
+        check_panel_product(check_scalar()->panel_product, &formats[f], &panel.view, 16, BLOCKS,
+                            &activation.view, 0, 3, out[0], 16);
         for (size_t t = 0; t < 3; t++)
             for (size_t r = 0; r < 16; r++) {
                 double magnitude;
@@ -358,9 +361,10 @@ static void test_encodings_equal_scalar(void **state)
         struct fenced_panel panel = panel_random(&random, &formats[f], CHECK_UNIT, false, 9);
         struct fenced_activation activation = activation_random(&random, CHECK_UNIT, false, 7, 9);
         float want[7 * 16], got[7 * 16];
-        check_scalar()->panel_product(&formats[f], &panel.view, 16, 9, &activation.view, 0, 7, want,
-                                      16);
-        avx2_vnni_evex_product(&formats[f], &panel.view, 16, 9, &activation.view, 0, 7, got, 16);
+        check_panel_product(check_scalar()->panel_product, &formats[f], &panel.view, 16, 9,
+                            &activation.view, 0, 7, want, 16);
+        check_panel_product(avx2_vnni_evex_product, &formats[f], &panel.view, 16, 9,
+                            &activation.view, 0, 7, got, 16);
         check_same(got, want, 7 * 16, "avx2_vnni in EVEX encoding", formats[f].name);
         panel_free(&panel);
         activation_free(&activation);

@@ -88,13 +88,89 @@ static void scalar_product(const struct quant_format *format, const struct fence
                                 .subscales = malloc(2 * lanes * sizeof(float)),
                                 .subminima = malloc(2 * lanes * sizeof(float))};
     format->unpack(rows->bytes, row_bytes, shape->rows, 0, shape->blocks, &panel);
-    check_scalar()->panel_product(format, &panel, shape->rows, shape->blocks, activation,
-                                  shape->first, shape->tokens, fence_floats(out), out_stride);
+    check_panel_product(check_scalar()->panel_product, format, &panel, shape->rows, shape->blocks,
+                        activation, shape->first, shape->tokens, fence_floats(out), out_stride);
     free(panel.values);
     free(panel.scales);
     free(panel.minima);
     free(panel.subscales);
     free(panel.subminima);
+}
+
+/* Fences around what a panel of the format's kind has. */
+struct fenced_panel {
+    struct fence values, scales, minima, subscales, subminima;
+    struct quant_panel view;
+};
+
+static struct fenced_panel panel_make(enum quant_kind kind, size_t blocks)
+{
+    const size_t lanes = blocks * QUANT_PANEL_ROWS;
+    const bool minima = kind == QUANT_KIND_MINIMUM || kind == QUANT_KIND_SUBSCALE_MINIMUM;
+    const bool halves = kind == QUANT_KIND_SUBSCALE || kind == QUANT_KIND_SUBSCALE_MINIMUM;
+    struct fenced_panel made = {.values = fence_make(lanes * QUANT_BLOCK),
+                                .scales = fence_make(lanes * sizeof(float)),
+                                .minima = fence_make(minima ? lanes * sizeof(float) : 0),
+                                .subscales = fence_make(halves ? 2 * lanes * sizeof(float) : 0),
+                                .subminima =
+                                    fence_make(minima && halves ? 2 * lanes * sizeof(float) : 0)};
+    made.view = (struct quant_panel){.values = made.values.bytes,
+                                     .scales = fence_floats(&made.scales),
+                                     .minima = minima ? fence_floats(&made.minima) : NULL,
+                                     .subscales = halves ? fence_floats(&made.subscales) : NULL,
+                                     .subminima = made.subminima.size > 0
+                                                      ? fence_floats(&made.subminima)
+                                                      : NULL};
+    return made;
+}
+
+static void panel_free(struct fenced_panel *panel)
+{
+    fence_free(&panel->values);
+    fence_free(&panel->scales);
+    fence_free(&panel->minima);
+    fence_free(&panel->subscales);
+    fence_free(&panel->subminima);
+}
+
+/* Floats [groups][16], of which the first `rows` of each sixteen matter; any NaN is like another. */
+static void check_lanes(const struct fence *got, const struct fence *want, size_t rows,
+                        const char *what)
+{
+    for (size_t i = 0; i < want->size / sizeof(float); i++) {
+        const float a = fence_floats(got)[i], b = fence_floats(want)[i];
+        if (i % QUANT_PANEL_ROWS < rows && !(isnan(a) && isnan(b)) && memcmp(&a, &b, sizeof a) != 0)
+            fail_msg("%s, float %zu: %.9g where %.9g is right", what, i, (double)a, (double)b);
+    }
+}
+
+static void check_values(const struct fence *got, const struct fence *want, size_t rows,
+                         const char *what)
+{
+    for (size_t i = 0; i < want->size; i++)
+        if (i / 4 % QUANT_PANEL_ROWS < rows && got->bytes[i] != want->bytes[i])
+            fail_msg("%s, value %zu: %d where %d is right", what, i, got->bytes[i], want->bytes[i]);
+}
+
+static void try_unpack(const struct quant_format *format, const struct fence *rows,
+                       size_t row_bytes, const struct shape *shape)
+{
+    struct fenced_panel want = panel_make(format->kind, shape->blocks);
+    format->unpack(rows->bytes, row_bytes, shape->rows, 0, shape->blocks, &want.view);
+    CHECK_EACH_LEVEL (kernel) {
+        if (kernel->rows_unpack[format->type] == NULL)
+            continue;
+        struct fenced_panel got = panel_make(format->kind, shape->blocks);
+        kernel->rows_unpack[format->type](rows->bytes, row_bytes, shape->rows, shape->blocks,
+                                          &got.view);
+        check_values(&got.values, &want.values, shape->rows, format->name);
+        check_lanes(&got.scales, &want.scales, shape->rows, format->name);
+        check_lanes(&got.minima, &want.minima, shape->rows, format->name);
+        check_lanes(&got.subscales, &want.subscales, shape->rows, format->name);
+        check_lanes(&got.subminima, &want.subminima, shape->rows, format->name);
+        panel_free(&got);
+    }
+    panel_free(&want);
 }
 
 /* The last row ends where memory does. */
@@ -107,6 +183,7 @@ static void try_rows(struct random *random, const struct quant_format *format,
     const size_t out_bytes = ((shape->tokens - 1) * stride + shape->rows) * sizeof(float);
     struct fence rows = fence_make((shape->rows - 1) * row_bytes + bytes);
     fill_rows(random, format, shape, &rows);
+    try_unpack(format, &rows, row_bytes, shape);
     struct fenced_activation activation =
         activation_random(random, shape->wild ? CHECK_BROKEN : CHECK_UNIT, false,
                           shape->first + shape->tokens, shape->blocks);
@@ -201,6 +278,8 @@ static void test_formats_are_there(void **state)
     for (size_t i = 0; i < TYPES; i++)
         if (kernel->rows_product[types[i]] == NULL)
             fail_msg("%s has no product in place", quant_format_of(types[i])->name);
+        else if (kernel->rows_unpack[types[i]] == NULL)
+            fail_msg("%s is not unpacked by this level", quant_format_of(types[i])->name);
 }
 
 int main(void)

@@ -95,7 +95,8 @@ static void try_operations(struct random *random, enum check_kind kind, size_t c
         want.out = fence_copy(&trial.out);
         operations[o].call(check_scalar(), &want);
         check_hash(hash, fence_floats(&want.out), count);
-        CHECK_EACH_LEVEL (kernel) {
+        CHECK_EACH_LEVEL(kernel)
+        {
             operations[o].call(kernel, &trial);
             check_same_fence(&trial.out, &want.out, cpu_level_name(kernel->level),
                              operations[o].name);
@@ -140,7 +141,8 @@ static void test_exp_edges(void **state)
     }
     memcpy(want, x, COUNT * sizeof *x);
     check_scalar()->silu_product(want, up, COUNT);
-    CHECK_EACH_LEVEL (kernel) {
+    CHECK_EACH_LEVEL(kernel)
+    {
         memcpy(got, x, COUNT * sizeof *x);
         kernel->silu_product(got, up, COUNT);
         check_same(got, want, COUNT, cpu_level_name(kernel->level),
@@ -306,7 +308,8 @@ static void try_encoding(struct random *random, enum quant_type type, enum check
                  got_scales = fence_copy(&want_scales);
     check_scalar()->encode(type, fence_floats(&x), count, want.bytes,
                            (uint16_t *)(void *)want_scales.bytes);
-    CHECK_EACH_LEVEL (kernel) {
+    CHECK_EACH_LEVEL(kernel)
+    {
         const char *const level = cpu_level_name(kernel->level);
         kernel->encode(type, fence_floats(&x), count, got.bytes,
                        (uint16_t *)(void *)got_scales.bytes);

@@ -9,8 +9,6 @@
 void avx2_fill(struct kernel *kernel);
 
 /* kernel.h: panel_product. */
-void avx2_panel_product(const struct quant_format *format, const struct quant_panel *panel,
-                        size_t rows, size_t blocks, const struct activation *activation,
-                        size_t first_token, size_t tokens, float *out, size_t out_stride);
+kernel_panel_product avx2_panel_product;
 
 #endif

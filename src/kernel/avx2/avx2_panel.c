@@ -84,8 +84,8 @@ UNROLL_INLINE void panel_add(const uint8_t *values, const int8_t *const *a, size
 #include "kernel/lanes/lanes_panel.inc"
 
 void avx2_panel_product(const struct quant_format *format, const struct quant_panel *panel,
-                        size_t rows, size_t blocks, const struct activation *activation,
-                        size_t first_token, size_t tokens, float *out, size_t out_stride)
+                        size_t blocks, const struct activation *activation, size_t first_block,
+                        size_t first_token, size_t tokens, float *sums)
 {
-    panel_product(format, panel, rows, blocks, activation, first_token, tokens, out, out_stride);
+    panel_product(format, panel, blocks, activation, first_block, first_token, tokens, sums);
 }

@@ -265,43 +265,40 @@ static void multiply_subscale_minimum(const struct piece *piece, float *memory)
 }
 
 /* The tiles of a piece, laid out here where the activation has none. */
-static const struct activation_tile *tiles_of(const struct activation *activation, size_t token,
+static const struct activation_tile *tiles_of(const struct activation *activation,
+                                              size_t first_block, size_t token,
                                               const struct piece *piece,
                                               struct activation_tile *own)
 {
     if (activation->tiles != NULL)
-        return activation->tiles + token / ACTIVATION_LANES * activation->blocks + piece->block;
+        return activation->tiles + token / ACTIVATION_LANES * activation->blocks + first_block +
+               piece->block;
     for (size_t b = 0; b < piece->blocks; b++)
         for (size_t t = 0; t < piece->tokens; t++)
-            activation_tile_set(&own[b], piece->lane + t, activation, token + t, piece->block + b);
+            activation_tile_set(&own[b], piece->lane + t, activation, token + t,
+                                first_block + piece->block + b);
     return own;
 }
 
 void avx512_panel_product(const struct quant_format *format, const struct quant_panel *panel,
-                          size_t rows, size_t blocks, const struct activation *activation,
-                          size_t first_token, size_t tokens, float *out, size_t out_stride)
+                          size_t blocks, const struct activation *activation, size_t first_block,
+                          size_t first_token, size_t tokens, float *sums)
 {
     static void (*const multipliers[])(const struct piece *piece, float *memory) = {
         [QUANT_KIND_PLAIN] = multiply_plain,
         [QUANT_KIND_MINIMUM] = multiply_minimum,
         [QUANT_KIND_SUBSCALE] = multiply_subscale,
         [QUANT_KIND_SUBSCALE_MINIMUM] = multiply_subscale_minimum};
-    _Alignas(64) float memory[ACTIVATION_LANES * QUANT_PANEL_ROWS];
     _Alignas(64) struct activation_tile own[PIECE_BLOCKS];
-    const __mmask16 mask = (__mmask16)((1u << rows) - 1);
     for (size_t t = 0, count; t < tokens; t += count) {
         const size_t lane = (first_token + t) % ACTIVATION_LANES;
         count = tokens - t < ACTIVATION_LANES - lane ? tokens - t : ACTIVATION_LANES - lane;
         struct piece piece = {panel, 0, 0, NULL, lane, count, format->offset};
-        memset(memory, 0, sizeof memory);
         for (; piece.block < blocks; piece.block += PIECE_BLOCKS) {
             piece.blocks =
                 blocks - piece.block < PIECE_BLOCKS ? blocks - piece.block : PIECE_BLOCKS;
-            piece.tiles = tiles_of(activation, first_token + t, &piece, own);
-            multipliers[format->kind](&piece, memory);
+            piece.tiles = tiles_of(activation, first_block, first_token + t, &piece, own);
+            multipliers[format->kind](&piece, sums + t * QUANT_PANEL_ROWS);
         }
-        for (size_t i = 0; i < count; i++)
-            _mm512_mask_storeu_ps(out + (t + i) * out_stride, mask,
-                                  _mm512_load_ps(memory + i * 16));
     }
 }

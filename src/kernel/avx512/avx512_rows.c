@@ -107,6 +107,19 @@ void avx512_rows_multiply(const struct rows_format *format, const void *base, si
     }
 }
 
+void avx512_rows_unpack(const struct rows_format *format, const void *base, size_t row_bytes,
+                        size_t rows, size_t blocks, const struct quant_panel *panel)
+{
+    const struct rows_part part = {.base = base,
+                                   .row_bytes = row_bytes,
+                                   .blocks = blocks,
+                                   .ahead = (const uint8_t *)base + ROWS * row_bytes,
+                                   .quad_bytes = 4 * row_bytes,
+                                   .tokens = ROWS_UNPACK,
+                                   .panel = panel};
+    multiply_part(format, &part, rows);
+}
+
 void avx512_rows_fill(struct kernel *kernel)
 {
     kernel->rows_product[QUANT_Q4_0] = avx512_rows_q4_0;
@@ -121,4 +134,16 @@ void avx512_rows_fill(struct kernel *kernel)
     kernel->rows_product[QUANT_Q6_K] = avx512_rows_q6_k;
     kernel->rows_product[QUANT_IQ4_NL] = avx512_rows_iq4_nl;
     kernel->rows_product[QUANT_IQ4_XS] = avx512_rows_iq4_xs;
+    kernel->rows_unpack[QUANT_Q4_0] = avx512_unpack_q4_0;
+    kernel->rows_unpack[QUANT_Q4_1] = avx512_unpack_q4_1;
+    kernel->rows_unpack[QUANT_Q5_0] = avx512_unpack_q5_0;
+    kernel->rows_unpack[QUANT_Q5_1] = avx512_unpack_q5_1;
+    kernel->rows_unpack[QUANT_Q8_0] = avx512_unpack_q8_0;
+    kernel->rows_unpack[QUANT_Q2_K] = avx512_unpack_q2_k;
+    kernel->rows_unpack[QUANT_Q3_K] = avx512_unpack_q3_k;
+    kernel->rows_unpack[QUANT_Q4_K] = avx512_unpack_q4_k;
+    kernel->rows_unpack[QUANT_Q5_K] = avx512_unpack_q5_k;
+    kernel->rows_unpack[QUANT_Q6_K] = avx512_unpack_q6_k;
+    kernel->rows_unpack[QUANT_IQ4_NL] = avx512_unpack_iq4_nl;
+    kernel->rows_unpack[QUANT_IQ4_XS] = avx512_unpack_iq4_xs;
 }

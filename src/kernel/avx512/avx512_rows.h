@@ -15,6 +15,9 @@
  *
  * Nothing outside the rows is read: a step reads whole vectors inside itself. What is left of the
  * rows behind the last whole step, and all of fewer than sixteen rows, is copied first.
+ *
+ * With no tokens at all the same loop unpacks the rows to a panel (drawn in quant/quant.h): what
+ * would be multiplied or scaled by is stored instead.
  */
 #ifndef KERNEL_AVX512_AVX512_ROWS_H
 #define KERNEL_AVX512_AVX512_ROWS_H
@@ -28,6 +31,7 @@
 #define ROWS_TOKENS     ACTIVATION_LANES
 #define ROWS_STEP_BYTES 216 /* most bytes of a row in one step */
 #define ROWS_COPY_STEPS 4
+#define ROWS_UNPACK     0 /* instead of a number of tokens */
 
 /* Replaces the products of the formats that this level reads in place. */
 void avx512_rows_fill(struct kernel *kernel);
@@ -35,6 +39,9 @@ void avx512_rows_fill(struct kernel *kernel);
 kernel_rows_product avx512_rows_q4_0, avx512_rows_q4_1, avx512_rows_q5_0, avx512_rows_q5_1,
     avx512_rows_q8_0, avx512_rows_q2_k, avx512_rows_q3_k, avx512_rows_q4_k, avx512_rows_q5_k,
     avx512_rows_q6_k, avx512_rows_iq4_nl, avx512_rows_iq4_xs;
+kernel_rows_unpack avx512_unpack_q4_0, avx512_unpack_q4_1, avx512_unpack_q5_0, avx512_unpack_q5_1,
+    avx512_unpack_q8_0, avx512_unpack_q2_k, avx512_unpack_q3_k, avx512_unpack_q4_k,
+    avx512_unpack_q5_k, avx512_unpack_q6_k, avx512_unpack_iq4_nl, avx512_unpack_iq4_xs;
 
 /* Sixteen rows at the current step; row 4 i + k is quads[i] + k * stride. What the next sixteen
  * rows have at this step is fetched as four runs, `quad_bytes` apart. */
@@ -45,16 +52,19 @@ struct rows_source {
     size_t quad_bytes;
 };
 
-/* The tokens' activations at the current block: of one token as it lies, of more a tile. */
+/* The tokens' activations at the current block: of one token as it lies, of more a tile; or the
+ * panel there. */
 struct rows_tokens {
     const int8_t *values;     /* [tokens][32] */
     const float *scales;      /* [tokens] */
     const float *scaled_sums; /* [tokens] */
     const int32_t *sums;      /* of one token [2], of a tile [2][8] from its first lane on */
     size_t lane;              /* of the first token in its tile */
+    struct quant_panel panel; /* for ROWS_UNPACK */
 };
 
-/* `blocks` blocks of sixteen rows times `tokens` tokens, added to memory f32 [tokens][16]. */
+/* `blocks` blocks of sixteen rows times `tokens` tokens, added to memory f32 [tokens][16]; or
+ * unpacked, block 0 to block `block` of the panel. */
 struct rows_part {
     const uint8_t *base;
     size_t row_bytes, blocks;
@@ -64,6 +74,7 @@ struct rows_part {
     size_t token, tokens, block;         /* the first token and its block */
     const struct activation_tile *tiles; /* [blocks]; NULL for one token */
     float *memory;
+    const struct quant_panel *panel;
 };
 
 /* Adds `blocks` blocks to the accumulators. */
@@ -82,6 +93,8 @@ struct rows_format {
 void avx512_rows_multiply(const struct rows_format *format, const void *base, size_t row_bytes,
                           size_t rows, size_t blocks, const struct activation *activation,
                           size_t first_token, size_t tokens, float *out, size_t out_stride);
+void avx512_rows_unpack(const struct rows_format *format, const void *base, size_t row_bytes,
+                        size_t rows, size_t blocks, const struct quant_panel *panel);
 
 /* sum + the four products of each lane's bytes of u with the four at `a`. Written out because gcc
  * 12 doesn't broadcast in the instruction by itself. */
@@ -251,6 +264,8 @@ UNROLL_INLINE __m256i rows_tile_sums(const struct rows_tokens *at, size_t half)
 UNROLL_INLINE void rows_start(const struct rows_tokens *at, size_t half, int32_t offset,
                               size_t tokens, __m512i sums[ROWS_TOKENS])
 {
+    if (tokens == ROWS_UNPACK)
+        return;
     if (tokens == 1) {
         const int32_t sum = half == ROWS_WHOLE ? at->sums[0] + at->sums[1] : at->sums[half];
         sums[0] = _mm512_set1_epi32(-offset * sum);
@@ -276,6 +291,8 @@ UNROLL_INLINE void rows_zero(__m512i sums[ROWS_TOKENS], size_t tokens)
 UNROLL_INLINE void rows_add(__m512i sums[ROWS_TOKENS], __m512i u, const struct rows_tokens *at,
                             size_t column, size_t tokens)
 {
+    if (tokens == ROWS_UNPACK)
+        _mm512_storeu_si512(at->panel.values + column * ROWS, u);
     UNROLL
     for (size_t t = 0; t < tokens; t++)
         sums[t] = rows_dot(sums[t], u, at->values + t * QUANT_BLOCK + column);
@@ -285,6 +302,8 @@ UNROLL_INLINE void rows_add(__m512i sums[ROWS_TOKENS], __m512i u, const struct r
 UNROLL_INLINE void rows_scale(__m512 acc[ROWS_TOKENS], const __m512i sums[ROWS_TOKENS], __m512 ws,
                               const struct rows_tokens *at, size_t tokens)
 {
+    if (tokens == ROWS_UNPACK)
+        _mm512_storeu_ps(at->panel.scales, ws);
     UNROLL
     for (size_t t = 0; t < tokens; t++)
         acc[t] = _mm512_fmadd_ps(_mm512_mul_ps(ws, _mm512_set1_ps(at->scales[t])),
@@ -295,6 +314,8 @@ UNROLL_INLINE void rows_scale(__m512 acc[ROWS_TOKENS], const __m512i sums[ROWS_T
 UNROLL_INLINE void rows_least(__m512 acc[ROWS_TOKENS], __m512 wm, const struct rows_tokens *at,
                               size_t tokens)
 {
+    if (tokens == ROWS_UNPACK)
+        _mm512_storeu_ps(at->panel.minima, wm);
     UNROLL
     for (size_t t = 0; t < tokens; t++)
         acc[t] = _mm512_fmadd_ps(wm, _mm512_set1_ps(at->scaled_sums[t]), acc[t]);
@@ -302,8 +323,10 @@ UNROLL_INLINE void rows_least(__m512 acc[ROWS_TOKENS], __m512 wm, const struct r
 
 /* total = k0 * sum, and then k1 * sum is added: exact, below 2^24. */
 UNROLL_INLINE void rows_first_half(__m512 totals[ROWS_TOKENS], const __m512i sums[ROWS_TOKENS],
-                                   __m512 k0, size_t tokens)
+                                   __m512 k0, const struct rows_tokens *at, size_t tokens)
 {
+    if (tokens == ROWS_UNPACK)
+        _mm512_storeu_ps(at->panel.subscales, k0);
     UNROLL
     for (size_t t = 0; t < tokens; t++)
         totals[t] = _mm512_mul_ps(k0, _mm512_cvtepi32_ps(sums[t]));
@@ -314,6 +337,10 @@ UNROLL_INLINE void rows_scale_halves(__m512 acc[ROWS_TOKENS], const __m512 total
                                      const __m512i sums[ROWS_TOKENS], __m512 k1, __m512 ws,
                                      const struct rows_tokens *at, size_t tokens)
 {
+    if (tokens == ROWS_UNPACK) {
+        _mm512_storeu_ps(at->panel.subscales + ROWS, k1);
+        _mm512_storeu_ps(at->panel.scales, ws);
+    }
     UNROLL
     for (size_t t = 0; t < tokens; t++)
         acc[t] =
@@ -321,8 +348,26 @@ UNROLL_INLINE void rows_scale_halves(__m512 acc[ROWS_TOKENS], const __m512 total
                             _mm512_fmadd_ps(k1, _mm512_cvtepi32_ps(sums[t]), totals[t]), acc[t]);
 }
 
+/* The panel at `blocks` blocks from here; what a kind lacks is NULL. */
+UNROLL_INLINE struct quant_panel rows_panel_at(struct quant_panel panel, size_t blocks)
+{
+    panel.values += blocks * QUANT_BLOCK * ROWS;
+    panel.scales += blocks * ROWS;
+    if (panel.minima != NULL)
+        panel.minima += blocks * ROWS;
+    if (panel.subscales != NULL)
+        panel.subscales += blocks * 2 * ROWS;
+    if (panel.subminima != NULL)
+        panel.subminima += blocks * 2 * ROWS;
+    return panel;
+}
+
 UNROLL_INLINE void rows_next_block(struct rows_tokens *at, size_t tokens)
 {
+    if (tokens == ROWS_UNPACK) {
+        at->panel = rows_panel_at(at->panel, 1);
+        return;
+    }
     const size_t tile = sizeof(struct activation_tile);
     at->values += tokens == 1 ? QUANT_BLOCK : tile;
     at->scales += tokens == 1 ? 1 : tile / sizeof(float);
@@ -353,15 +398,19 @@ UNROLL_INLINE void rows_fetch(const struct rows_source *source, size_t step_byte
 
 UNROLL_INLINE struct rows_tokens rows_first_tokens(const struct rows_part *part, size_t tokens)
 {
+    if (tokens == ROWS_UNPACK)
+        return (struct rows_tokens){.panel = rows_panel_at(*part->panel, part->block)};
     if (tokens == 1) {
         const struct activation *const activation = part->activation;
         const size_t at = part->token * activation->blocks + part->block;
         return (struct rows_tokens){activation->values + at * QUANT_BLOCK, activation->scales + at,
-                                    activation->scaled_sums + at, activation->sums + 2 * at, 0};
+                                    activation->scaled_sums + at, activation->sums + 2 * at,
+                                    .lane = 0};
     }
     const size_t lane = part->token % ACTIVATION_LANES;
     return (struct rows_tokens){part->tiles->values[lane], part->tiles->scales + lane,
-                                part->tiles->scaled_sums + lane, part->tiles->sums[0], lane};
+                                part->tiles->scaled_sums + lane, part->tiles->sums[0],
+                                .lane = lane};
 }
 
 UNROLL_INLINE void rows_walk(const struct rows_part *part, rows_run *run, size_t tokens)
@@ -388,6 +437,9 @@ UNROLL_INLINE void rows_walk(const struct rows_part *part, rows_run *run, size_t
 UNROLL_INLINE void rows_walk_tokens(const struct rows_part *part, rows_run *run)
 {
     switch (part->tokens) {
+    case ROWS_UNPACK:
+        rows_walk(part, run, ROWS_UNPACK);
+        break;
     case 1:
         rows_walk(part, run, 1);
         break;
@@ -425,20 +477,25 @@ UNROLL_INLINE void rows_steps(struct rows_source *source, struct rows_tokens *at
     }
 }
 
-/* The run of a format as a kernel_rows_product. */
+/* The run of a format as a kernel_rows_product, and as a kernel_rows_unpack. */
 #define ROWS_PRODUCT(name, run, step_blocks, step_bytes)                                           \
     static void multiply_##name(const struct rows_part *part)                                      \
     {                                                                                              \
         rows_walk_tokens(part, run);                                                               \
     }                                                                                              \
     _Static_assert((step_bytes) <= ROWS_STEP_BYTES, "a copy holds no such step");                  \
+    static const struct rows_format name##_format = {step_blocks, step_bytes, multiply_##name};    \
     void avx512_rows_##name(const void *base, size_t row_bytes, size_t rows, size_t blocks,        \
                             const struct activation *activation, size_t first_token,               \
                             size_t tokens, float *out, size_t out_stride)                          \
     {                                                                                              \
-        static const struct rows_format format = {step_blocks, step_bytes, multiply_##name};       \
-        avx512_rows_multiply(&format, base, row_bytes, rows, blocks, activation, first_token,      \
-                             tokens, out, out_stride);                                             \
+        avx512_rows_multiply(&name##_format, base, row_bytes, rows, blocks, activation,            \
+                             first_token, tokens, out, out_stride);                                \
+    }                                                                                              \
+    void avx512_unpack_##name(const void *base, size_t row_bytes, size_t rows, size_t blocks,      \
+                              const struct quant_panel *panel)                                     \
+    {                                                                                              \
+        avx512_rows_unpack(&name##_format, base, row_bytes, rows, blocks, panel);                  \
     }
 
 /* The same of a format whose steps are all alike and hold whole blocks of the file. */

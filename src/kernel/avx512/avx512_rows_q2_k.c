@@ -39,6 +39,12 @@ UNROLL_INLINE void add_least(__m512 acc[ROWS_TOKENS], __m512 wm, const float sub
     float sums[2][ACTIVATION_LANES];
     const __m512 n0 = _mm512_loadu_ps(subminima[0]), n1 = _mm512_loadu_ps(subminima[1]);
     const size_t lane = tokens == 1 ? 0 : at->lane;
+    if (tokens == ROWS_UNPACK) {
+        _mm512_storeu_ps(at->panel.minima, wm);
+        _mm512_storeu_ps(at->panel.subminima, n0);
+        _mm512_storeu_ps(at->panel.subminima + ROWS, n1);
+        return;
+    }
     UNROLL
     for (size_t half = 0; half < 2; half++)
         if (tokens == 1)
@@ -69,7 +75,7 @@ UNROLL_INLINE void add_block(const __m512i values[8], size_t k, struct rows_toke
     UNROLL
     for (size_t g = 0; g < 4; g++)
         rows_add(sums, integers(values[g], k), at, 4 * g, tokens);
-    rows_first_half(totals, sums, _mm512_loadu_ps(subscales[0]), tokens);
+    rows_first_half(totals, sums, _mm512_loadu_ps(subscales[0]), at, tokens);
     rows_zero(sums, tokens);
     UNROLL
     for (size_t g = 4; g < 8; g++)

@@ -45,7 +45,7 @@ UNROLL_INLINE void add_block(const __m512i nibbles[8], const __m512i pairs[8], s
     UNROLL
     for (size_t g = 0; g < 4; g++)
         rows_add(sums, integers(nibbles[g], pairs[g], k), at, 4 * g, tokens);
-    rows_first_half(totals, sums, _mm512_loadu_ps(subscales[0]), tokens);
+    rows_first_half(totals, sums, _mm512_loadu_ps(subscales[0]), at, tokens);
     rows_start(at, 1, OFFSET, tokens, sums);
     UNROLL
     for (size_t g = 4; g < 8; g++)

@@ -8,8 +8,6 @@
 void neon_fill(struct kernel *kernel);
 
 /* kernel.h: panel_product. */
-void neon_panel_product(const struct quant_format *format, const struct quant_panel *panel,
-                        size_t rows, size_t blocks, const struct activation *activation,
-                        size_t first_token, size_t tokens, float *out, size_t out_stride);
+kernel_panel_product neon_panel_product;
 
 #endif

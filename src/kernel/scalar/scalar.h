@@ -18,9 +18,7 @@ float scalar_vector_exp(float x);
 /* kernel.h states what each does. */
 void scalar_quantize(const float *x, size_t x_stride, size_t tokens, size_t first_token,
                      const struct activation *out);
-void scalar_panel_product(const struct quant_format *format, const struct quant_panel *panel,
-                          size_t rows, size_t blocks, const struct activation *activation,
-                          size_t first_token, size_t tokens, float *out, size_t out_stride);
+kernel_panel_product scalar_panel_product;
 void scalar_float_product(enum quant_type type, const void *base, size_t row_bytes, size_t rows,
                           size_t columns, const float *x, size_t x_stride, size_t tokens,
                           float *out, size_t out_stride);

@@ -43,15 +43,14 @@ static float add_block(const struct quant_format *format, const struct quant_pan
 }
 
 void scalar_panel_product(const struct quant_format *format, const struct quant_panel *panel,
-                          size_t rows, size_t blocks, const struct activation *activation,
-                          size_t first_token, size_t tokens, float *out, size_t out_stride)
+                          size_t blocks, const struct activation *activation, size_t first_block,
+                          size_t first_token, size_t tokens, float *sums)
 {
     for (size_t t = 0; t < tokens; t++)
-        for (size_t row = 0; row < rows; row++) {
-            float acc = 0.0f;
+        for (size_t row = 0; row < QUANT_PANEL_ROWS; row++) {
+            float *const acc = &sums[t * QUANT_PANEL_ROWS + row];
             for (size_t b = 0; b < blocks; b++)
-                acc = add_block(format, panel, b, row, activation,
-                                (first_token + t) * activation->blocks + b, acc);
-            out[t * out_stride + row] = acc;
+                *acc = add_block(format, panel, b, row, activation,
+                                 (first_token + t) * activation->blocks + first_block + b, *acc);
         }
 }
