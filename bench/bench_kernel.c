@@ -167,7 +167,7 @@ static void call_panel(struct bench *bench)
         bench->kernel->panel_product(&bench->format, &bench->panel,
                                      BLOCKS - block < TENSOR_PANEL_BLOCKS ? BLOCKS - block
                                                                           : TENSOR_PANEL_BLOCKS,
-                                     &bench->activation, block, 0, bench->tokens, bench->out);
+                                     &bench->activation, block, 0, bench->tokens, bench->out, 16);
 }
 
 static void bench_panels(struct bench *bench, const struct limits *limits)

@@ -108,8 +108,8 @@ static void multiply_panels(const struct job *job, const struct tensor_product *
     const struct tensor_thread *const own = &w->threads[thread];
     const size_t blocks = product->weight->columns / QUANT_BLOCK;
     const size_t panels = (rows + QUANT_PANEL_ROWS - 1) / QUANT_PANEL_ROWS;
-    const size_t each = job->tokens * QUANT_PANEL_ROWS;
-    memset(own->sums, 0, panels * each * sizeof *own->sums);
+    const struct span span = {row, rows, 0, job->tokens};
+    memset(own->sums, 0, job->tokens * TENSOR_PANEL_ROWS * sizeof *own->sums);
     for (size_t block = 0; block < blocks; block += TENSOR_PANEL_BLOCKS) {
         const size_t n =
             blocks - block < TENSOR_PANEL_BLOCKS ? blocks - block : TENSOR_PANEL_BLOCKS;
@@ -121,15 +121,10 @@ static void multiply_panels(const struct job *job, const struct tensor_product *
         }
         for (size_t p = 0; p < panels; p++)
             w->kernel->panel_product(product->weight->format, &own->panels[p], n, &w->activation,
-                                     block, 0, job->tokens, own->sums + p * each);
+                                     block, 0, job->tokens, own->sums + p * QUANT_PANEL_ROWS,
+                                     TENSOR_PANEL_ROWS);
     }
-    for (size_t p = 0; p < panels; p++) {
-        const size_t first = p * QUANT_PANEL_ROWS;
-        const struct span span = {row + first,
-                                  rows - first < QUANT_PANEL_ROWS ? rows - first : QUANT_PANEL_ROWS,
-                                  0, job->tokens};
-        finish_rows(job, product, &span, own->sums + p * each, QUANT_PANEL_ROWS);
-    }
+    finish_rows(job, product, &span, own->sums, TENSOR_PANEL_ROWS);
 }
 
 static bool reads_in_place(const struct job *job, const struct tensor *weight)
@@ -150,7 +145,7 @@ static void multiply_strip(void *context, size_t task, size_t thread)
     const size_t rows = product->weight->rows, first = task * job->strip_rows;
     const size_t end = rows - first < job->strip_rows ? rows : first + job->strip_rows;
     const bool in_place = reads_in_place(job, product->weight);
-    const size_t step = in_place ? QUANT_PANEL_ROWS : TENSOR_PANELS * QUANT_PANEL_ROWS;
+    const size_t step = in_place ? QUANT_PANEL_ROWS : TENSOR_PANEL_ROWS;
     for (size_t row = first; row < end; row += step) {
         const size_t n = end - row < step ? end - row : step;
         if (in_place)
@@ -184,8 +179,11 @@ void tensor_multiply(struct workspace *workspace, const float *x, size_t x_strid
     }
     /* About sixteen strips a thread: even work at the end, little hand-over between. */
     const size_t wanted = rows / (pool_size(workspace->pool) * 16);
-    if (wanted > QUANT_PANEL_ROWS)
-        job.strip_rows = wanted / QUANT_PANEL_ROWS * QUANT_PANEL_ROWS;
+    const size_t step = wanted < TENSOR_PANEL_ROWS ? QUANT_PANEL_ROWS : TENSOR_PANEL_ROWS;
+    if (wanted > step)
+        job.strip_rows = wanted / step * step;
+    else
+        job.strip_rows = step;
     for (size_t i = 0; i < count; i++)
         strips += strips_of(&job, products[i].weight);
     if (integers) {

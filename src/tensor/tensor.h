@@ -27,13 +27,14 @@ struct tensor {
     size_t rows, columns, row_bytes;
 };
 
-#define TENSOR_PANELS       4  /* panels that a thread multiplies side by side */
+#define TENSOR_PANELS       4 /* panels that a thread multiplies side by side */
+#define TENSOR_PANEL_ROWS   (TENSOR_PANELS * QUANT_PANEL_ROWS)
 #define TENSOR_PANEL_BLOCKS 32 /* of each, at a time; a multiple of 8 */
 
 /* What one thread needs to itself. */
 struct tensor_thread {
     struct quant_panel panels[TENSOR_PANELS]; /* of TENSOR_PANEL_BLOCKS blocks */
-    float *sums;                              /* [TENSOR_PANELS][tokens][16] */
+    float *sums;                              /* [tokens][TENSOR_PANEL_ROWS] */
     float *attention;                         /* see attention.c */
 };
 

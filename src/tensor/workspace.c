@@ -44,7 +44,7 @@ primer_status workspace_create(struct workspace *workspace, const struct kernel 
                           padded(tokens * blocks, 2 * sizeof(int32_t)) +
                           padded(tiles, sizeof(struct activation_tile)) +
                           padded(threads, sizeof(struct tensor_thread));
-    const size_t sums_bytes = TENSOR_PANELS * QUANT_PANEL_ROWS * sizeof(float);
+    const size_t sums_bytes = TENSOR_PANEL_ROWS * sizeof(float);
     const size_t each = TENSOR_PANELS * panel_bytes(TENSOR_PANEL_BLOCKS) +
                         padded(tokens, sums_bytes) + padded(made.attention_floats, sizeof(float));
     made.bytes = shared + threads * each + MEMORY_ALIGNMENT;

@@ -75,7 +75,8 @@ static inline void check_panel_product(kernel_panel_product *product,
                                        size_t tokens, float *out, size_t out_stride)
 {
     const size_t piece = blocks / 2, lanes = piece * QUANT_PANEL_ROWS;
-    struct fence sums = fence_make(tokens * QUANT_PANEL_ROWS * sizeof(float));
+    const size_t stride = (tokens % 2 + 1) * QUANT_PANEL_ROWS;
+    struct fence sums = fence_make(tokens * stride * sizeof(float));
     struct quant_panel rest = *panel;
     rest.values += lanes * QUANT_BLOCK;
     rest.scales += lanes;
@@ -84,12 +85,12 @@ static inline void check_panel_product(kernel_panel_product *product,
     rest.subminima += rest.subminima != NULL ? 2 * lanes : 0;
     memset(sums.bytes, 0, sums.size);
     if (piece > 0)
-        product(format, panel, piece, activation, 0, first_token, tokens, fence_floats(&sums));
+        product(format, panel, piece, activation, 0, first_token, tokens, fence_floats(&sums),
+                stride);
     product(format, &rest, blocks - piece, activation, piece, first_token, tokens,
-            fence_floats(&sums));
+            fence_floats(&sums), stride);
     for (size_t t = 0; t < tokens; t++)
-        memcpy(out + t * out_stride, fence_floats(&sums) + t * QUANT_PANEL_ROWS,
-               rows * sizeof *out);
+        memcpy(out + t * out_stride, fence_floats(&sums) + t * stride, rows * sizeof *out);
     fence_free(&sums);
 }
 

@@ -114,13 +114,12 @@ static struct fenced_panel panel_make(enum quant_kind kind, size_t blocks)
                                 .subscales = fence_make(halves ? 2 * lanes * sizeof(float) : 0),
                                 .subminima =
                                     fence_make(minima && halves ? 2 * lanes * sizeof(float) : 0)};
-    made.view = (struct quant_panel){.values = made.values.bytes,
-                                     .scales = fence_floats(&made.scales),
-                                     .minima = minima ? fence_floats(&made.minima) : NULL,
-                                     .subscales = halves ? fence_floats(&made.subscales) : NULL,
-                                     .subminima = made.subminima.size > 0
-                                                      ? fence_floats(&made.subminima)
-                                                      : NULL};
+    made.view = (struct quant_panel){
+        .values = made.values.bytes,
+        .scales = fence_floats(&made.scales),
+        .minima = minima ? fence_floats(&made.minima) : NULL,
+        .subscales = halves ? fence_floats(&made.subscales) : NULL,
+        .subminima = made.subminima.size > 0 ? fence_floats(&made.subminima) : NULL};
     return made;
 }
 
@@ -157,7 +156,8 @@ static void try_unpack(const struct quant_format *format, const struct fence *ro
 {
     struct fenced_panel want = panel_make(format->kind, shape->blocks);
     format->unpack(rows->bytes, row_bytes, shape->rows, 0, shape->blocks, &want.view);
-    CHECK_EACH_LEVEL (kernel) {
+    CHECK_EACH_LEVEL(kernel)
+    {
         if (kernel->rows_unpack[format->type] == NULL)
             continue;
         struct fenced_panel got = panel_make(format->kind, shape->blocks);

@@ -189,15 +189,15 @@ UNROLL_INLINE void add_halves(const struct block *block, enum quant_kind kind, s
     }
 }
 
-/* Adds the piece to memory f32 [tokens][16]. */
+/* Adds the piece to memory f32 [tokens][16], tokens `stride` apart. */
 UNROLL_INLINE void add_piece(const struct piece *piece, const struct starts *starts,
-                             enum quant_kind kind, size_t tokens, float *memory)
+                             enum quant_kind kind, size_t tokens, float *memory, size_t stride)
 {
     __m512 acc[ACTIVATION_LANES];
     struct block block = first_block(piece, starts, kind);
     UNROLL
     for (size_t t = 0; t < tokens; t++)
-        acc[t] = _mm512_load_ps(memory + t * 16);
+        acc[t] = _mm512_load_ps(memory + t * stride);
     for (size_t b = 0; b < piece->blocks; b++) {
 
         if (has_halves(kind))
@@ -208,60 +208,61 @@ UNROLL_INLINE void add_piece(const struct piece *piece, const struct starts *sta
     }
     UNROLL
     for (size_t t = 0; t < tokens; t++)
-        _mm512_store_ps(memory + t * 16, acc[t]);
+        _mm512_store_ps(memory + t * stride, acc[t]);
 }
 
-UNROLL_INLINE void multiply(const struct piece *piece, enum quant_kind kind, float *memory)
+UNROLL_INLINE void multiply(const struct piece *piece, enum quant_kind kind, float *memory,
+                            size_t stride)
 {
     struct starts starts;
     if (kind != QUANT_KIND_MINIMUM)
         fill_starts(piece, kind, &starts);
     switch (piece->tokens) {
     case 1:
-        add_piece(piece, &starts, kind, 1, memory);
+        add_piece(piece, &starts, kind, 1, memory, stride);
         break;
     case 2:
-        add_piece(piece, &starts, kind, 2, memory);
+        add_piece(piece, &starts, kind, 2, memory, stride);
         break;
     case 3:
-        add_piece(piece, &starts, kind, 3, memory);
+        add_piece(piece, &starts, kind, 3, memory, stride);
         break;
     case 4:
-        add_piece(piece, &starts, kind, 4, memory);
+        add_piece(piece, &starts, kind, 4, memory, stride);
         break;
     case 5:
-        add_piece(piece, &starts, kind, 5, memory);
+        add_piece(piece, &starts, kind, 5, memory, stride);
         break;
     case 6:
-        add_piece(piece, &starts, kind, 6, memory);
+        add_piece(piece, &starts, kind, 6, memory, stride);
         break;
     case 7:
-        add_piece(piece, &starts, kind, 7, memory);
+        add_piece(piece, &starts, kind, 7, memory, stride);
         break;
     default:
-        add_piece(piece, &starts, kind, 8, memory);
+        add_piece(piece, &starts, kind, 8, memory, stride);
         break;
     }
 }
 
-static void multiply_plain(const struct piece *piece, float *memory)
+static void multiply_plain(const struct piece *piece, float *memory, size_t stride)
 {
-    multiply(piece, QUANT_KIND_PLAIN, memory);
+    multiply(piece, QUANT_KIND_PLAIN, memory, stride);
 }
 
-static void multiply_minimum(const struct piece *piece, float *memory)
+static void multiply_minimum(const struct piece *piece, float *memory, size_t stride)
 {
-    multiply(piece, QUANT_KIND_MINIMUM, memory);
+    multiply(piece, QUANT_KIND_MINIMUM, memory, stride);
 }
 
-static void multiply_subscale(const struct piece *piece, float *memory)
+static void multiply_subscale(const struct piece *piece, float *memory, size_t stride)
 {
-    multiply(piece, QUANT_KIND_SUBSCALE, memory);
+    multiply(piece, QUANT_KIND_SUBSCALE, memory, stride);
 }
 
-static void multiply_subscale_minimum(const struct piece *piece, float *memory)
+static void multiply_subscale_minimum(const struct piece *piece, float *memory, size_t stride)
 {
-    multiply(piece, QUANT_KIND_SUBSCALE_MINIMUM, memory);
+    multiply(piece, QUANT_KIND_SUBSCALE_MINIMUM, memory, stride);
 }
 
 /* The tiles of a piece, laid out here where the activation has none. */
@@ -282,9 +283,9 @@ static const struct activation_tile *tiles_of(const struct activation *activatio
 
 void avx512_panel_product(const struct quant_format *format, const struct quant_panel *panel,
                           size_t blocks, const struct activation *activation, size_t first_block,
-                          size_t first_token, size_t tokens, float *sums)
+                          size_t first_token, size_t tokens, float *sums, size_t sums_stride)
 {
-    static void (*const multipliers[])(const struct piece *piece, float *memory) = {
+    static void (*const multipliers[])(const struct piece *piece, float *memory, size_t stride) = {
         [QUANT_KIND_PLAIN] = multiply_plain,
         [QUANT_KIND_MINIMUM] = multiply_minimum,
         [QUANT_KIND_SUBSCALE] = multiply_subscale,
@@ -298,7 +299,7 @@ void avx512_panel_product(const struct quant_format *format, const struct quant_
             piece.blocks =
                 blocks - piece.block < PIECE_BLOCKS ? blocks - piece.block : PIECE_BLOCKS;
             piece.tiles = tiles_of(activation, first_block, first_token + t, &piece, own);
-            multipliers[format->kind](&piece, sums + t * QUANT_PANEL_ROWS);
+            multipliers[format->kind](&piece, sums + t * sums_stride, sums_stride);
         }
     }
 }

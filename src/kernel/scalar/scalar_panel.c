@@ -44,11 +44,11 @@ static float add_block(const struct quant_format *format, const struct quant_pan
 
 void scalar_panel_product(const struct quant_format *format, const struct quant_panel *panel,
                           size_t blocks, const struct activation *activation, size_t first_block,
-                          size_t first_token, size_t tokens, float *sums)
+                          size_t first_token, size_t tokens, float *sums, size_t sums_stride)
 {
     for (size_t t = 0; t < tokens; t++)
         for (size_t row = 0; row < QUANT_PANEL_ROWS; row++) {
-            float *const acc = &sums[t * QUANT_PANEL_ROWS + row];
+            float *const acc = &sums[t * sums_stride + row];
             for (size_t b = 0; b < blocks; b++)
                 *acc = add_block(format, panel, b, row, activation,
                                  (first_token + t) * activation->blocks + first_block + b, *acc);
