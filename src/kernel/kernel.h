@@ -89,7 +89,8 @@ struct kernel {
     /* The same: unpacks rows faster than the format's own routine. */
     kernel_rows_unpack *rows_unpack[QUANT_TYPES];
 
-    /* F32, F16, BF16 weights, rows row_bytes apart, any number of columns. */
+    /* F32, F16, BF16 weights, rows row_bytes apart, any number of columns. Many tokens are best
+     * served with 64 rows at a time. */
     void (*float_product)(enum quant_type type, const void *base, size_t row_bytes, size_t rows,
                           size_t columns, const float *x, size_t x_stride, size_t tokens,
                           float *out, size_t out_stride);

@@ -58,7 +58,7 @@ static void finish_rows(const struct job *job, const struct tensor_product *prod
     }
 }
 
-/* Sixteen rows for all tokens, by a kernel that reads them where they lie. */
+/* Rows for all tokens, by a kernel that reads them where they lie; of integers at most sixteen. */
 static void multiply_in_place(const struct job *job, const struct tensor_product *product,
                               size_t row, size_t rows)
 {
@@ -66,13 +66,13 @@ static void multiply_in_place(const struct job *job, const struct tensor_product
     const struct tensor *const weight = product->weight;
     const unsigned char *const base = weight->data + row * weight->row_bytes;
     kernel_rows_product *const integers = w->kernel->rows_product[weight->format->type];
-    float held[HELD_TOKENS * QUANT_PANEL_ROWS];
+    float held[HELD_TOKENS * TENSOR_PANEL_ROWS];
     for (size_t t = 0; t < job->tokens; t += HELD_TOKENS) {
         const size_t n = job->tokens - t < HELD_TOKENS ? job->tokens - t : HELD_TOKENS;
         const struct span span = {row, rows, t, n};
         float *const out = product->out + t * product->out_stride + row;
         float *const to = product->accumulate ? held : out;
-        const size_t stride = product->accumulate ? QUANT_PANEL_ROWS : product->out_stride;
+        const size_t stride = product->accumulate ? TENSOR_PANEL_ROWS : product->out_stride;
         if (weight->format->kind == QUANT_KIND_FLOAT)
             w->kernel->float_product(weight->format->type, base, weight->row_bytes, rows,
                                      weight->columns, job->x + t * job->x_stride, job->x_stride, n,
@@ -145,7 +145,8 @@ static void multiply_strip(void *context, size_t task, size_t thread)
     const size_t rows = product->weight->rows, first = task * job->strip_rows;
     const size_t end = rows - first < job->strip_rows ? rows : first + job->strip_rows;
     const bool in_place = reads_in_place(job, product->weight);
-    const size_t step = in_place ? QUANT_PANEL_ROWS : TENSOR_PANEL_ROWS;
+    const bool floats = product->weight->format->kind == QUANT_KIND_FLOAT;
+    const size_t step = in_place && !floats ? QUANT_PANEL_ROWS : TENSOR_PANEL_ROWS;
     for (size_t row = first; row < end; row += step) {
         const size_t n = end - row < step ? end - row : step;
         if (in_place)

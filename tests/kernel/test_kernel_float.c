@@ -90,7 +90,8 @@ static void test_levels_equal_scalar(void **state)
     assert_true(hash == GOLDEN);
 }
 
-/* Every count of rows with every count of tokens, and more tokens than any level takes at once. */
+/* Every count of rows with every count of tokens, and more rows and tokens than any level takes at
+ * once. */
 static void test_shapes_equal_scalar(void **state)
 {
     (void)state;
@@ -104,6 +105,7 @@ static void test_shapes_equal_scalar(void **state)
                             &hash);
         try_product(&random, &(struct shape){types[t], 13, 1300, 67}, CHECK_UNIT, &hash);
         try_product(&random, &(struct shape){types[t], 5, 100, 130}, CHECK_UNIT, &hash);
+        try_product(&random, &(struct shape){types[t], 70, 530, 70}, CHECK_UNIT, &hash);
     }
 }
 
