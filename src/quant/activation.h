@@ -1,7 +1,7 @@
 /* activation.h - the int8 form of a product's input, in blocks of 32 with one f32 scale.
  *
  *   values      i8  [tokens][columns]     q = x / scale, rounded half to even, in [-127, 127]
- *   scales      f32 [tokens][blocks]      max |x| / 127
+ *   scales      f32 [tokens][blocks]      max |x| / 127, the last two bits 0
  *   sums        i32 [tokens][blocks][2]   sums of the values per 16 columns
  *   scaled_sums f32 [tokens][blocks]      scale * (sum of 32 values)
  *   tiles       [ceil(tokens / 8)][blocks]  the same again, eight tokens side by side; or NULL
@@ -38,6 +38,18 @@ struct activation {
     struct activation_tile *tiles; /* NULL: none */
     size_t columns, blocks;
 };
+
+/* The scale of a block whose largest magnitude is m: m / 127, the last two bits cleared. */
+static inline float activation_scale(float m)
+{
+    const float whole = m / 127.0f;
+    uint32_t bits;
+    memcpy(&bits, &whole, sizeof bits);
+    bits &= ~UINT32_C(3);
+    float scale;
+    memcpy(&scale, &bits, sizeof scale);
+    return scale;
+}
 
 /* Copies one block of one token into lane `lane` of a tile. */
 static inline void activation_tile_set(struct activation_tile *tile, size_t lane,

@@ -3,11 +3,15 @@
  *
  * A register is sixteen rows of four columns; the four activations that meet it are broadcast from
  * memory by the multiplying instruction itself. The tokens lie side by side in a tile, so that one
- * pointer reaches them all. An integer sum begins with -offset * (sum of activations), of the block
- * or of its halves, made for a few blocks in advance. Per (token, block) that leaves eight
- * multiplications of bytes, one conversion and, of floats, one product and one fused product;
- * sub-scales and minima add theirs. Sums of sub-scaled halves are made in f32, where they are
- * exact, being below 2^24.
+ * pointer reaches them all. An integer sum i begins with -offset * (sum of activations), of the
+ * block or of its halves, made for a few blocks in advance.
+ *
+ * No instruction converts the sum: it begins, besides, with the bits of M = 3 * 2^22 as a float, and
+ * so ends as the bits of M + i, since |i| < 2^22. What is to be multiplied by i is, fused,
+ * x * (M + i) - x * M; -x * M is exact for an activation's scale x, whose last two bits are 0, and
+ * for a sub-scale, so the result is x * i rounded once, as the contract has it. Per (token, block)
+ * that leaves eight multiplications of bytes and two fused products; sub-scales and minima add
+ * theirs. Sums of sub-scaled halves are exact in f32, being below 2^24.
  */
 #include "kernel/avx512/avx512.h"
 
@@ -15,7 +19,9 @@
 #include <string.h>
 #include "kernel/lanes/unroll.h"
 
-#define PIECE_BLOCKS 64 /* blocks at a time */
+#define PIECE_BLOCKS 64          /* blocks at a time */
+#define MAGIC        12582912.0f /* M */
+#define MAGIC_BITS   0x4b400000
 
 /* `blocks` blocks of a panel, from `block` on, times `tokens` tokens: lanes `lane`.. of the tiles.
  */
@@ -48,10 +54,11 @@ UNROLL_INLINE bool has_minima(enum quant_kind kind)
 }
 
 /* What integer sums begin with, of a block or its halves; for sub-minima the halves' sums of
- * activations. */
+ * activations; -M times the activations' scales. */
 struct starts {
     int32_t integers[2][PIECE_BLOCKS][ACTIVATION_LANES];
     float sums[2][PIECE_BLOCKS][ACTIVATION_LANES];
+    float back[PIECE_BLOCKS][ACTIVATION_LANES];
 };
 
 /* One block of the panel and of the tokens; next_block goes on to the next. What the kind lacks is
@@ -60,7 +67,7 @@ struct block {
     const uint8_t *values;
     const float *scales, *minima, *subscales, *subminima;
     const int8_t *tokens; /* [tokens][32] */
-    const float *token_scales, *scaled_sums;
+    const float *token_scales, *scaled_sums, *back;
     const int32_t *integers[2];
     const float *sums[2];
 };
@@ -76,6 +83,7 @@ UNROLL_INLINE struct block first_block(const struct piece *piece, const struct s
         .tokens = piece->tiles->values[piece->lane],
         .token_scales = piece->tiles->scales + piece->lane,
         .scaled_sums = piece->tiles->scaled_sums + piece->lane,
+        .back = starts->back[0] + piece->lane,
         .integers = {starts->integers[0][0] + piece->lane, starts->integers[1][0] + piece->lane},
         .sums = {starts->sums[0][0] + piece->lane, starts->sums[1][0] + piece->lane}};
     if (has_minima(kind))
@@ -100,6 +108,7 @@ UNROLL_INLINE void next_block(struct block *block, enum quant_kind kind)
     block->tokens += sizeof(struct activation_tile);
     block->token_scales += sizeof(struct activation_tile) / sizeof(float);
     block->scaled_sums += sizeof(struct activation_tile) / sizeof(float);
+    block->back += ACTIVATION_LANES;
     for (size_t h = 0; h < 2; h++) {
         block->integers[h] += ACTIVATION_LANES;
         block->sums[h] += ACTIVATION_LANES;
@@ -111,30 +120,37 @@ UNROLL_INLINE void next_block(struct block *block, enum quant_kind kind)
 
 UNROLL_INLINE void fill_starts(const struct piece *piece, enum quant_kind kind, struct starts *out)
 {
-    const __m256i factor = _mm256_set1_epi32(-piece->offset);
+    const __m256i factor = _mm256_set1_epi32(-piece->offset), magic = _mm256_set1_epi32(MAGIC_BITS);
     for (size_t b = 0; b < piece->blocks; b++) {
-        const __m256i s0 = _mm256_loadu_si256((const void *)piece->tiles[b].sums[0]);
-        const __m256i s1 = _mm256_loadu_si256((const void *)piece->tiles[b].sums[1]);
+        const struct activation_tile *const tile = &piece->tiles[b];
+        const __m256i s0 = _mm256_loadu_si256((const void *)tile->sums[0]);
+        const __m256i s1 = _mm256_loadu_si256((const void *)tile->sums[1]);
+        _mm256_storeu_ps(out->back[b],
+                         _mm256_mul_ps(_mm256_loadu_ps(tile->scales), _mm256_set1_ps(-MAGIC)));
         if (kind == QUANT_KIND_SUBSCALE_MINIMUM) {
             _mm256_storeu_ps(out->sums[0][b], _mm256_cvtepi32_ps(s0));
             _mm256_storeu_ps(out->sums[1][b], _mm256_cvtepi32_ps(s1));
         } else if (kind == QUANT_KIND_SUBSCALE) {
-            _mm256_storeu_si256((void *)out->integers[0][b], _mm256_mullo_epi32(factor, s0));
-            _mm256_storeu_si256((void *)out->integers[1][b], _mm256_mullo_epi32(factor, s1));
-        } else {
             _mm256_storeu_si256((void *)out->integers[0][b],
-                                _mm256_mullo_epi32(factor, _mm256_add_epi32(s0, s1)));
+                                _mm256_add_epi32(magic, _mm256_mullo_epi32(factor, s0)));
+            _mm256_storeu_si256((void *)out->integers[1][b], _mm256_mullo_epi32(factor, s1));
+        } else if (kind == QUANT_KIND_PLAIN) {
+            _mm256_storeu_si256(
+                (void *)out->integers[0][b],
+                _mm256_add_epi32(magic, _mm256_mullo_epi32(factor, _mm256_add_epi32(s0, s1))));
         }
     }
 }
 
-/* sums[t] = start[t] + products of `groups` groups of four columns, from group `first` on. */
-UNROLL_INLINE void add_groups(const struct block *block, const int32_t *start, size_t first,
-                              size_t groups, size_t tokens, __m512i sums[ACTIVATION_LANES])
+/* sums[t] = start[t], or `all` where there is none, + products of `groups` groups of four columns,
+ * from group `first` on. */
+UNROLL_INLINE void add_groups(const struct block *block, const int32_t *start, int32_t all,
+                              size_t first, size_t groups, size_t tokens,
+                              __m512i sums[ACTIVATION_LANES])
 {
     UNROLL
     for (size_t t = 0; t < tokens; t++)
-        sums[t] = start != NULL ? _mm512_set1_epi32(start[t]) : _mm512_setzero_si512();
+        sums[t] = _mm512_set1_epi32(start != NULL ? start[t] : all);
     UNROLL
     for (size_t g = first; g < first + groups; g++) {
         const __m512i u = _mm512_loadu_si512(block->values + g * 64);
@@ -144,16 +160,24 @@ UNROLL_INLINE void add_groups(const struct block *block, const int32_t *start, s
     }
 }
 
+/* factor * i, given the bits of M + i and back = -factor * M. */
+UNROLL_INLINE __m512 scaled(__m512i bits, __m512 factor, __m512 back)
+{
+    return _mm512_fmadd_ps(_mm512_castsi512_ps(bits), factor, back);
+}
+
 UNROLL_INLINE void add_whole(const struct block *block, enum quant_kind kind, size_t tokens,
                              __m512 acc[ACTIVATION_LANES])
 {
     __m512i sums[ACTIVATION_LANES];
     const __m512 ws = _mm512_loadu_ps(block->scales);
-    add_groups(block, kind == QUANT_KIND_MINIMUM ? NULL : block->integers[0], 0, 8, tokens, sums);
+    const int32_t *const start = kind == QUANT_KIND_MINIMUM ? NULL : block->integers[0];
+    add_groups(block, start, MAGIC_BITS, 0, 8, tokens, sums);
     UNROLL
     for (size_t t = 0; t < tokens; t++) {
-        const __m512 scale = _mm512_mul_ps(ws, _mm512_set1_ps(block->token_scales[t]));
-        acc[t] = _mm512_fmadd_ps(scale, _mm512_cvtepi32_ps(sums[t]), acc[t]);
+        const __m512 part =
+            scaled(sums[t], _mm512_set1_ps(block->token_scales[t]), _mm512_set1_ps(block->back[t]));
+        acc[t] = _mm512_fmadd_ps(ws, part, acc[t]);
         if (kind == QUANT_KIND_MINIMUM)
             acc[t] = _mm512_fmadd_ps(_mm512_loadu_ps(block->minima),
                                      _mm512_set1_ps(block->scaled_sums[t]), acc[t]);
@@ -169,23 +193,24 @@ UNROLL_INLINE void add_halves(const struct block *block, enum quant_kind kind, s
     const __m512 ws = _mm512_loadu_ps(block->scales);
     const __m512 k0 = _mm512_loadu_ps(block->subscales),
                  k1 = _mm512_loadu_ps(block->subscales + 16);
-    add_groups(block, offset ? block->integers[0] : NULL, 0, 4, tokens, sums);
+    const __m512 back = _mm512_mul_ps(k0, _mm512_set1_ps(-MAGIC));
+    add_groups(block, offset ? block->integers[0] : NULL, MAGIC_BITS, 0, 4, tokens, sums);
     UNROLL
     for (size_t t = 0; t < tokens; t++)
-        totals[t] = _mm512_mul_ps(k0, _mm512_cvtepi32_ps(sums[t]));
-    add_groups(block, offset ? block->integers[1] : NULL, 4, 4, tokens, sums);
+        totals[t] = scaled(sums[t], k0, back);
+    add_groups(block, offset ? block->integers[1] : NULL, 0, 4, 4, tokens, sums);
     UNROLL
     for (size_t t = 0; t < tokens; t++) {
         const __m512 as = _mm512_set1_ps(block->token_scales[t]);
         totals[t] = _mm512_fmadd_ps(k1, _mm512_cvtepi32_ps(sums[t]), totals[t]);
-        acc[t] = _mm512_fmadd_ps(_mm512_mul_ps(ws, as), totals[t], acc[t]);
+        acc[t] = _mm512_fmadd_ps(ws, _mm512_mul_ps(as, totals[t]), acc[t]);
         if (kind == QUANT_KIND_SUBSCALE)
             continue;
         const __m512 n0 = _mm512_loadu_ps(block->subminima),
                      n1 = _mm512_loadu_ps(block->subminima + 16);
         const __m512 least = _mm512_fmadd_ps(n1, _mm512_set1_ps(block->sums[1][t]),
                                              _mm512_mul_ps(n0, _mm512_set1_ps(block->sums[0][t])));
-        acc[t] = _mm512_fmadd_ps(_mm512_mul_ps(_mm512_loadu_ps(block->minima), as), least, acc[t]);
+        acc[t] = _mm512_fmadd_ps(_mm512_loadu_ps(block->minima), _mm512_mul_ps(as, least), acc[t]);
     }
 }
 
@@ -215,8 +240,7 @@ UNROLL_INLINE void multiply(const struct piece *piece, enum quant_kind kind, flo
                             size_t stride)
 {
     struct starts starts;
-    if (kind != QUANT_KIND_MINIMUM)
-        fill_starts(piece, kind, &starts);
+    fill_starts(piece, kind, &starts);
     switch (piece->tokens) {
     case 1:
         add_piece(piece, &starts, kind, 1, memory, stride);

@@ -298,7 +298,7 @@ UNROLL_INLINE void rows_add(__m512i sums[ROWS_TOKENS], __m512i u, const struct r
         sums[t] = rows_dot(sums[t], u, at->values + t * QUANT_BLOCK + column);
 }
 
-/* acc = fma(ws * as, sum, acc) */
+/* acc = fma(ws, as * sum, acc) */
 UNROLL_INLINE void rows_scale(__m512 acc[ROWS_TOKENS], const __m512i sums[ROWS_TOKENS], __m512 ws,
                               const struct rows_tokens *at, size_t tokens)
 {
@@ -306,8 +306,8 @@ UNROLL_INLINE void rows_scale(__m512 acc[ROWS_TOKENS], const __m512i sums[ROWS_T
         _mm512_storeu_ps(at->panel.scales, ws);
     UNROLL
     for (size_t t = 0; t < tokens; t++)
-        acc[t] = _mm512_fmadd_ps(_mm512_mul_ps(ws, _mm512_set1_ps(at->scales[t])),
-                                 _mm512_cvtepi32_ps(sums[t]), acc[t]);
+        acc[t] = _mm512_fmadd_ps(
+            ws, _mm512_mul_ps(_mm512_set1_ps(at->scales[t]), _mm512_cvtepi32_ps(sums[t])), acc[t]);
 }
 
 /* acc = fma(wm, scaled sum of activations, acc) */
@@ -332,7 +332,7 @@ UNROLL_INLINE void rows_first_half(__m512 totals[ROWS_TOKENS], const __m512i sum
         totals[t] = _mm512_mul_ps(k0, _mm512_cvtepi32_ps(sums[t]));
 }
 
-/* acc = fma(ws * as, total + k1 * sum, acc) */
+/* acc = fma(ws, as * (total + k1 * sum), acc) */
 UNROLL_INLINE void rows_scale_halves(__m512 acc[ROWS_TOKENS], const __m512 totals[ROWS_TOKENS],
                                      const __m512i sums[ROWS_TOKENS], __m512 k1, __m512 ws,
                                      const struct rows_tokens *at, size_t tokens)
@@ -343,9 +343,11 @@ UNROLL_INLINE void rows_scale_halves(__m512 acc[ROWS_TOKENS], const __m512 total
     }
     UNROLL
     for (size_t t = 0; t < tokens; t++)
-        acc[t] =
-            _mm512_fmadd_ps(_mm512_mul_ps(ws, _mm512_set1_ps(at->scales[t])),
-                            _mm512_fmadd_ps(k1, _mm512_cvtepi32_ps(sums[t]), totals[t]), acc[t]);
+        acc[t] = _mm512_fmadd_ps(
+            ws,
+            _mm512_mul_ps(_mm512_set1_ps(at->scales[t]),
+                          _mm512_fmadd_ps(k1, _mm512_cvtepi32_ps(sums[t]), totals[t])),
+            acc[t]);
 }
 
 /* The panel at `blocks` blocks from here; what a kind lacks is NULL. */

@@ -32,7 +32,7 @@ UNROLL_INLINE void load_pairs(const struct rows_source *source, struct pairs *ou
     }
 }
 
-/* acc = fma(wm * as, n0 * s0 + n1 * s1, acc), s the sums of activations: exact, below 2^24. */
+/* acc = fma(wm, as * (n0 * s0 + n1 * s1), acc), s the sums of activations: exact, below 2^24. */
 UNROLL_INLINE void add_least(__m512 acc[ROWS_TOKENS], __m512 wm, const float subminima[2][ROWS],
                              const struct rows_tokens *at, size_t tokens)
 {
@@ -56,7 +56,7 @@ UNROLL_INLINE void add_least(__m512 acc[ROWS_TOKENS], __m512 wm, const float sub
     for (size_t t = 0; t < tokens; t++) {
         const __m512 least =
             _mm512_fmadd_ps(n1, _mm512_set1_ps(s1[t]), _mm512_mul_ps(n0, _mm512_set1_ps(s0[t])));
-        acc[t] = _mm512_fmadd_ps(_mm512_mul_ps(wm, _mm512_set1_ps(at->scales[t])), least, acc[t]);
+        acc[t] = _mm512_fmadd_ps(wm, _mm512_mul_ps(_mm512_set1_ps(at->scales[t]), least), acc[t]);
     }
 }
 

@@ -25,11 +25,11 @@ static float add_block(const struct quant_format *format, const struct quant_pan
     half_sums(format, panel->values + b * QUANT_BLOCK * QUANT_PANEL_ROWS, row,
               activation->values + at * QUANT_BLOCK, i);
     if (format->kind == QUANT_KIND_PLAIN || format->kind == QUANT_KIND_MINIMUM) {
-        acc = fmaf(ws * as, (float)(i[0] + i[1]), acc);
+        acc = fmaf(ws, as * (float)(i[0] + i[1]), acc);
     } else {
         const float *const k = panel->subscales + b * 2 * QUANT_PANEL_ROWS + row;
         const int32_t sum = (int32_t)k[0] * i[0] + (int32_t)k[QUANT_PANEL_ROWS] * i[1];
-        acc = fmaf(ws * as, (float)sum, acc);
+        acc = fmaf(ws, as * (float)sum, acc);
     }
     if (format->kind == QUANT_KIND_MINIMUM)
         acc = fmaf(panel->minima[b * QUANT_PANEL_ROWS + row], activation->scaled_sums[at], acc);
@@ -37,7 +37,7 @@ static float add_block(const struct quant_format *format, const struct quant_pan
         const float *const n = panel->subminima + b * 2 * QUANT_PANEL_ROWS + row;
         const int32_t *const s = activation->sums + 2 * at;
         const int32_t sum = (int32_t)n[0] * s[0] + (int32_t)n[QUANT_PANEL_ROWS] * s[1];
-        acc = fmaf(panel->minima[b * QUANT_PANEL_ROWS + row] * as, (float)sum, acc);
+        acc = fmaf(panel->minima[b * QUANT_PANEL_ROWS + row], as * (float)sum, acc);
     }
     return acc;
 }

@@ -20,7 +20,7 @@ static void quantize_block(const float x[QUANT_BLOCK], int8_t values[QUANT_BLOCK
                            int32_t sums[2], float *scaled_sum)
 {
     const float m = largest_magnitude(x);
-    const bool finite = m < INFINITY, used = finite && m >= 0x1p-100f;
+    const bool finite = m < 0x1p100f, used = finite && m >= 0x1p-100f;
     const float inverse = used ? 127.0f / m : 0.0f;
     sums[0] = 0;
     sums[1] = 0;
@@ -28,7 +28,7 @@ static void quantize_block(const float x[QUANT_BLOCK], int8_t values[QUANT_BLOCK
         values[i] = used ? (int8_t)rintf(x[i] * inverse) : 0;
         sums[i / 16] += values[i];
     }
-    *scale = used ? m / 127.0f : finite ? 0.0f : NAN;
+    *scale = used ? activation_scale(m) : finite ? 0.0f : NAN;
     *scaled_sum = *scale * (float)(sums[0] + sums[1]);
 }
 
