@@ -13,9 +13,28 @@ wait_for() { # FILE: until it has bytes, at most 30 seconds
     fail "$1 stayed empty"
 }
 
+wait_until() { # SECONDS COMMAND...: false when it never came true
+    local left=$(($1 * 20))
+    shift
+    until "$@"; do
+        [ $((left -= 1)) -gt 0 ] || return 1
+        sleep 0.05
+    done
+}
+
+catches_interrupt() { # PID: of the shell that becomes primer
+    [ "$(readlink "/proc/$1/exe")" -ef "$PRIMER" ] &&
+        [ $((0x$(sed -n 's/^SigCgt:[^0-9a-f]*//p' "/proc/$1/status") & 2)) != 0 ]
+}
+
+has_ended() { ! kill -0 "$1" 2>/dev/null || grep -q '^State:.Z' "/proc/$1/status"; }
+
+state_of() { grep -E '^(Name|State|Sig|Shd)' "/proc/$1/status" 2>&1 | tr '\n\t' '  '; }
+
 "$PRIMER" run "$model" --raw --temp 0 --ignore-eos --drop-oldest "x" >"$folder/out" 2>"$folder/err" </dev/null &
 wait_for "$folder/out"
 kill -INT $!
+wait_until 30 has_ended $! || fail "an interrupted answer goes on: $(state_of $!)"
 code=0
 wait $! || code=$?
 [ "$code" = 130 ] || fail "an interrupted answer gave exit code $code"
@@ -24,10 +43,9 @@ wait $! || code=$?
 mkfifo "$folder/pipe"
 exec 3<>"$folder/pipe"
 "$PRIMER" run "$model" <"$folder/pipe" >"$folder/out2" 2>&1 &
-for _ in $(seq 1000); do
-    [ "$(readlink /proc/$!/exe)" = "$PRIMER" ] && break
-done
+wait_until 30 catches_interrupt $! || fail "primer never began to catch SIGINT: $(state_of $!)"
 kill -INT $!
+wait_until 30 has_ended $! || fail "an interrupted reader goes on: $(state_of $!)"
 code=0
 wait $! || code=$?
 [ "$code" = 130 ] || fail "an interrupted reader gave exit code $code"
