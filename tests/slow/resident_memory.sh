@@ -3,7 +3,7 @@
 # cache: a prompt of 512 tokens, 32 generated, watched from outside every 5 ms; the most counts.
 #
 #     resident = all mapped pages in memory - those of the model's file - the KV cache
-. "$(dirname "$0")/peer.bash"
+. "$(dirname "$0")/../peer/peer.bash"
 need=4000000 # KiB for the file and some air
 free=$(df --output=avail "$folder" | tail -n 1)
 [ "$free" -ge $need ] ||

@@ -3,7 +3,7 @@
 # in windows of 1,024 to 4,096 tokens of which the second half is scored. The perplexity is not more
 # than 3 % above that in windows of 512, where plain attention's is 1.4 times it or more at 2,048.
 # And it is the paper's attention: the distributions are the reference's.
-. "$(dirname "$0")/peer.bash"
+. "$(dirname "$0")/../peer/peer.bash"
 need_files "$stories" "$tinystories"
 command -v node >/dev/null || skip "there is no node"
 tokens=16384 # that each row of the table is about
@@ -54,7 +54,7 @@ PYTHON
     --self-extend 4,128 <"$folder/ids"
 "$primer" logprobs "$stories" --ids - --top 512 -c 1024 --kv f32 --self-extend 4,128 \
     <"$folder/ids" >"$folder/lines"
-node "$here/mean_kl.mjs" "$folder/ids" "$folder/reference" primer="$folder/lines" |
+node "$here/../peer/mean_kl.mjs" "$folder/ids" "$folder/reference" primer="$folder/lines" |
     tee "$folder/report"
 python3 - "$folder/report" <<'PYTHON'
 import json, sys
