@@ -6,6 +6,9 @@
  * stops (Ctrl-Z) the program, give_terminal_back is called before; when it goes on, the wait ends
  * early and the line is drawn again, in a terminal that the shell has had meanwhile.
  *
+ * What is pasted comes between marks (bracketed paste): its newlines become part of the line, and
+ * nothing is sent before Enter.
+ *
  * The history is a file as libedit writes it, a line appended as soon as it was entered, so that
  * programs that run at the same time keep each other's lines:
  *
@@ -34,6 +37,9 @@
 
 enum { HISTORY_LINES = 1000, HISTORY_BYTES = 1 << 20, LONGEST_LINE = 1 << 20, ESCAPE_MARK = 1 };
 #define HISTORY_HEAD "_HiStOrY_V2_\n"
+#define PASTE_ON     "\033[?2004h" /* asks the terminal for the marks */
+#define PASTE_OFF    "\033[?2004l"
+#define PASTE_END    "\033[201~"
 
 static struct termios found; /* how the terminal was before libedit had it */
 static atomic_bool resumed;  /* the program was stopped, or is about to be */
@@ -55,6 +61,8 @@ static void give_terminal_back(void)
     sigaddset(&stop, SIGTTOU); /* of a job in the background */
     pthread_sigmask(SIG_BLOCK, &stop, &former);
     tcsetattr(STDIN_FILENO, TCSANOW, &found);
+    if (write(STDERR_FILENO, PASTE_OFF, strlen(PASTE_OFF)) < 0)
+        errno = 0;
     pthread_sigmask(SIG_SETMASK, &former, NULL);
 }
 
@@ -92,6 +100,7 @@ static void draw_again(EditLine *edit)
     el_set(edit, EL_PREP_TERM, 0);
     el_resize(edit);
     el_set(edit, EL_PREP_TERM, 1);
+    fputs(PASTE_ON, stderr);
     el_set(edit, EL_REFRESH);
 }
 
@@ -141,6 +150,34 @@ static int read_character(EditLine *edit, wchar_t *character)
     }
 }
 
+/* What libedit calls at the first mark: all up to the last one goes into the line. */
+static unsigned char take_paste(EditLine *edit, int key)
+{
+    struct line_input *input = NULL;
+    struct buffer text = {0};
+    const size_t end = strlen(PASTE_END);
+    bool ended = false;
+    (void)key;
+    el_get(edit, EL_CLIENTDATA, &input);
+    for (char byte; !ended && text.length < LONGEST_LINE;) {
+        if (read_byte(NULL, &byte, &input->interrupted) <= 0 ||
+            buffer_append(&text, &byte, 1, NULL) != PRIMER_OK)
+            break;
+        if (byte == '\r')
+            text.bytes[text.length - 1] = '\n';
+        ended = text.length >= end && memcmp(text.bytes + text.length - end, PASTE_END, end) == 0;
+    }
+    if (ended)
+        text.length -= end;
+    while (text.length > 0 && text.bytes[text.length - 1] == '\n')
+        text.length--;
+    if (text.length > 0)
+        text.bytes[text.length] = '\0';
+    const bool inserted = text.length == 0 || el_insertstr(edit, text.bytes) == 0;
+    buffer_free(&text);
+    return input->interrupted ? CC_EOF : inserted ? CC_REFRESH : CC_ERROR;
+}
+
 static char *give_prompt(EditLine *edit)
 {
     struct line_input *input = NULL;
@@ -160,6 +197,8 @@ static void bind_keys(EditLine *edit)
     };
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
         el_set(edit, EL_BIND, keys[i][0], keys[i][1], NULL);
+    el_set(edit, EL_ADDFN, "primer-paste", "insert what is pasted", take_paste);
+    el_set(edit, EL_BIND, "\\e[200~", "primer-paste", NULL);
 }
 
 /* Makes the file short again where it has grown, or new where it is none of libedit's. */
@@ -212,6 +251,7 @@ static void start_editing(struct line_input *input)
     el_set(input->edit, EL_SIGNAL, 0);
     el_set(input->edit, EL_GETCFN, read_character);
     bind_keys(input->edit);
+    fputs(PASTE_ON, stderr);
     load_history(input);
     el_source(input->edit, NULL);
 }
@@ -241,6 +281,7 @@ void line_input_free(struct line_input *input)
         return;
     interrupt_tidy(NULL);
     if (input->edit != NULL) {
+        fputs(PASTE_OFF, stderr);
         catch_signal(SIGTSTP, SIG_DFL);
         catch_signal(SIGCONT, SIG_DFL);
     }
@@ -258,8 +299,10 @@ static enum line_result read_edited(struct line_input *input, struct buffer *lin
 {
     int length = 0;
     input->interrupted = false;
-    if (atomic_exchange(&resumed, false)) /* during the answer */
+    if (atomic_exchange(&resumed, false)) { /* during the answer */
         catch_signal(SIGTSTP, handle_stop);
+        fputs(PASTE_ON, stderr);
+    }
     el_resize(input->edit);
     el_set(input->edit, EL_PREP_TERM, 1); /* before the prompt: who sees it may type at once */
     const char *text = el_gets(input->edit, &length);

@@ -323,6 +323,19 @@ static void keeps_lines_and_terminal_when_killed(void **state)
     leave(&first);
 }
 
+static void pastes_several_lines_as_one_text(void **state)
+{
+    (void)state;
+    struct pty pty;
+    start(&pty, NULL, NULL);
+    pty_type(&pty, "Look: \033[200~first\rsecond\n\xc3\xa4 third\r\033[201~");
+    assert_true(pty_expect(&pty, "third"));
+    say(&pty, " end", "\n");
+    say(&pty, "/show conversation",
+        "user\033[0m Look: first\r\nsecond\r\n\xc3\xa4 third end\r\n");
+    leave(&pty);
+}
+
 /* As a shell does it: the job stops, the terminal gets other modes, the job goes on. */
 static void draws_the_line_again_after_a_stop(void **state)
 {
@@ -389,6 +402,7 @@ int main(void)
         cmocka_unit_test(a_full_context_is_refused_with_both_numbers),
         cmocka_unit_test(remembers_lines),
         cmocka_unit_test(keeps_lines_and_terminal_when_killed),
+        cmocka_unit_test(pastes_several_lines_as_one_text),
         cmocka_unit_test(draws_the_line_again_after_a_stop),
         cmocka_unit_test(no_colour_where_none_is_wanted),
     };
