@@ -119,10 +119,8 @@ static void multiply_panels(const struct job *job, const struct tensor_product *
                         rows - first < QUANT_PANEL_ROWS ? rows - first : QUANT_PANEL_ROWS, block, n,
                         &own->panels[p]);
         }
-        for (size_t p = 0; p < panels; p++)
-            w->kernel->panel_product(product->weight->format, &own->panels[p], n, &w->activation,
-                                     block, 0, job->tokens, own->sums + p * QUANT_PANEL_ROWS,
-                                     TENSOR_PANEL_ROWS);
+        w->kernel->panel_product(product->weight->format, own->panels, panels, n, &w->activation,
+                                 block, 0, job->tokens, own->sums, TENSOR_PANEL_ROWS);
     }
     finish_rows(job, product, &span, own->sums, TENSOR_PANEL_ROWS);
 }

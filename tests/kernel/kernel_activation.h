@@ -85,9 +85,9 @@ static inline void check_panel_product(kernel_panel_product *product,
     rest.subminima += rest.subminima != NULL ? 2 * lanes : 0;
     memset(sums.bytes, 0, sums.size);
     if (piece > 0)
-        product(format, panel, piece, activation, 0, first_token, tokens, fence_floats(&sums),
+        product(format, panel, 1, piece, activation, 0, first_token, tokens, fence_floats(&sums),
                 stride);
-    product(format, &rest, blocks - piece, activation, piece, first_token, tokens,
+    product(format, &rest, 1, blocks - piece, activation, piece, first_token, tokens,
             fence_floats(&sums), stride);
     for (size_t t = 0; t < tokens; t++)
         memcpy(out + t * out_stride, fence_floats(&sums) + t * stride, rows * sizeof *out);

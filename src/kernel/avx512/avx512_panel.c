@@ -1,9 +1,11 @@
-/* avx512_panel.c - panels of sixteen rows times up to eight tokens at a time (docs/NUMERICS.md; the
+/* avx512_panel.c - two panels of sixteen rows times four tokens at a time (docs/NUMERICS.md; the
  * panel is drawn in quant/quant.h, the tiles in quant/activation.h).
  *
- * A register is sixteen rows of four columns; the four activations that meet it are broadcast from
- * memory by the multiplying instruction itself. The tokens lie side by side in a tile, so that one
- * pointer reaches them all. An integer sum i begins with -offset * (sum of activations), of the
+ *               token 0  token 1  token 2  token 3      a register is sixteen rows of four columns;
+ *   panel 0   |        |        |        |        |     the four activations that meet it are
+ *   panel 1   |        |        |        |        |     broadcast, once for both panels
+ *
+ * Six loads serve eight multiplications, of which there are two a cycle, like loads. An integer sum i begins with -offset * (sum of activations), of the
  * block or of its halves, made for a few blocks in advance.
  *
  * No instruction converts the sum: it begins, besides, with the bits of M = 3 * 2^22 as a float,
@@ -20,27 +22,29 @@
 #include "kernel/lanes/unroll.h"
 
 #define PIECE_BLOCKS 64          /* blocks at a time */
+#define PANELS       2           /* side by side */
+#define TOKENS       4           /* the same */
 #define MAGIC        12582912.0f /* M */
 #define MAGIC_BITS   0x4b400000
 
-/* `blocks` blocks of a panel, from `block` on, times `tokens` tokens: lanes `lane`.. of the tiles.
- */
+/* `blocks` blocks of one or two panels, from `block` on, times `tokens` tokens: lanes `lane`.. of the
+ * tiles; added to memory f32 [tokens][panels * 16], tokens `stride` apart. */
 struct piece {
-    const struct quant_panel *panel;
-    size_t block, blocks;
+    const struct quant_panel *panels;
+    size_t panel_count, block, blocks;
     const struct activation_tile *tiles; /* [blocks] */
     size_t lane, tokens;
     int32_t offset;
+    float *memory;
+    size_t stride;
 };
 
-/* sum + the four products of each lane's bytes of u with the four at `a`. Written out because gcc
- * 12 doesn't broadcast in the instruction by itself. */
-UNROLL_INLINE __m512i dot(__m512i sum, __m512i u, const int8_t *a)
+/* Four activations in every lane. */
+UNROLL_INLINE __m512i broadcast(const int8_t *a)
 {
-    __asm__("vpdpbusd %2%{1to16%}, %1, %0"
-            : "+v"(sum)
-            : "v"(u), "m"(*(const int32_t(*)[1])(const void *)a));
-    return sum;
+    int32_t four;
+    memcpy(&four, a, sizeof four);
+    return _mm512_set1_epi32(four);
 }
 
 UNROLL_INLINE bool has_halves(enum quant_kind kind)
@@ -53,110 +57,127 @@ UNROLL_INLINE bool has_minima(enum quant_kind kind)
     return kind == QUANT_KIND_MINIMUM || kind == QUANT_KIND_SUBSCALE_MINIMUM;
 }
 
-/* What integer sums begin with, of a block or its halves; for sub-minima the halves' sums of
- * activations; -M times the activations' scales. */
-struct starts {
-    int32_t integers[2][PIECE_BLOCKS][ACTIVATION_LANES];
-    float sums[2][PIECE_BLOCKS][ACTIVATION_LANES];
-    float back[PIECE_BLOCKS][ACTIVATION_LANES];
+/* Of a block and its tokens: what integer sums begin with, of the whole or of its halves; for
+ * sub-minima the halves' sums of activations; -M times the activations' scales. */
+struct start {
+    int32_t integers[2][ACTIVATION_LANES];
+    float sums[2][ACTIVATION_LANES];
+    float back[ACTIVATION_LANES];
 };
 
-/* One block of the panel and of the tokens; next_block goes on to the next. What the kind lacks is
- * NULL. */
-struct block {
+/* One block of a panel; next_block goes on to the next. What the kind lacks is NULL. */
+struct weights {
     const uint8_t *values;
     const float *scales, *minima, *subscales, *subminima;
-    const int8_t *tokens; /* [tokens][32] */
-    const float *token_scales, *scaled_sums, *back;
-    const int32_t *integers[2];
-    const float *sums[2];
 };
 
-UNROLL_INLINE struct block first_block(const struct piece *piece, const struct starts *starts,
-                                       enum quant_kind kind)
+struct block {
+    struct weights panels[PANELS];
+    const int8_t *tokens; /* [tokens][32] */
+    const float *token_scales, *scaled_sums;
+    const struct start *start;
+    size_t lane;
+};
+
+UNROLL_INLINE struct weights first_weights(const struct quant_panel *panel, size_t at,
+                                           enum quant_kind kind)
 {
-    const struct quant_panel *const panel = piece->panel;
-    const size_t at = piece->block;
-    struct block block = {
-        .values = panel->values + at * QUANT_BLOCK * QUANT_PANEL_ROWS,
-        .scales = panel->scales + at * QUANT_PANEL_ROWS,
-        .tokens = piece->tiles->values[piece->lane],
-        .token_scales = piece->tiles->scales + piece->lane,
-        .scaled_sums = piece->tiles->scaled_sums + piece->lane,
-        .back = starts->back[0] + piece->lane,
-        .integers = {starts->integers[0][0] + piece->lane, starts->integers[1][0] + piece->lane},
-        .sums = {starts->sums[0][0] + piece->lane, starts->sums[1][0] + piece->lane}};
+    struct weights weights = {.values = panel->values + at * QUANT_BLOCK * QUANT_PANEL_ROWS,
+                              .scales = panel->scales + at * QUANT_PANEL_ROWS};
     if (has_minima(kind))
-        block.minima = panel->minima + at * QUANT_PANEL_ROWS;
+        weights.minima = panel->minima + at * QUANT_PANEL_ROWS;
     if (has_halves(kind))
-        block.subscales = panel->subscales + at * 2 * QUANT_PANEL_ROWS;
+        weights.subscales = panel->subscales + at * 2 * QUANT_PANEL_ROWS;
     if (has_halves(kind) && has_minima(kind))
-        block.subminima = panel->subminima + at * 2 * QUANT_PANEL_ROWS;
+        weights.subminima = panel->subminima + at * 2 * QUANT_PANEL_ROWS;
+    return weights;
+}
+
+UNROLL_INLINE struct block first_block(const struct piece *piece, const struct start *start,
+                                       enum quant_kind kind, size_t panels)
+{
+    struct block block = {.tokens = piece->tiles->values[piece->lane],
+                          .token_scales = piece->tiles->scales + piece->lane,
+                          .scaled_sums = piece->tiles->scaled_sums + piece->lane,
+                          .start = start,
+                          .lane = piece->lane};
+    UNROLL
+    for (size_t p = 0; p < panels; p++)
+        block.panels[p] = first_weights(&piece->panels[p], piece->block, kind);
     return block;
 }
 
-UNROLL_INLINE void next_block(struct block *block, enum quant_kind kind)
+UNROLL_INLINE void next_block(struct block *block, enum quant_kind kind, size_t panels)
 {
-    block->values += QUANT_BLOCK * QUANT_PANEL_ROWS;
-    block->scales += QUANT_PANEL_ROWS;
-    if (has_minima(kind))
-        block->minima += QUANT_PANEL_ROWS;
-    if (has_halves(kind))
-        block->subscales += 2 * QUANT_PANEL_ROWS;
-    if (has_halves(kind) && has_minima(kind))
-        block->subminima += 2 * QUANT_PANEL_ROWS;
+    UNROLL
+    for (size_t p = 0; p < panels; p++) {
+        struct weights *const weights = &block->panels[p];
+        weights->values += QUANT_BLOCK * QUANT_PANEL_ROWS;
+        weights->scales += QUANT_PANEL_ROWS;
+        if (has_minima(kind))
+            weights->minima += QUANT_PANEL_ROWS;
+        if (has_halves(kind))
+            weights->subscales += 2 * QUANT_PANEL_ROWS;
+        if (has_halves(kind) && has_minima(kind))
+            weights->subminima += 2 * QUANT_PANEL_ROWS;
+    }
     block->tokens += sizeof(struct activation_tile);
     block->token_scales += sizeof(struct activation_tile) / sizeof(float);
     block->scaled_sums += sizeof(struct activation_tile) / sizeof(float);
-    block->back += ACTIVATION_LANES;
-    for (size_t h = 0; h < 2; h++) {
-        block->integers[h] += ACTIVATION_LANES;
-        block->sums[h] += ACTIVATION_LANES;
-    }
-    /* One register, added to: with a second one as index each broadcast would cost an instruction
-     * more. */
-    __asm__("" : "+r"(block->tokens));
+    block->start++;
 }
 
-UNROLL_INLINE void fill_starts(const struct piece *piece, enum quant_kind kind, struct starts *out)
+UNROLL_INLINE void fill_starts(const struct piece *piece, enum quant_kind kind, struct start *out)
 {
     const __m256i factor = _mm256_set1_epi32(-piece->offset), magic = _mm256_set1_epi32(MAGIC_BITS);
     for (size_t b = 0; b < piece->blocks; b++) {
         const struct activation_tile *const tile = &piece->tiles[b];
+        struct start *const start = &out[b];
         const __m256i s0 = _mm256_loadu_si256((const void *)tile->sums[0]);
         const __m256i s1 = _mm256_loadu_si256((const void *)tile->sums[1]);
-        _mm256_storeu_ps(out->back[b],
+        _mm256_storeu_ps(start->back,
                          _mm256_mul_ps(_mm256_loadu_ps(tile->scales), _mm256_set1_ps(-MAGIC)));
         if (kind == QUANT_KIND_SUBSCALE_MINIMUM) {
-            _mm256_storeu_ps(out->sums[0][b], _mm256_cvtepi32_ps(s0));
-            _mm256_storeu_ps(out->sums[1][b], _mm256_cvtepi32_ps(s1));
+            _mm256_storeu_ps(start->sums[0], _mm256_cvtepi32_ps(s0));
+            _mm256_storeu_ps(start->sums[1], _mm256_cvtepi32_ps(s1));
         } else if (kind == QUANT_KIND_SUBSCALE) {
-            _mm256_storeu_si256((void *)out->integers[0][b],
+            _mm256_storeu_si256((void *)start->integers[0],
                                 _mm256_add_epi32(magic, _mm256_mullo_epi32(factor, s0)));
-            _mm256_storeu_si256((void *)out->integers[1][b], _mm256_mullo_epi32(factor, s1));
+            _mm256_storeu_si256((void *)start->integers[1], _mm256_mullo_epi32(factor, s1));
         } else if (kind == QUANT_KIND_PLAIN) {
             _mm256_storeu_si256(
-                (void *)out->integers[0][b],
+                (void *)start->integers[0],
                 _mm256_add_epi32(magic, _mm256_mullo_epi32(factor, _mm256_add_epi32(s0, s1))));
         }
     }
 }
 
-/* sums[t] = start[t], or `all` where there is none, + products of `groups` groups of four columns,
- * from group `first` on. */
+#define SUMS (PANELS * TOKENS) /* [tokens][panels] */
+
+/* sums = start[t], or `all` where there is none, + products of `groups` groups of four columns, from
+ * group `first` on. */
 UNROLL_INLINE void add_groups(const struct block *block, const int32_t *start, int32_t all,
-                              size_t first, size_t groups, size_t tokens,
-                              __m512i sums[ACTIVATION_LANES])
+                              size_t first, size_t groups, size_t panels, size_t tokens,
+                              __m512i sums[SUMS])
 {
     UNROLL
     for (size_t t = 0; t < tokens; t++)
-        sums[t] = _mm512_set1_epi32(start != NULL ? start[t] : all);
+        UNROLL
+    for (size_t p = 0; p < panels; p++)
+        sums[t * panels + p] = _mm512_set1_epi32(start != NULL ? start[t] : all);
     UNROLL
     for (size_t g = first; g < first + groups; g++) {
-        const __m512i u = _mm512_loadu_si512(block->values + g * 64);
+        __m512i u[PANELS];
         UNROLL
-        for (size_t t = 0; t < tokens; t++)
-            sums[t] = dot(sums[t], u, block->tokens + t * QUANT_BLOCK + g * 4);
+        for (size_t p = 0; p < panels; p++)
+            u[p] = _mm512_loadu_si512(block->panels[p].values + g * 64);
+        UNROLL
+        for (size_t t = 0; t < tokens; t++) {
+            const __m512i a = broadcast(block->tokens + t * QUANT_BLOCK + g * 4);
+            UNROLL
+            for (size_t p = 0; p < panels; p++)
+                sums[t * panels + p] = _mm512_dpbusd_epi32(sums[t * panels + p], u[p], a);
+        }
     }
 }
 
@@ -166,127 +187,142 @@ UNROLL_INLINE __m512 scaled(__m512i bits, __m512 factor, __m512 back)
     return _mm512_fmadd_ps(_mm512_castsi512_ps(bits), factor, back);
 }
 
-UNROLL_INLINE void add_whole(const struct block *block, enum quant_kind kind, size_t tokens,
-                             __m512 acc[ACTIVATION_LANES])
+UNROLL_INLINE void add_whole(const struct block *block, enum quant_kind kind, size_t panels,
+                             size_t tokens, __m512 acc[SUMS])
 {
-    __m512i sums[ACTIVATION_LANES];
-    const __m512 ws = _mm512_loadu_ps(block->scales);
-    const int32_t *const start = kind == QUANT_KIND_MINIMUM ? NULL : block->integers[0];
-    add_groups(block, start, MAGIC_BITS, 0, 8, tokens, sums);
+    __m512i sums[SUMS];
+    const int32_t *const start =
+        kind == QUANT_KIND_MINIMUM ? NULL : block->start->integers[0] + block->lane;
+    const float *const back = block->start->back + block->lane;
+    add_groups(block, start, MAGIC_BITS, 0, 8, panels, tokens, sums);
     UNROLL
-    for (size_t t = 0; t < tokens; t++) {
+    for (size_t i = 0; i < tokens * panels; i++) {
+        const struct weights *const weights = &block->panels[i % panels];
+        const size_t t = i / panels;
         const __m512 part =
-            scaled(sums[t], _mm512_set1_ps(block->token_scales[t]), _mm512_set1_ps(block->back[t]));
-        acc[t] = _mm512_fmadd_ps(ws, part, acc[t]);
+            scaled(sums[i], _mm512_set1_ps(block->token_scales[t]), _mm512_set1_ps(back[t]));
+        acc[i] = _mm512_fmadd_ps(_mm512_loadu_ps(weights->scales), part, acc[i]);
         if (kind == QUANT_KIND_MINIMUM)
-            acc[t] = _mm512_fmadd_ps(_mm512_loadu_ps(block->minima),
-                                     _mm512_set1_ps(block->scaled_sums[t]), acc[t]);
+            acc[i] = _mm512_fmadd_ps(_mm512_loadu_ps(weights->minima),
+                                     _mm512_set1_ps(block->scaled_sums[t]), acc[i]);
     }
 }
 
-UNROLL_INLINE void add_halves(const struct block *block, enum quant_kind kind, size_t tokens,
-                              __m512 acc[ACTIVATION_LANES])
+UNROLL_INLINE void add_halves(const struct block *block, enum quant_kind kind, size_t panels,
+                              size_t tokens, __m512 acc[SUMS])
 {
-    __m512i sums[ACTIVATION_LANES];
-    __m512 totals[ACTIVATION_LANES];
+    __m512i sums[SUMS];
+    __m512 totals[SUMS], back[PANELS];
+    const struct start *const start = block->start;
     const bool offset = kind == QUANT_KIND_SUBSCALE;
-    const __m512 ws = _mm512_loadu_ps(block->scales);
-    const __m512 k0 = _mm512_loadu_ps(block->subscales),
-                 k1 = _mm512_loadu_ps(block->subscales + 16);
-    const __m512 back = _mm512_mul_ps(k0, _mm512_set1_ps(-MAGIC));
-    add_groups(block, offset ? block->integers[0] : NULL, MAGIC_BITS, 0, 4, tokens, sums);
     UNROLL
-    for (size_t t = 0; t < tokens; t++)
-        totals[t] = scaled(sums[t], k0, back);
-    add_groups(block, offset ? block->integers[1] : NULL, 0, 4, 4, tokens, sums);
+    for (size_t p = 0; p < panels; p++)
+        back[p] =
+            _mm512_mul_ps(_mm512_loadu_ps(block->panels[p].subscales), _mm512_set1_ps(-MAGIC));
+    add_groups(block, offset ? start->integers[0] + block->lane : NULL, MAGIC_BITS, 0, 4, panels,
+               tokens, sums);
     UNROLL
-    for (size_t t = 0; t < tokens; t++) {
+    for (size_t i = 0; i < tokens * panels; i++)
+        totals[i] =
+            scaled(sums[i], _mm512_loadu_ps(block->panels[i % panels].subscales), back[i % panels]);
+    add_groups(block, offset ? start->integers[1] + block->lane : NULL, 0, 4, 4, panels, tokens,
+               sums);
+    UNROLL
+    for (size_t i = 0; i < tokens * panels; i++) {
+        const struct weights *const weights = &block->panels[i % panels];
+        const size_t t = i / panels;
         const __m512 as = _mm512_set1_ps(block->token_scales[t]);
-        totals[t] = _mm512_fmadd_ps(k1, _mm512_cvtepi32_ps(sums[t]), totals[t]);
-        acc[t] = _mm512_fmadd_ps(ws, _mm512_mul_ps(as, totals[t]), acc[t]);
+        totals[i] = _mm512_fmadd_ps(_mm512_loadu_ps(weights->subscales + 16),
+                                    _mm512_cvtepi32_ps(sums[i]), totals[i]);
+        acc[i] =
+            _mm512_fmadd_ps(_mm512_loadu_ps(weights->scales), _mm512_mul_ps(as, totals[i]), acc[i]);
         if (kind == QUANT_KIND_SUBSCALE)
             continue;
-        const __m512 n0 = _mm512_loadu_ps(block->subminima),
-                     n1 = _mm512_loadu_ps(block->subminima + 16);
-        const __m512 least = _mm512_fmadd_ps(n1, _mm512_set1_ps(block->sums[1][t]),
-                                             _mm512_mul_ps(n0, _mm512_set1_ps(block->sums[0][t])));
-        acc[t] = _mm512_fmadd_ps(_mm512_loadu_ps(block->minima), _mm512_mul_ps(as, least), acc[t]);
+        const __m512 least =
+            _mm512_fmadd_ps(_mm512_loadu_ps(weights->subminima + 16),
+                            _mm512_set1_ps(start->sums[1][block->lane + t]),
+                            _mm512_mul_ps(_mm512_loadu_ps(weights->subminima),
+                                          _mm512_set1_ps(start->sums[0][block->lane + t])));
+        acc[i] =
+            _mm512_fmadd_ps(_mm512_loadu_ps(weights->minima), _mm512_mul_ps(as, least), acc[i]);
     }
 }
 
-/* Adds the piece to memory f32 [tokens][16], tokens `stride` apart. */
-UNROLL_INLINE void add_piece(const struct piece *piece, const struct starts *starts,
-                             enum quant_kind kind, size_t tokens, float *memory, size_t stride)
+/* Adds the piece to its memory. */
+UNROLL_INLINE void add_piece(const struct piece *piece, const struct start *starts,
+                             enum quant_kind kind, size_t panels, size_t tokens)
 {
-    __m512 acc[ACTIVATION_LANES];
-    struct block block = first_block(piece, starts, kind);
+    __m512 acc[SUMS];
+    struct block block = first_block(piece, starts, kind, panels);
     UNROLL
-    for (size_t t = 0; t < tokens; t++)
-        acc[t] = _mm512_load_ps(memory + t * stride);
+    for (size_t i = 0; i < tokens * panels; i++)
+        acc[i] = _mm512_load_ps(piece->memory + i / panels * piece->stride + i % panels * 16);
     for (size_t b = 0; b < piece->blocks; b++) {
-
         if (has_halves(kind))
-            add_halves(&block, kind, tokens, acc);
+            add_halves(&block, kind, panels, tokens, acc);
         else
-            add_whole(&block, kind, tokens, acc);
-        next_block(&block, kind);
+            add_whole(&block, kind, panels, tokens, acc);
+        next_block(&block, kind, panels);
     }
     UNROLL
-    for (size_t t = 0; t < tokens; t++)
-        _mm512_store_ps(memory + t * stride, acc[t]);
+    for (size_t i = 0; i < tokens * panels; i++)
+        _mm512_store_ps(piece->memory + i / panels * piece->stride + i % panels * 16, acc[i]);
 }
 
-UNROLL_INLINE void multiply(const struct piece *piece, enum quant_kind kind, float *memory,
-                            size_t stride)
+UNROLL_INLINE void add_tokens(const struct piece *piece, const struct start *starts,
+                              enum quant_kind kind, size_t panels)
 {
-    struct starts starts;
-    fill_starts(piece, kind, &starts);
     switch (piece->tokens) {
     case 1:
-        add_piece(piece, &starts, kind, 1, memory, stride);
+        add_piece(piece, starts, kind, panels, 1);
         break;
     case 2:
-        add_piece(piece, &starts, kind, 2, memory, stride);
+        add_piece(piece, starts, kind, panels, 2);
         break;
     case 3:
-        add_piece(piece, &starts, kind, 3, memory, stride);
-        break;
-    case 4:
-        add_piece(piece, &starts, kind, 4, memory, stride);
-        break;
-    case 5:
-        add_piece(piece, &starts, kind, 5, memory, stride);
-        break;
-    case 6:
-        add_piece(piece, &starts, kind, 6, memory, stride);
-        break;
-    case 7:
-        add_piece(piece, &starts, kind, 7, memory, stride);
+        add_piece(piece, starts, kind, panels, 3);
         break;
     default:
-        add_piece(piece, &starts, kind, 8, memory, stride);
+        add_piece(piece, starts, kind, panels, TOKENS);
         break;
     }
 }
 
-static void multiply_plain(const struct piece *piece, float *memory, size_t stride)
+/* All tokens of the tiles that the piece names, TOKENS at a time. */
+UNROLL_INLINE void multiply(const struct piece *piece, enum quant_kind kind)
 {
-    multiply(piece, QUANT_KIND_PLAIN, memory, stride);
+    struct start starts[PIECE_BLOCKS];
+    struct piece some = *piece;
+    fill_starts(piece, kind, starts);
+    for (size_t t = 0; t < piece->tokens; t += TOKENS) {
+        some.lane = piece->lane + t;
+        some.tokens = piece->tokens - t < TOKENS ? piece->tokens - t : TOKENS;
+        some.memory = piece->memory + t * piece->stride;
+        if (piece->panel_count == 1)
+            add_tokens(&some, starts, kind, 1);
+        else
+            add_tokens(&some, starts, kind, PANELS);
+    }
 }
 
-static void multiply_minimum(const struct piece *piece, float *memory, size_t stride)
+static void multiply_plain(const struct piece *piece)
 {
-    multiply(piece, QUANT_KIND_MINIMUM, memory, stride);
+    multiply(piece, QUANT_KIND_PLAIN);
 }
 
-static void multiply_subscale(const struct piece *piece, float *memory, size_t stride)
+static void multiply_minimum(const struct piece *piece)
 {
-    multiply(piece, QUANT_KIND_SUBSCALE, memory, stride);
+    multiply(piece, QUANT_KIND_MINIMUM);
 }
 
-static void multiply_subscale_minimum(const struct piece *piece, float *memory, size_t stride)
+static void multiply_subscale(const struct piece *piece)
 {
-    multiply(piece, QUANT_KIND_SUBSCALE_MINIMUM, memory, stride);
+    multiply(piece, QUANT_KIND_SUBSCALE);
+}
+
+static void multiply_subscale_minimum(const struct piece *piece)
+{
+    multiply(piece, QUANT_KIND_SUBSCALE_MINIMUM);
 }
 
 /* The tiles of a piece, laid out here where the activation has none. */
@@ -305,25 +341,42 @@ static const struct activation_tile *tiles_of(const struct activation *activatio
     return own;
 }
 
-void avx512_panel_product(const struct quant_format *format, const struct quant_panel *panel,
-                          size_t blocks, const struct activation *activation, size_t first_block,
-                          size_t first_token, size_t tokens, float *sums, size_t sums_stride)
+/* One or two panels, all tokens: the tokens of a tile at a time. */
+static void multiply_panels(const struct quant_format *format, struct piece *piece, size_t blocks,
+                            const struct activation *activation, size_t first_block,
+                            size_t first_token, size_t tokens, float *sums)
 {
-    static void (*const multipliers[])(const struct piece *piece, float *memory, size_t stride) = {
+    static void (*const multipliers[])(const struct piece *piece) = {
         [QUANT_KIND_PLAIN] = multiply_plain,
         [QUANT_KIND_MINIMUM] = multiply_minimum,
         [QUANT_KIND_SUBSCALE] = multiply_subscale,
         [QUANT_KIND_SUBSCALE_MINIMUM] = multiply_subscale_minimum};
     _Alignas(64) struct activation_tile own[PIECE_BLOCKS];
-    for (size_t t = 0, count; t < tokens; t += count) {
-        const size_t lane = (first_token + t) % ACTIVATION_LANES;
-        count = tokens - t < ACTIVATION_LANES - lane ? tokens - t : ACTIVATION_LANES - lane;
-        struct piece piece = {panel, 0, 0, NULL, lane, count, format->offset};
-        for (; piece.block < blocks; piece.block += PIECE_BLOCKS) {
-            piece.blocks =
-                blocks - piece.block < PIECE_BLOCKS ? blocks - piece.block : PIECE_BLOCKS;
-            piece.tiles = tiles_of(activation, first_block, first_token + t, &piece, own);
-            multipliers[format->kind](&piece, sums + t * sums_stride, sums_stride);
+    for (size_t t = 0; t < tokens; t += piece->tokens) {
+        piece->lane = (first_token + t) % ACTIVATION_LANES;
+        const size_t lanes = ACTIVATION_LANES - piece->lane;
+        piece->tokens = tokens - t < lanes ? tokens - t : lanes;
+        piece->memory = sums + t * piece->stride;
+        for (piece->block = 0; piece->block < blocks; piece->block += PIECE_BLOCKS) {
+            piece->blocks =
+                blocks - piece->block < PIECE_BLOCKS ? blocks - piece->block : PIECE_BLOCKS;
+            piece->tiles = tiles_of(activation, first_block, first_token + t, piece, own);
+            multipliers[format->kind](piece);
         }
+    }
+}
+
+void avx512_panel_product(const struct quant_format *format, const struct quant_panel *panels,
+                          size_t panel_count, size_t blocks, const struct activation *activation,
+                          size_t first_block, size_t first_token, size_t tokens, float *sums,
+                          size_t sums_stride)
+{
+    for (size_t p = 0; p < panel_count; p += PANELS) {
+        struct piece piece = {.panels = panels + p,
+                              .panel_count = panel_count - p < PANELS ? panel_count - p : PANELS,
+                              .offset = format->offset,
+                              .stride = sums_stride};
+        multiply_panels(format, &piece, blocks, activation, first_block, first_token, tokens,
+                        sums + p * QUANT_PANEL_ROWS);
     }
 }

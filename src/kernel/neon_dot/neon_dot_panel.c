@@ -68,10 +68,11 @@ UNROLL_INLINE void panel_add(const uint8_t *values, const int8_t *const *a, size
 
 #include "kernel/lanes/lanes_panel.inc"
 
-void neon_dot_panel_product(const struct quant_format *format, const struct quant_panel *panel,
-                            size_t blocks, const struct activation *activation, size_t first_block,
-                            size_t first_token, size_t tokens, float *sums, size_t sums_stride)
+void neon_dot_panel_product(const struct quant_format *format, const struct quant_panel *panels,
+                            size_t panel_count, size_t blocks, const struct activation *activation,
+                            size_t first_block, size_t first_token, size_t tokens, float *sums,
+                            size_t sums_stride)
 {
-    panel_product(format, panel, blocks, activation, first_block, first_token, tokens, sums,
-                  sums_stride);
+    panel_product(format, panels, panel_count, blocks, activation, first_block, first_token, tokens,
+                  sums, sums_stride);
 }

@@ -42,15 +42,17 @@ static float add_block(const struct quant_format *format, const struct quant_pan
     return acc;
 }
 
-void scalar_panel_product(const struct quant_format *format, const struct quant_panel *panel,
-                          size_t blocks, const struct activation *activation, size_t first_block,
-                          size_t first_token, size_t tokens, float *sums, size_t sums_stride)
+void scalar_panel_product(const struct quant_format *format, const struct quant_panel *panels,
+                          size_t panel_count, size_t blocks, const struct activation *activation,
+                          size_t first_block, size_t first_token, size_t tokens, float *sums,
+                          size_t sums_stride)
 {
     for (size_t t = 0; t < tokens; t++)
-        for (size_t row = 0; row < QUANT_PANEL_ROWS; row++) {
-            float *const acc = &sums[t * sums_stride + row];
+        for (size_t i = 0; i < panel_count * QUANT_PANEL_ROWS; i++) {
+            const size_t row = i % QUANT_PANEL_ROWS;
+            float *const acc = &sums[t * sums_stride + i];
             for (size_t b = 0; b < blocks; b++)
-                *acc = add_block(format, panel, b, row, activation,
+                *acc = add_block(format, &panels[i / QUANT_PANEL_ROWS], b, row, activation,
                                  (first_token + t) * activation->blocks + first_block + b, *acc);
         }
 }
