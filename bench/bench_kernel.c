@@ -163,12 +163,12 @@ static void time_call(struct bench *bench, call *function, const char *name, dou
 static void call_panel(struct bench *bench)
 {
     /* As src/tensor/multiply.c has it: pieces of a panel, which is unpacked piece by piece. */
-    const struct quant_panel panels[2] = {bench->panel, bench->panel};
+    const struct quant_panel panels[3] = {bench->panel, bench->panel, bench->panel};
     for (size_t block = 0; block < BLOCKS; block += TENSOR_PANEL_BLOCKS)
-        bench->kernel->panel_product(&bench->format, panels, 2,
+        bench->kernel->panel_product(&bench->format, panels, 3,
                                      BLOCKS - block < TENSOR_PANEL_BLOCKS ? BLOCKS - block
                                                                           : TENSOR_PANEL_BLOCKS,
-                                     &bench->activation, block, 0, bench->tokens, bench->out, 32);
+                                     &bench->activation, block, 0, bench->tokens, bench->out, 48);
 }
 
 static void bench_panels(struct bench *bench, const struct limits *limits)
@@ -188,7 +188,7 @@ static void bench_panels(struct bench *bench, const struct limits *limits)
             bench->tokens = tokens[n];
             memset(bench->panel.values, formats[f].value_most, (size_t)COLUMNS * 16);
             snprintf(name, sizeof name, "panel %s x %zu", formats[f].name, tokens[n]);
-            time_call(bench, call_panel, name, 2.0 * 32 * COLUMNS * (double)tokens[n], "GOP/s  ",
+            time_call(bench, call_panel, name, 2.0 * 48 * COLUMNS * (double)tokens[n], "GOP/s  ",
                       limits->integers);
         }
 }

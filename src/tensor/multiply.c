@@ -178,11 +178,10 @@ void tensor_multiply(struct workspace *workspace, const float *x, size_t x_strid
     }
     /* About sixteen strips a thread: even work at the end, little hand-over between. */
     const size_t wanted = rows / (pool_size(workspace->pool) * 16);
-    const size_t step = wanted < TENSOR_PANEL_ROWS ? QUANT_PANEL_ROWS : TENSOR_PANEL_ROWS;
-    if (wanted > step)
-        job.strip_rows = wanted / step * step;
-    else
-        job.strip_rows = step;
+    const size_t step = wanted >= TENSOR_PANEL_ROWS       ? TENSOR_PANEL_ROWS
+                        : wanted >= TENSOR_PANEL_ROWS / 2 ? TENSOR_PANEL_ROWS / 2
+                                                          : QUANT_PANEL_ROWS;
+    job.strip_rows = wanted > step ? wanted / step * step : step;
     for (size_t i = 0; i < count; i++)
         strips += strips_of(&job, products[i].weight);
     if (integers) {

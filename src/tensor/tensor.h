@@ -27,9 +27,9 @@ struct tensor {
     size_t rows, columns, row_bytes;
 };
 
-#define TENSOR_PANELS       4 /* panels that a thread multiplies side by side */
+#define TENSOR_PANELS       6 /* panels that a thread multiplies side by side */
 #define TENSOR_PANEL_ROWS   (TENSOR_PANELS * QUANT_PANEL_ROWS)
-#define TENSOR_PANEL_BLOCKS 32 /* of each, at a time; a multiple of 8 */
+#define TENSOR_PANEL_BLOCKS 16 /* of each, at a time; a multiple of 8 */
 
 /* What one thread needs to itself. */
 struct tensor_thread {

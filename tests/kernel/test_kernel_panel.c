@@ -278,6 +278,44 @@ static void test_panels_equal_scalar(void **state)
     assert_true(hash == GOLDEN);
 }
 
+/* Several panels side by side are as one after the other. */
+static void test_panels_side_by_side(void **state)
+{
+    (void)state;
+    enum { MOST = 7, BLOCKS = 9, TOKENS = 13, WIDTH = MOST * 16 };
+    struct random random;
+    random_seed(&random, 7);
+    for (size_t f = 0; f < FORMATS; f++) {
+        struct fenced_panel panels[MOST];
+        struct quant_panel views[MOST];
+        struct fence want = fence_make(TOKENS * WIDTH * sizeof(float));
+        struct fenced_activation activation =
+            activation_random(&random, CHECK_UNIT, false, 3 + TOKENS, BLOCKS);
+        memset(want.bytes, 0, want.size);
+        for (size_t p = 0; p < MOST; p++) {
+            panels[p] = panel_random(&random, &formats[f], CHECK_UNIT, false, BLOCKS);
+            views[p] = panels[p].view;
+            check_panel_product(check_scalar()->panel_product, &formats[f], &views[p], 16, BLOCKS,
+                                &activation.view, 3, TOKENS, fence_floats(&want) + p * 16, WIDTH);
+        }
+        for (const struct kernel *kernel = check_scalar(); kernel != NULL;
+             kernel = check_next(kernel))
+            for (size_t count = 1; count <= MOST; count++) {
+                struct fence got = fence_copy(&want);
+                for (size_t t = 0; t < TOKENS; t++)
+                    memset(fence_floats(&got) + t * WIDTH, 0, count * 16 * sizeof(float));
+                kernel->panel_product(&formats[f], views, count, BLOCKS, &activation.view, 0, 3,
+                                      TOKENS, fence_floats(&got), WIDTH);
+                check_same_fence(&got, &want, cpu_level_name(kernel->level), formats[f].name);
+                fence_free(&got);
+            }
+        for (size_t p = 0; p < MOST; p++)
+            panel_free(&panels[p]);
+        activation_free(&activation);
+        fence_free(&want);
+    }
+}
+
 /* All counts of rows, activations that aren't finite, and scales of any size. */
 static void test_panels_of_odd_numbers(void **state)
 {
@@ -380,12 +418,10 @@ static void test_encodings_equal_scalar(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_quantize_equals_scalar),
-                                       cmocka_unit_test(test_tiles_are_right),
-                                       cmocka_unit_test(test_quantize_is_right),
-                                       cmocka_unit_test(test_panels_equal_scalar),
-                                       cmocka_unit_test(test_panels_of_odd_numbers),
-                                       cmocka_unit_test(test_scalar_panel_is_right),
-                                       ENCODING_TESTS};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_quantize_equals_scalar), cmocka_unit_test(test_tiles_are_right),
+        cmocka_unit_test(test_quantize_is_right),      cmocka_unit_test(test_panels_equal_scalar),
+        cmocka_unit_test(test_panels_side_by_side),    cmocka_unit_test(test_panels_of_odd_numbers),
+        cmocka_unit_test(test_scalar_panel_is_right),  ENCODING_TESTS};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,11 +1,13 @@
-/* avx512_panel.c - two panels of sixteen rows times four tokens at a time (docs/NUMERICS.md; the
+/* avx512_panel.c - three panels of sixteen rows times four tokens at a time (docs/NUMERICS.md; the
  * panel is drawn in quant/quant.h, the tiles in quant/activation.h).
  *
  *               token 0  token 1  token 2  token 3      a register is sixteen rows of four columns;
  *   panel 0   |        |        |        |        |     the four activations that meet it are
- *   panel 1   |        |        |        |        |     broadcast, once for both panels
+ *   panel 1   |        |        |        |        |     broadcast, once for all panels
+ *   panel 2   |        |        |        |        |
  *
- * Six loads serve eight multiplications, of which there are two a cycle, like loads. An integer sum i begins with -offset * (sum of activations), of the
+ * Twelve sums are enough to hide that a multiplication takes five cycles while two begin in each.
+ * An integer sum i begins with -offset * (sum of activations), of the
  * block or of its halves, made for a few blocks in advance.
  *
  * No instruction converts the sum: it begins, besides, with the bits of M = 3 * 2^22 as a float,
@@ -22,12 +24,12 @@
 #include "kernel/lanes/unroll.h"
 
 #define PIECE_BLOCKS 64          /* blocks at a time */
-#define PANELS       2           /* side by side */
+#define PANELS       3           /* side by side */
 #define TOKENS       4           /* the same */
 #define MAGIC        12582912.0f /* M */
 #define MAGIC_BITS   0x4b400000
 
-/* `blocks` blocks of one or two panels, from `block` on, times `tokens` tokens: lanes `lane`.. of the
+/* `blocks` blocks of one panel or PANELS, from `block` on, times `tokens` tokens: lanes `lane`.. of the
  * tiles; added to memory f32 [tokens][panels * 16], tokens `stride` apart. */
 struct piece {
     const struct quant_panel *panels;
@@ -341,7 +343,7 @@ static const struct activation_tile *tiles_of(const struct activation *activatio
     return own;
 }
 
-/* One or two panels, all tokens: the tokens of a tile at a time. */
+/* One panel or PANELS, all tokens: those of a tile at a time. */
 static void multiply_panels(const struct quant_format *format, struct piece *piece, size_t blocks,
                             const struct activation *activation, size_t first_block,
                             size_t first_token, size_t tokens, float *sums)
@@ -371,9 +373,10 @@ void avx512_panel_product(const struct quant_format *format, const struct quant_
                           size_t first_block, size_t first_token, size_t tokens, float *sums,
                           size_t sums_stride)
 {
-    for (size_t p = 0; p < panel_count; p += PANELS) {
+    for (size_t p = 0, count; p < panel_count; p += count) {
+        count = panel_count - p < PANELS ? 1 : PANELS;
         struct piece piece = {.panels = panels + p,
-                              .panel_count = panel_count - p < PANELS ? panel_count - p : PANELS,
+                              .panel_count = count,
                               .offset = format->offset,
                               .stride = sums_stride};
         multiply_panels(format, &piece, blocks, activation, first_block, first_token, tokens,
