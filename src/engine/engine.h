@@ -27,7 +27,7 @@
  * keys and values that were kept under another version are not used. */
 #define ENGINE_NUMERICS      1u
 #define ENGINE_PASS_TOKENS   512 /* most tokens in one pass */
-#define ENGINE_DEFAULT_CHUNK 256
+#define ENGINE_DEFAULT_CHUNK 512
 #define ENGINE_DEFAULT_CONTEXT                                                                     \
     8192 /* where the model was trained with more and nothing is asked for */
 

@@ -20,7 +20,7 @@
 
 #include <string.h>
 
-#define IN_PLACE_TOKENS 4  /* most tokens for which rows are read in place rather than unpacked */
+#define IN_PLACE_TOKENS 16 /* most tokens for which rows are read in place rather than unpacked */
 #define HELD_TOKENS     64 /* tokens at a time of rows that are added to what there is */
 
 struct job {
