@@ -121,7 +121,7 @@ typedef struct primer_session_options {
     size_t self_extend_group;  /* G of Self-Extend; 0 or 1: off */
     size_t self_extend_window; /* W of Self-Extend, a multiple of G; the reach is (trained - W) * G
                                   + W */
-    size_t chunk;              /* prompt tokens per pass; 0: 256 */
+    size_t chunk;              /* prompt tokens per pass; 0: 512 */
     bool drop_oldest; /* when the context is full drop its oldest quarter and read the rest anew */
     size_t keep;      /* with drop_oldest: first tokens that are never dropped */
 } primer_session_options;
