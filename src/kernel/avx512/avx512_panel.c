@@ -29,8 +29,8 @@
 #define MAGIC        12582912.0f /* M */
 #define MAGIC_BITS   0x4b400000
 
-/* `blocks` blocks of one panel or PANELS, from `block` on, times `tokens` tokens: lanes `lane`.. of the
- * tiles; added to memory f32 [tokens][panels * 16], tokens `stride` apart. */
+/* `blocks` blocks of one panel or PANELS, from `block` on, times `tokens` tokens: lanes `lane`.. of
+ * the tiles; added to memory f32 [tokens][panels * 16], tokens `stride` apart. */
 struct piece {
     const struct quant_panel *panels;
     size_t panel_count, block, blocks;
@@ -156,8 +156,8 @@ UNROLL_INLINE void fill_starts(const struct piece *piece, enum quant_kind kind, 
 
 #define SUMS (PANELS * TOKENS) /* [tokens][panels] */
 
-/* sums = start[t], or `all` where there is none, + products of `groups` groups of four columns, from
- * group `first` on. */
+/* sums = start[t], or `all` where there is none, + products of `groups` groups of four columns,
+ * from group `first` on. */
 UNROLL_INLINE void add_groups(const struct block *block, const int32_t *start, int32_t all,
                               size_t first, size_t groups, size_t panels, size_t tokens,
                               __m512i sums[SUMS])
