@@ -27,7 +27,7 @@ catches_interrupt() { # PID: of the shell that becomes primer
         [ $((0x$(sed -n 's/^SigCgt:[^0-9a-f]*//p' "/proc/$1/status") & 2)) != 0 ]
 }
 
-has_ended() { ! kill -0 "$1" 2>/dev/null || grep -q '^State:.Z' "/proc/$1/status"; }
+has_ended() { ! kill -0 "$1" 2>/dev/null || grep -qs '^State:.Z' "/proc/$1/status"; }
 
 state_of() { grep -E '^(Name|State|Sig|Shd)' "/proc/$1/status" 2>&1 | tr '\n\t' '  '; }
 
@@ -51,12 +51,13 @@ wait $! || code=$?
 [ "$code" = 130 ] || fail "an interrupted reader gave exit code $code"
 
 # quantize stops and takes its unfinished file away. Where it was faster than the signal, the file is whole, and it is
-# tried again.
+# tried again. Whoever runs this may ignore signals (nohup), which programs inherit.
 tiny_model "$folder/large.gguf" --tokenizer spm --layers 24 --dim 256 --ffn 1024
 ulimit -c 0
 stop_quantize() { # SIGNAL: sets code
     rm -f "$folder"/small.gguf*
-    "$PRIMER" quantize "$folder/large.gguf" "$folder/small.gguf" Q4_K_M -t 1 >"$folder/out3" 2>&1 &
+    env --default-signal=INT,TERM,HUP,QUIT "$PRIMER" quantize "$folder/large.gguf" "$folder/small.gguf" Q4_K_M -t 1 \
+        >"$folder/out3" 2>&1 &
     job=$!
     for _ in $(seq 1000); do
         compgen -G "$folder/small.gguf*" >/dev/null && break

@@ -353,14 +353,14 @@ static void test_gguf_merges_in_any_order(void **state)
 {
     (void)state;
     static const char *const tokens[] = {"a",  "b",  "c",   "ab",           "bc",
-                                         "ba", "ca", "cab", "a" BYTE_SPACE, BYTE_SPACE};
-    static const char *const merges[] = {"a b", "b a", "c a", "b c", "a " BYTE_SPACE, "c ab"};
+                                         "ba", "ca", "cab", ("a" BYTE_SPACE), BYTE_SPACE};
+    static const char *const pairs[] = {"a b", "b a", "c a", "b c", ("a " BYTE_SPACE), "c ab"};
     struct helper_gguf plan = byte_plan;
     plan.tokens = tokens;
     plan.kinds = NULL;
     plan.count = sizeof tokens / sizeof tokens[0];
-    plan.merges = merges;
-    plan.merge_count = sizeof merges / sizeof merges[0];
+    plan.merges = pairs;
+    plan.merge_count = sizeof pairs / sizeof pairs[0];
     struct tokenizer *tokenizer = load(&plan);
     EXPECT(tokenizer, "ab", 0, "3");
     EXPECT(tokenizer, "bc", 0, "4");
@@ -389,8 +389,7 @@ static void test_alphabet(void **state)
                                           "\xC2\xAD",
                                           "\xC5\x84",
                                           "\xC1\xA1",
-                                          "\xC4"
-                                          "a",
+                                          "\xC4\x61",
                                           "\x80",
                                           "\xC6\x80",
                                           "\xFF",
