@@ -35,13 +35,20 @@ static uint64_t identify(const struct gguf *gguf)
     return hash_bytes(map->bytes, (size_t)(first - map->bytes), hash);
 }
 
+/* Without what only a prefix cache holds, which was promised to nobody. */
+static size_t pages_of_sessions(struct kv_pool *pool)
+{
+    const size_t kept = kv_pool_pages_kept(pool), used = kv_pool_pages_used(pool);
+    return used > kept ? used - kept : 0;
+}
+
 /* Bytes of KV pages that sessions have filled: they are missing from what is available already. */
 static uint64_t kv_in_use(primer_model *model)
 {
     uint64_t bytes = 0;
     pthread_mutex_lock(&model->pools_lock);
     for (const struct engine_pool *entry = model->pools; entry != NULL; entry = entry->next)
-        bytes += kv_pool_pages_used(entry->pool) * kv_pool_geometry(entry->pool)->page_bytes;
+        bytes += pages_of_sessions(entry->pool) * kv_pool_geometry(entry->pool)->page_bytes;
     pthread_mutex_unlock(&model->pools_lock);
     return bytes;
 }

@@ -101,7 +101,8 @@ static void store(struct prefix *p, const struct prefix_node *node, size_t pages
 }
 
 /* Lets the oldest node go whose page nobody else holds, to the disk if it is worth it; else, if
- * `any`, the oldest of all. False: there is none. */
+ * `any`, the oldest of all, and nothing is written: somebody waits for a page. False: there is
+ * none. */
 static bool evict(struct prefix *p, bool any)
 {
     size_t pages = 0;
@@ -110,7 +111,7 @@ static bool evict(struct prefix *p, bool any)
     pthread_mutex_lock(&p->lock);
     struct prefix_node *node = oldest(p, any);
     if (node != NULL) {
-        if (p->disk != NULL && node->lasting && kv_pool_only_kept(p->pool, node->page))
+        if (!any && p->disk != NULL && node->lasting && kv_pool_only_kept(p->pool, node->page))
             pages = gather_path(p, node);
         take_out(p, node);
         if (pages > 0) { /* out of the tree nobody reaches its page: written without the lock */

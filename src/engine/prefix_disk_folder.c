@@ -150,8 +150,11 @@ static bool make_room(struct prefix_disk *disk, uint64_t room, uint64_t *used)
         *used = survey.bytes;
         if (room > disk->budget)
             return false;
-        const uint64_t before = *used;
-        for (size_t i = 0; i<survey.count && * used> disk->budget - room; i++)
+        const uint64_t before = *used, part = disk->budget / 16;
+        const uint64_t most = disk->budget - (room > part ? room : part);
+        /* Once it is full, a good part at once: not a survey for every page. */
+        const bool full = *used > disk->budget - room;
+        for (size_t i = 0; full && i<survey.count && * used> most; i++)
             if (unlinkat(disk->folder, survey.oldest[i].name, 0) == 0)
                 *used -= survey.oldest[i].bytes;
         if (*used <= disk->budget - room)

@@ -364,9 +364,9 @@ void session_drop_quarter(primer_session *session)
 {
     primer_session *s = session;
     const size_t quarter = s->options.context / 4, keep = s->options.keep;
-    memmove(s->ids + keep, s->ids + keep + quarter, (s->count - keep - quarter) * sizeof *s->ids);
     const size_t count = s->count - quarter;
-    session_truncate(s, keep);
+    session_truncate(s, keep); /* the ids still say which pages these were */
+    memmove(s->ids + keep, s->ids + keep + quarter, (count - keep) * sizeof *s->ids);
     s->count = count;
     s->statistics.dropped_tokens += quarter;
 }

@@ -16,8 +16,8 @@
 #include "base/cursor.h"
 #include "base/hash.h"
 
-#define MAGIC    "PRIMERKV"
-#define VERSION  1u
+#define MAGIC   "PRIMERKV"
+#define VERSION 1u
 
 struct header {
     char magic[8];

@@ -1,7 +1,8 @@
 /* activation.h - the int8 form of a product's input, in blocks of 32 with one f32 scale.
  *
- *   values      i8  [tokens][columns]     q = x / scale, rounded half to even, in [-127, 127]
- *   scales      f32 [tokens][blocks]      max |x| / 127, the last two bits 0
+ *   values      i8  [tokens][columns]     q = x * (127 / max |x|), rounded half to even
+ *   scales      f32 [tokens][blocks]      max |x| / 127, the last two bits 0; 0 below 2^-90,
+ *                                          NaN from 2^100 on
  *   sums        i32 [tokens][blocks][2]   sums of the values per 16 columns
  *   scaled_sums f32 [tokens][blocks]      scale * (sum of 32 values)
  *   tiles       [ceil(tokens / 8)][blocks]  the same again, eight tokens side by side; or NULL

@@ -197,7 +197,8 @@ static void bind_keys(EditLine *edit)
     };
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
         el_set(edit, EL_BIND, keys[i][0], keys[i][1], NULL);
-    el_set(edit, EL_ADDFN, "primer-paste", "insert what is pasted", take_paste);
+    /* The wide call keeps these pointers; the narrow one copies, and never frees the copies. */
+    el_wset(edit, EL_ADDFN, L"primer-paste", L"insert what is pasted", take_paste);
     el_set(edit, EL_BIND, "\\e[200~", "primer-paste", NULL);
 }
 

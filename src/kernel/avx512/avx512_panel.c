@@ -10,7 +10,7 @@
  * An integer sum i begins with -offset * (sum of activations), of the
  * block or of its halves, made for a few blocks in advance.
  *
- * No instruction converts the sum: it begins, besides, with the bits of M = 3 * 2^22 as a float,
+ * Where it can be, no instruction converts the sum: it begins, besides, with the bits of M = 3 * 2^22 as a float,
  * and so ends as the bits of M + i, since |i| < 2^22. What is to be multiplied by i is, fused,
  * x * (M + i) - x * M; -x * M is exact for an activation's scale x, whose last two bits are 0, and
  * for a sub-scale, so the result is x * i rounded once, as the contract has it. Per (token, block)

@@ -20,7 +20,7 @@ static void quantize_block(const float x[QUANT_BLOCK], int8_t values[QUANT_BLOCK
                            int32_t sums[2], float *scaled_sum)
 {
     const float m = largest_magnitude(x);
-    const bool finite = m < 0x1p100f, used = finite && m >= 0x1p-100f;
+    const bool finite = m < 0x1p100f, used = finite && m >= 0x1p-90f;
     const float inverse = used ? 127.0f / m : 0.0f;
     sums[0] = 0;
     sums[1] = 0;
