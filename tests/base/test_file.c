@@ -200,9 +200,12 @@ static long faults_of_reading(const struct file_map *map)
     return faults() - before;
 }
 
+/* A kernel that refuses nonsense, as emulators don't, and takes this advice. */
 static bool can_fetch(const struct file_map *map)
 {
 #ifdef MADV_POPULATE_READ
+    if (madvise((void *)(uintptr_t)map->bytes, 1, 9999) == 0)
+        return false;
     return madvise((void *)(uintptr_t)map->bytes, 1, MADV_POPULATE_READ) == 0;
 #else
     (void)map;
@@ -229,12 +232,14 @@ static void fetching_spares_faults(void **state)
     file_map_fetch(&map, 0, 0);
     const bool fetches = can_fetch(&map);
     const long fetched = faults_of_reading(&map);
-    if (fetches && fetched > plain / 4 + 1)
-        fail_msg("%ld faults where nothing was fetched, %ld after", plain, fetched);
     file_map_close(&map);
     file_map_memory(&map, "x", 1); /* not ours: left alone */
     file_map_fetch(&map, 0, 1);
     file_map_close(&map);
+    if (!fetches)
+        skip();
+    if (fetched > plain / 4 + 1)
+        fail_msg("%ld faults where nothing was fetched, %ld after", plain, fetched);
 }
 
 static void what_cannot_be_mapped_is_named(void **state)
