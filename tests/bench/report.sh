@@ -17,15 +17,15 @@ complain() {
 has() { # FILE TEXT
     grep -qF -- "$2" "$1" || complain "$1 lacks \"$2\": $(cat "$1")"
 }
-measure() { # PROGRAM OPTIONS...: the small measurement, in $folder/work
+measure() { # PROGRAM OPTIONS...: the small measurement, in $folder/measured
     PRIMER=$1 PRIMER_SHARED=/nonexistent node "$here/../../bench/bench.mjs" --small \
-        --build "$build" --work "$folder/work" "${@:2}" >"$folder/out" 2>&1
+        --build "$build" --work "$folder/measured" "${@:2}" >"$folder/out" 2>&1
 }
 rounds() { # ROW: how many are kept
-    node -p "JSON.parse(require('fs').readFileSync('$folder/work/$1.json')).rounds.length"
+    node -p "JSON.parse(require('fs').readFileSync('$folder/measured/$1.json')).rounds.length"
 }
 fake=$here/fake_primer.mjs
-results=$folder/work/RESULTS.md
+results=$folder/measured/RESULTS.md
 
 node "$here/check_report.mjs" || complain "check_report.mjs"
 
@@ -55,10 +55,10 @@ has "$results" "tokens/s | 30.0 (30.0–30.0) | – | – | – | ≥ 1.45 × | 
 # What is there is kept, and more rounds go on from it; another program's rounds don't count.
 export PRIMER_PEER=$folder/absent
 measure "$fake" --rows generate-q4_0 --rounds 1 --again
-first=$(grep '"when"' "$folder/work/generate-q4_0.json")
+first=$(grep '"when"' "$folder/measured/generate-q4_0.json")
 measure "$fake" --rows generate-q4_0 --rounds 3
 [ "$(rounds generate-q4_0)" = 3 ] || complain "no three rounds: $(cat "$folder/out")"
-grep -qF "$first" "$folder/work/generate-q4_0.json" || complain "the first round was measured again"
+grep -qF "$first" "$folder/measured/generate-q4_0.json" || complain "the first round was measured again"
 cp "$fake" "$folder/other.mjs" && echo "// another" >>"$folder/other.mjs"
 measure "$folder/other.mjs" --rows generate-q4_0 --rounds 1
 [ "$(rounds generate-q4_0)" = 1 ] || complain "rounds of two programs were put together"
@@ -73,7 +73,7 @@ has "$folder/out" 'no row is called "typo"'
 # Ctrl-C in the middle of a measurement.
 export FAKE_HANG=$folder/pid
 PRIMER=$fake PRIMER_SHARED=/nonexistent node "$here/../../bench/bench.mjs" --small --build "$build" \
-    --work "$folder/work" --rows prompt-q4_0 --rounds 2 >"$folder/out" 2>&1 &
+    --work "$folder/measured" --rows prompt-q4_0 --rounds 2 >"$folder/out" 2>&1 &
 bench=$!
 for _ in $(seq 200); do [ -s "$FAKE_HANG" ] && break; sleep 0.05; done
 sleep 0.1
@@ -84,7 +84,7 @@ for _ in $(seq 40); do kill -0 "$(cat "$FAKE_HANG")" 2>/dev/null || break; sleep
 kill -0 "$(cat "$FAKE_HANG")" 2>/dev/null && complain "the measured program goes on after Ctrl-C"
 unset FAKE_HANG
 [ "$(rounds prompt-q4_0)" = 1 ] || complain "the round before the interruption is gone"
-[ -z "$(find "$folder/work" -name '*.part')" ] || complain "half a file was left"
+[ -z "$(find "$folder/measured" -name '*.part')" ] || complain "half a file was left"
 
 # primer itself still has the options and fields that are asked of it.
 measure "${PRIMER:-$build/primer}" --rows memory,speculation,load,prefix --rounds 1 ||
