@@ -162,7 +162,8 @@ static void time_call(struct bench *bench, call *function, const char *name, dou
 
 static void call_panel(struct bench *bench)
 {
-    /* As src/tensor/multiply.c has it: pieces of a panel, which is unpacked piece by piece. */
+    /* In the pieces of src/tensor/multiply.c; one panel serves as all three, and every piece is its
+     * first, so that it lies in the innermost cache: the product alone, without unpacking. */
     const struct quant_panel panels[3] = {bench->panel, bench->panel, bench->panel};
     for (size_t block = 0; block < BLOCKS; block += TENSOR_PANEL_BLOCKS)
         bench->kernel->panel_product(&bench->format, panels, 3,

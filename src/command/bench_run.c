@@ -36,21 +36,39 @@ primer_status bench_run_ids(const primer_model *model, size_t count, uint64_t se
     return PRIMER_OK;
 }
 
-static primer_status create_greedy(const primer_model *model, primer_sampler **sampler,
-                                   primer_error *error)
+/* One timeline and what feeds it. */
+struct bench_line {
+    int32_t *ids; /* [count] pseudo-random */
+    primer_session *session;
+    primer_sampler *sampler; /* the most probable token */
+};
+
+static void bench_line_end(struct bench_line *line)
+{
+    primer_sampler_free(line->sampler);
+    primer_session_free(line->session);
+    memory_free(line->ids);
+}
+
+/* To be ended by the caller, also after an error. */
+static primer_status bench_line_begin(struct bench_line *line, primer_model *model,
+                                      const primer_session_options *options, size_t count,
+                                      uint64_t seed, primer_error *error)
 {
     primer_sampling sampling = primer_sampling_default();
     sampling.temperature = 0;
-    return primer_sampler_create(model, &sampling, sampler, error);
+    *line = (struct bench_line){0};
+    FORWARD(bench_run_ids(model, count, seed, &line->ids, error));
+    FORWARD(primer_session_create(model, options, &line->session, error));
+    return primer_sampler_create(model, &sampling, &line->sampler, error);
 }
 
-static primer_status generate(primer_session *session, primer_sampler *sampler, size_t count,
-                              primer_error *error)
+static primer_status generate(const struct bench_line *line, size_t count, primer_error *error)
 {
     for (size_t i = 0; i < count; i++) {
         int32_t id = 0;
-        FORWARD(primer_sampler_next(sampler, session, &id, error));
-        FORWARD(primer_session_append(session, id, error));
+        FORWARD(primer_sampler_next(line->sampler, line->session, &id, error));
+        FORWARD(primer_session_append(line->session, id, error));
     }
     return PRIMER_OK;
 }
@@ -83,48 +101,52 @@ primer_status bench_run_first_token(const struct settings *settings, primer_mode
                                     primer_error *error)
 {
     primer_status status = PRIMER_OK;
-    primer_session *session = NULL;
-    primer_sampler *sampler = NULL;
-    int32_t *ids = NULL, id = 0;
+    struct bench_line line;
+    int32_t id = 0;
     primer_session_options options = settings->parameters.session;
     if (options.context < FIRST_PROMPT + 1) /* the measured runs may need less */
         options.context = FIRST_PROMPT + 1;
-    TRY(bench_run_ids(model, FIRST_PROMPT, SEED_ALONE, &ids, error));
-    TRY(primer_session_create(model, &options, &session, error));
-    TRY(create_greedy(model, &sampler, error));
-    TRY(primer_session_sync(session, ids, FIRST_PROMPT, NULL, NULL, error));
-    TRY(primer_sampler_next(sampler, session, &id, error));
+    TRY(bench_line_begin(&line, model, &options, FIRST_PROMPT, SEED_ALONE, error));
+    TRY(primer_session_sync(line.session, line.ids, FIRST_PROMPT, NULL, NULL, error));
+    TRY(primer_sampler_next(line.sampler, line.session, &id, error));
 
 cleanup:
-    primer_sampler_free(sampler);
-    primer_session_free(session);
-    memory_free(ids);
+    bench_line_end(&line);
     return status;
+}
+
+/* `count` tokens after what the line has; tokens a second. */
+static primer_status time_tokens(const struct bench_line *line, size_t count, double *speed,
+                                 primer_error *error)
+{
+    const uint64_t begun = clock_nanoseconds();
+    FORWARD(generate(line, count, error));
+    *speed = (double)count / clock_seconds_since(begun);
+    return PRIMER_OK;
+}
+
+static primer_status time_prompt(const struct bench_line *line, size_t count, double *speed,
+                                 primer_error *error)
+{
+    const uint64_t begun = clock_nanoseconds();
+    FORWARD(primer_session_sync(line->session, line->ids, count, NULL, NULL, error));
+    *speed = (double)count / clock_seconds_since(begun);
+    return PRIMER_OK;
 }
 
 primer_status bench_run_one(const struct settings *settings, primer_model *model,
                             struct bench_speeds *speeds, primer_error *error)
 {
     primer_status status = PRIMER_OK;
-    primer_session *session = NULL;
-    primer_sampler *sampler = NULL;
-    int32_t *ids = NULL;
-    const size_t prompt = settings->prompt_tokens, count = settings->generated_tokens;
-    TRY(bench_run_ids(model, prompt, SEED_ALONE, &ids, error));
-    TRY(primer_session_create(model, &settings->parameters.session, &session, error));
-    TRY(create_greedy(model, &sampler, error));
-    uint64_t begun = clock_nanoseconds();
-    TRY(primer_session_sync(session, ids, prompt, NULL, NULL, error));
-    speeds->prompt = (double)prompt / clock_seconds_since(begun);
-    begun = clock_nanoseconds();
-    TRY(generate(session, sampler, count, error));
-    speeds->generate = (double)count / clock_seconds_since(begun);
-    speeds->memory = bench_run_memory(session);
+    struct bench_line line;
+    TRY(bench_line_begin(&line, model, &settings->parameters.session, settings->prompt_tokens,
+                         SEED_ALONE, error));
+    TRY(time_prompt(&line, settings->prompt_tokens, &speeds->prompt, error));
+    TRY(time_tokens(&line, settings->generated_tokens, &speeds->generate, error));
+    speeds->memory = bench_run_memory(line.session);
 
 cleanup:
-    primer_sampler_free(sampler);
-    primer_session_free(session);
-    memory_free(ids);
+    bench_line_end(&line);
     return status;
 }
 
@@ -132,31 +154,21 @@ primer_status bench_run_deep(const struct settings *settings, primer_model *mode
                              struct bench_speeds *speeds, primer_error *error)
 {
     primer_status status = PRIMER_OK;
-    primer_session *session = NULL;
-    primer_sampler *sampler = NULL;
-    int32_t *ids = NULL;
-    const size_t depth = settings->depth, count = settings->generated_tokens;
-    TRY(bench_run_ids(model, depth, SEED_ALONE, &ids, error));
-    TRY(primer_session_create(model, &settings->parameters.session, &session, error));
-    TRY(create_greedy(model, &sampler, error));
-    uint64_t begun = clock_nanoseconds();
-    TRY(primer_session_sync(session, ids, depth, NULL, NULL, error));
-    speeds->prompt = (double)depth / clock_seconds_since(begun);
+    struct bench_line line;
+    const size_t depth = settings->depth;
+    TRY(bench_line_begin(&line, model, &settings->parameters.session, depth, SEED_ALONE, error));
+    TRY(time_prompt(&line, depth, &speeds->prompt, error));
     for (size_t run = 0; run <= settings->runs; run++) {
         /* Takes back what was written, and computes the prompt's last token anew. */
-        TRY(primer_session_sync(session, ids, depth, NULL, NULL, error));
-        begun = clock_nanoseconds();
-        TRY(generate(session, sampler, count, error));
-        speeds->generate = (double)count / clock_seconds_since(begun);
+        TRY(primer_session_sync(line.session, line.ids, depth, NULL, NULL, error));
+        TRY(time_tokens(&line, settings->generated_tokens, &speeds->generate, error));
         if (run > 0)
             runs[run - 1] = speeds->generate;
     }
-    speeds->memory = bench_run_memory(session);
+    speeds->memory = bench_run_memory(line.session);
 
 cleanup:
-    primer_sampler_free(sampler);
-    primer_session_free(session);
-    memory_free(ids);
+    bench_line_end(&line);
     return status;
 }
 
@@ -206,22 +218,21 @@ struct client {
     primer_statistics statistics;
 };
 
-static primer_status serve(struct client *client, primer_session *session, primer_sampler *sampler,
-                           int32_t *ids)
+static primer_status serve(struct client *client, const struct bench_line *line)
 {
     const struct settings *settings = client->settings;
     primer_status status = client->status;
     if (!gate_wait(client->gate))
         return PRIMER_ECANCELED;
     if (status == PRIMER_OK)
-        status =
-            primer_session_sync(session, ids, settings->prompt_tokens, NULL, NULL, &client->error);
+        status = primer_session_sync(line->session, line->ids, settings->prompt_tokens, NULL, NULL,
+                                     &client->error);
     gate_wait(client->gate);
     if (status == PRIMER_OK)
-        status = generate(session, sampler, settings->generated_tokens, &client->error);
+        status = generate(line, settings->generated_tokens, &client->error);
     gate_wait(client->gate);
-    if (session != NULL)
-        primer_session_statistics(session, &client->statistics);
+    if (line->session != NULL)
+        primer_session_statistics(line->session, &client->statistics);
     gate_wait(client->gate); /* the memory of all is looked at */
     return status;
 }
@@ -229,21 +240,12 @@ static primer_status serve(struct client *client, primer_session *session, prime
 static void *run_client(void *context)
 {
     struct client *client = context;
-    primer_session *session = NULL;
-    primer_sampler *sampler = NULL;
-    int32_t *ids = NULL;
-    const struct settings *settings = client->settings;
+    struct bench_line line;
     client->status =
-        bench_run_ids(client->model, settings->prompt_tokens, client->seed, &ids, &client->error);
-    if (client->status == PRIMER_OK)
-        client->status = primer_session_create(client->model, &settings->parameters.session,
-                                               &session, &client->error);
-    if (client->status == PRIMER_OK)
-        client->status = create_greedy(client->model, &sampler, &client->error);
-    client->status = serve(client, session, sampler, ids);
-    primer_sampler_free(sampler);
-    primer_session_free(session);
-    memory_free(ids);
+        bench_line_begin(&line, client->model, &client->settings->parameters.session,
+                         client->settings->prompt_tokens, client->seed, &client->error);
+    client->status = serve(client, &line);
+    bench_line_end(&line);
     return NULL;
 }
 

@@ -69,7 +69,8 @@ typedef void kernel_panel_product(const struct quant_format *format,
                                   size_t first_block, size_t first_token, size_t tokens,
                                   float *sums, size_t sums_stride);
 
-/* What quant_format.unpack does to columns [0, 32 * blocks) of the rows. */
+/* What quant_format.unpack does to columns [0, 32 * blocks) of the rows; lanes without a row need
+ * not become 0. */
 typedef void kernel_rows_unpack(const void *base, size_t row_bytes, size_t rows, size_t blocks,
                                 const struct quant_panel *panel);
 

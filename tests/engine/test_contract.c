@@ -25,6 +25,12 @@ static const struct model_maker_options models[] = {
     {.architecture = "llama", .type = "Q2_K", .rope = "factors", .kv_heads = 1},
     {.architecture = "llama", .type = "Q8_0", .rope = "linear:2", .bias = true},
     {.architecture = "phi2", .type = "BF16"},
+    /* More blocks of columns than a piece of a panel has, and last panels that aren't full. */
+    {.architecture = "llama",
+     .type = "Q4_K",
+     .output_type = "Q6_K",
+     .vocabulary = 1003,
+     .ffn = 1280},
 };
 #define MODELS (sizeof models / sizeof *models)
 

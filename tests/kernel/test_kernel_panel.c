@@ -8,11 +8,17 @@
 #include "kernel/avx2_vnni/avx2_vnni.h"
 #endif
 
-#define GOLDEN_ACTIVATIONS UINT64_C(0x1f8012ff056c9713)
+#define GOLDEN_ACTIVATIONS UINT64_C(0x8f6d8f6357512b65)
 #define GOLDEN             UINT64_C(0x95419b0a03919f35)
 
-/* Values that lie exactly between two integers once divided by the scale, and both ends of the
- * range where a block counts as zero. */
+/* The float next below. */
+static float just_below(float value)
+{
+    return half_bits_to_float(half_float_to_bits(value) - 1);
+}
+
+/* Values that lie exactly between two integers once divided by the scale, and both sides of the
+ * two edges: where a block counts as zero, and where as NaN. */
 static void craft_blocks(struct random *random, float *x, size_t blocks)
 {
     for (size_t b = 0; b < blocks; b++, x += QUANT_BLOCK) {
@@ -23,10 +29,12 @@ static void craft_blocks(struct random *random, float *x, size_t blocks)
             for (size_t i = 1; i < QUANT_BLOCK; i++)
                 x[i] = ((float)random_below(random, 253) - 126.5f) * power;
         } else if (dice == 1) {
+            static const float edges[] = {0x1p-90f, 0x1p100f};
+            const float edge = edges[random_below(random, 2)];
+            const bool below = random_below(random, 2) == 0;
             for (size_t i = 0; i < QUANT_BLOCK; i++)
-                x[i] = half_bits_to_float(half_float_to_bits(0x1p-100f) -
-                                          (uint32_t)random_below(random, 2));
-            x[random_below(random, QUANT_BLOCK)] *= -1.0f;
+                x[i] = (float)((int)random_below(random, 1999) - 999) / 1000.0f * edge;
+            x[random_below(random, QUANT_BLOCK)] = below ? -just_below(edge) : -edge;
         } else if (dice == 2) {
             for (size_t i = 0; i < QUANT_BLOCK; i++)
                 x[i] = 0x1.fffffep+127f * (i % 2 ? 1.0f : -1.0f);
@@ -95,8 +103,8 @@ static void test_tiles_are_right(void **state)
         const size_t token = at / BLOCKS, lane = token % 8;
         const struct activation_tile *const tile = &view->tiles[token / 8 * BLOCKS + at % BLOCKS];
         assert_true(memcmp(tile->values[lane], view->values + at * 32, 32) == 0);
-        assert_true(tile->scales[lane] == view->scales[at]);
-        assert_true(tile->scaled_sums[lane] == view->scaled_sums[at]);
+        assert_memory_equal(&tile->scales[lane], &view->scales[at], sizeof(float));
+        assert_memory_equal(&tile->scaled_sums[lane], &view->scaled_sums[at], sizeof(float));
         assert_true(tile->sums[0][lane] == view->sums[2 * at]);
         assert_true(tile->sums[1][lane] == view->sums[2 * at + 1]);
     }
@@ -326,7 +334,40 @@ static void test_panels_side_by_side(void **state)
     }
 }
 
-/* All counts of rows, activations that aren't finite, and scales of any size. */
+/* Finite activations of every size that counts: blocks of UNIT numbers times 2^k, a k for each. */
+static struct fenced_activation activation_of_all_sizes(struct random *random, size_t tokens,
+                                                        size_t blocks)
+{
+    struct fenced_activation made = activation_make(tokens, blocks);
+    struct fence x = check_floats(random, CHECK_UNIT, tokens * blocks * QUANT_BLOCK);
+    for (size_t b = 0; b < tokens * blocks; b++) {
+        const float power = half_bits_to_float((38 + (uint32_t)random_below(random, 189)) << 23);
+        for (size_t i = 0; i < QUANT_BLOCK; i++)
+            fence_floats(&x)[b * QUANT_BLOCK + i] *= power;
+    }
+    check_scalar()->quantize(fence_floats(&x), blocks * QUANT_BLOCK, tokens, 0, &made.view);
+    fence_free(&x);
+    return made;
+}
+
+enum odd_activations { ODD_ACTIVATIONS, TAME_ACTIVATIONS, ACTIVATIONS_OF_ALL_SIZES };
+
+static void try_odd_pair(struct random *random, const struct quant_format *format,
+                         enum check_kind kind, enum odd_activations odd, size_t rows,
+                         uint64_t *hash)
+{
+    struct fenced_panel panel = panel_random(random, format, kind, false, 4);
+    struct fenced_activation activation =
+        odd == ACTIVATIONS_OF_ALL_SIZES
+            ? activation_of_all_sizes(random, 11, 4)
+            : activation_random(random, odd == ODD_ACTIVATIONS ? kind : CHECK_UNIT, false, 11, 4);
+    try_panel(format, &panel, &activation, &(struct shape){rows, 4, 11, 0, 16}, hash);
+    panel_free(&panel);
+    activation_free(&activation);
+}
+
+/* All counts of rows, activations that aren't finite, and scales of any size. The same kind on both
+ * sides makes mostly NaN, so each is also tried where the other side is tame. */
 static void test_panels_of_odd_numbers(void **state)
 {
     (void)state;
@@ -336,13 +377,10 @@ static void test_panels_of_odd_numbers(void **state)
     for (size_t f = 0; f < FORMATS; f++)
         for (enum check_kind kind = 0; kind < CHECK_KINDS; kind++)
             for (size_t rows = 1; rows <= 16; rows++) {
-                struct fenced_panel panel = panel_random(&random, &formats[f], kind, false, 4);
-                struct fenced_activation activation =
-                    activation_random(&random, kind, false, 11, 4);
-                try_panel(&formats[f], &panel, &activation, &(struct shape){rows, 4, 11, 0, 16},
-                          &hash);
-                panel_free(&panel);
-                activation_free(&activation);
+                try_odd_pair(&random, &formats[f], kind, ODD_ACTIVATIONS, rows, &hash);
+                try_odd_pair(&random, &formats[f], kind, TAME_ACTIVATIONS, rows, &hash);
+                try_odd_pair(&random, &formats[f], CHECK_UNIT, ACTIVATIONS_OF_ALL_SIZES, rows,
+                             &hash);
             }
 }
 

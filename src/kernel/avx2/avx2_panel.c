@@ -14,9 +14,10 @@
 
 #include "kernel/lanes/lanes_avx2.h"
 
-#define PANEL_TOKENS 4
-#define PANEL_WIDTHS 4
-#define WIDE         3
+#define PANEL_PRODUCT avx2_panel_product
+#define PANEL_TOKENS  4
+#define PANEL_WIDTHS  4
+#define WIDE          3
 
 typedef __m256i panel_integers;
 
@@ -82,12 +83,3 @@ UNROLL_INLINE void panel_add(const uint8_t *values, const int8_t *const *a, size
 }
 
 #include "kernel/lanes/lanes_panel.inc"
-
-void avx2_panel_product(const struct quant_format *format, const struct quant_panel *panels,
-                        size_t panel_count, size_t blocks, const struct activation *activation,
-                        size_t first_block, size_t first_token, size_t tokens, float *sums,
-                        size_t sums_stride)
-{
-    panel_product(format, panels, panel_count, blocks, activation, first_block, first_token, tokens,
-                  sums, sums_stride);
-}

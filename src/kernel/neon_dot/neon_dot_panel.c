@@ -4,9 +4,10 @@
 
 #include "kernel/lanes/lanes_neon.h"
 
-#define PANEL_TOKENS 4
-#define PANEL_WIDTHS 2
-#define WIDE         1
+#define PANEL_PRODUCT neon_dot_panel_product
+#define PANEL_TOKENS  4
+#define PANEL_WIDTHS  2
+#define WIDE          1
 
 typedef int32x4_t panel_integers;
 
@@ -67,12 +68,3 @@ UNROLL_INLINE void panel_add(const uint8_t *values, const int8_t *const *a, size
 }
 
 #include "kernel/lanes/lanes_panel.inc"
-
-void neon_dot_panel_product(const struct quant_format *format, const struct quant_panel *panels,
-                            size_t panel_count, size_t blocks, const struct activation *activation,
-                            size_t first_block, size_t first_token, size_t tokens, float *sums,
-                            size_t sums_stride)
-{
-    panel_product(format, panels, panel_count, blocks, activation, first_block, first_token, tokens,
-                  sums, sums_stride);
-}
