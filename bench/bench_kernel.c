@@ -166,10 +166,10 @@ static void call_panel(struct bench *bench)
      * first, so that it lies in the innermost cache: the product alone, without unpacking. */
     const struct quant_panel panels[3] = {bench->panel, bench->panel, bench->panel};
     for (size_t block = 0; block < BLOCKS; block += TENSOR_PANEL_BLOCKS)
-        bench->kernel->panel_product(&bench->format, panels, 3,
-                                     BLOCKS - block < TENSOR_PANEL_BLOCKS ? BLOCKS - block
-                                                                          : TENSOR_PANEL_BLOCKS,
-                                     &bench->activation, block, 0, bench->tokens, bench->out, 48);
+        bench->kernel->panel_product(
+            &bench->format, panels, 3,
+            BLOCKS - block < TENSOR_PANEL_BLOCKS ? BLOCKS - block : TENSOR_PANEL_BLOCKS,
+            &bench->activation, block, 0, bench->tokens, bench->out, 48, NULL);
 }
 
 static void bench_panels(struct bench *bench, const struct limits *limits)
@@ -325,10 +325,14 @@ static void call_rms_norm(struct bench *bench)
     bench->kernel->rms_norm(bench->y, bench->x, 1e-5f, 8 * COLUMNS, bench->out);
 }
 
-static void call_gelu(struct bench *bench)
+static void call_finish(struct bench *bench)
 {
-    memcpy(bench->out, bench->y, 8 * COLUMNS * sizeof(float));
-    bench->kernel->gelu(bench->out, 8 * COLUMNS);
+    bench->kernel->finish(&(struct kernel_finish){.sums = bench->y,
+                                                  .tokens = 1,
+                                                  .rows = 8 * COLUMNS,
+                                                  .bias = bench->x,
+                                                  .gelu = true,
+                                                  .out = bench->out});
 }
 
 static void call_silu(struct bench *bench)
@@ -346,7 +350,7 @@ static void bench_vectors(struct bench *bench)
     } calls[] = {
         {"quantize", call_quantize, 0},           {"encode F16", call_encode, QUANT_F16},
         {"encode Q8_0", call_encode, QUANT_Q8_0}, {"layer_norm", call_layer_norm, 0},
-        {"rms_norm", call_rms_norm, 0},           {"gelu", call_gelu, 0},
+        {"rms_norm", call_rms_norm, 0},           {"bias and gelu", call_finish, 0},
         {"silu_product", call_silu, 0},
     };
     for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++) {

@@ -6,6 +6,9 @@
  *   made       allocations that succeeded
  *   countdown  SIZE_MAX: none fails; otherwise how many more succeed before one fails (once)
  *
+ * Large aligned blocks and reserved ranges ask the system for large pages: a row of a matrix often
+ * begins on a page of its own, and to look up thousands of them takes its time.
+ *
  * Invariant: a request of more than PTRDIFF_MAX bytes is refused before it reaches the system, so
  * that differences of pointers into a block are always representable.
  */
@@ -16,8 +19,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "base/cpu.h"
+
+#ifndef MADV_HUGEPAGE
+#define MADV_HUGEPAGE 14 /* Linux's; a C library may leave it out */
+#endif
+#define LARGE_PAGE ((size_t)2 << 20) /* of most systems; elsewhere an alignment like another */
 
 static atomic_size_t made;
 static atomic_size_t countdown = SIZE_MAX;
@@ -75,13 +84,22 @@ void *memory_allocate(size_t count, size_t size)
     return request_bytes(count, size, &bytes) ? counted(calloc(1, bytes)) : NULL;
 }
 
+/* Not the end of the block, which would be resident whole. It is advice: any answer will do. */
+static void advise_large_pages(void *block, size_t bytes)
+{
+    if (block != NULL && bytes >= LARGE_PAGE)
+        (void)madvise(block, bytes & ~(LARGE_PAGE - 1), MADV_HUGEPAGE);
+}
+
 void *memory_allocate_aligned(size_t count, size_t size)
 {
     size_t bytes;
-    if (!request_bytes(count, size, &bytes) || bytes > PTRDIFF_MAX - (MEMORY_ALIGNMENT - 1))
+    if (!request_bytes(count, size, &bytes) || bytes > PTRDIFF_MAX - (LARGE_PAGE - 1))
         return NULL;
-    const size_t mask = MEMORY_ALIGNMENT - 1;
-    return counted(aligned_alloc(MEMORY_ALIGNMENT, (bytes + mask) & ~mask));
+    const size_t alignment = bytes >= LARGE_PAGE ? LARGE_PAGE : MEMORY_ALIGNMENT;
+    void *const block = aligned_alloc(alignment, (bytes + alignment - 1) & ~(alignment - 1));
+    advise_large_pages(block, bytes);
+    return counted(block);
 }
 
 void *memory_resize(void *block, size_t count, size_t size)
@@ -132,15 +150,36 @@ size_t memory_allocation_count(void)
     return atomic_load(&made);
 }
 
+static void *map_zeroes(size_t bytes)
+{
+    void *const range = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+                             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    return range == MAP_FAILED ? NULL : range;
+}
+
+/* Begins at a large page: what was mapped before and behind is given back. */
+static void *map_aligned(size_t bytes)
+{
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE), length = (bytes + page - 1) / page * page;
+    unsigned char *const range = map_zeroes(length + LARGE_PAGE);
+    if (range == NULL)
+        return NULL;
+    const size_t before = (LARGE_PAGE - (uintptr_t)range % LARGE_PAGE) % LARGE_PAGE;
+    if (before > 0)
+        munmap(range, before);
+    munmap(range + before + length, LARGE_PAGE - before);
+    return range + before;
+}
+
 primer_status memory_reserve(size_t bytes, void **block, primer_error *error)
 {
     size_t length;
-    if (!request_bytes(bytes, 1, &length))
+    void *range = NULL;
+    if (request_bytes(bytes, 1, &length))
+        range = length < LARGE_PAGE ? map_zeroes(length) : map_aligned(length);
+    if (range == NULL)
         return memory_failure(error, "a reserved range", bytes);
-    void *const range = mmap(NULL, length, PROT_READ | PROT_WRITE,
-                             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (range == MAP_FAILED)
-        return memory_failure(error, "a reserved range", bytes);
+    advise_large_pages(range, length);
     *block = counted(range);
     return PRIMER_OK;
 }

@@ -12,11 +12,20 @@
  * A worker that wakes too late finds the job closed and lets it pass, so the caller never waits for
  * a thread that the system hasn't scheduled yet, only for tasks that are being run.
  *
- * Tasks are taken in chunks from one counter. Both sides spin for SPIN_NANOSECONDS before they
- * sleep on a condition variable; there is no spinning where the pool has more threads than
- * processors may be used. Sleeping loses no wake-up: a sleeper announces itself (`sleepers`,
- * `caller_waits`) and looks at the state again, under the lock, while the other side changes the
- * state before it looks for sleepers; all of these are sequentially consistent.
+ * Each thread has a share of the tasks, a run of them in order; one word holds its begin and end,
+ * in chunks. The thread takes from the front, and when nothing is left, from the back of the
+ * others':
+ *
+ *   share   | 63 .. 32: end | 31 .. 0: begin |
+ *
+ * So neighbouring tasks, whose data are neighbours too, run on one thread, and chunks may be small,
+ * which keeps the ends even: nobody else writes a share's word until the last moments.
+ *
+ * Both sides spin for SPIN_NANOSECONDS before they sleep on a condition variable; there is no
+ * spinning where the pool has more threads than processors may be used. Sleeping loses no wake-up:
+ * a sleeper announces itself (`sleepers`, `caller_waits`) and looks at the state again, under the
+ * lock, while the other side changes the state before it looks for sleepers; all of these are
+ * sequentially consistent.
  *
  * A task may call pool_run on its own pool: the inner tasks then run one after the other on that
  * thread, under its number (so the scratch of that number is shared with the outer task). Calling
@@ -42,8 +51,13 @@
 
 enum {
     MOST_THREADS = 1024,
-    CHUNKS_PER_THREAD = 16,      /* fewer: uneven ends; more: more traffic on the counter */
+    CHUNKS_PER_THREAD = 64,      /* fewer: uneven ends; more: more writes of the shares */
     SPIN_NANOSECONDS = 40 * 1000 /* about the cost of falling asleep and being woken */
+};
+
+/* The chunks that a thread is to run and nobody has taken yet; a cache line of its own. */
+struct share {
+    _Alignas(MEMORY_ALIGNMENT) _Atomic uint64_t range;
 };
 
 struct worker {
@@ -58,8 +72,7 @@ struct pool {
     void *context;
     size_t count, chunk;
 
-    /* Words that every thread writes: cache lines of their own. */
-    _Alignas(MEMORY_ALIGNMENT) atomic_size_t next; /* the first task that nobody has taken */
+    /* Words that every thread writes: a cache line of their own. */
     _Alignas(MEMORY_ALIGNMENT) _Atomic uint64_t state;
     atomic_uint sleepers; /* workers asleep or about to be */
     atomic_bool caller_waits;
@@ -70,6 +83,7 @@ struct pool {
     pthread_mutex_t lock;        /* of the two conditions */
     pthread_cond_t opened, left; /* a job was opened, or stop · the last worker has left */
     struct worker *workers;      /* [size - 1] */
+    struct share *shares;        /* [size] */
 };
 
 /* The pool whose task this thread is running, and its number there. */
@@ -90,18 +104,55 @@ static uint32_t job_of(uint64_t state)
     return (uint32_t)(state >> JOB_SHIFT);
 }
 
+/* Cuts the job's tasks into shares of about as many chunks each. */
+static void deal(struct pool *pool, size_t count)
+{
+    const size_t least = count / UINT32_MAX + 1, even = count / (pool->size * CHUNKS_PER_THREAD);
+    pool->count = count;
+    pool->chunk = even > least ? even : least;
+    const size_t chunks = (count - 1) / pool->chunk + 1;
+    const size_t each = chunks / pool->size, more = chunks % pool->size;
+    for (size_t i = 0; i < pool->size; i++) {
+        const size_t begin = i * each + (i < more ? i : more);
+        const size_t end = begin + each + (i < more ? 1 : 0);
+        atomic_store_explicit(&pool->shares[i].range, (uint64_t)end << 32 | begin,
+                              memory_order_relaxed);
+    }
+}
+
+/* The first chunk of a share, or the last. False: it is empty. */
+static bool take(struct share *share, bool last, size_t *chunk)
+{
+    uint64_t range = atomic_load_explicit(&share->range, memory_order_relaxed);
+    for (;;) {
+        const uint64_t begin = range & UINT32_MAX, end = range >> 32;
+        if (begin == end)
+            return false;
+        *chunk = last ? end - 1 : begin;
+        if (atomic_compare_exchange_weak_explicit(&share->range, &range,
+                                                  last ? range - ((uint64_t)1 << 32) : range + 1,
+                                                  memory_order_relaxed, memory_order_relaxed))
+            return true;
+    }
+}
+
+static void run_chunk(struct pool *pool, size_t chunk, size_t number)
+{
+    const size_t first = chunk * pool->chunk, left = pool->count - first;
+    const size_t end = first + (left < pool->chunk ? left : pool->chunk);
+    for (size_t task = first; task < end; task++)
+        pool->task(pool->context, task, number);
+}
+
+/* The thread's own share, then what the others have not got to. */
 static void run_tasks(struct pool *pool, size_t number)
 {
-    for (;;) {
-        const size_t first =
-            atomic_fetch_add_explicit(&pool->next, pool->chunk, memory_order_relaxed);
-        if (first >= pool->count)
-            return;
-        const size_t left = pool->count - first;
-        const size_t end = first + (left < pool->chunk ? left : pool->chunk);
-        for (size_t task = first; task < end; task++)
-            pool->task(pool->context, task, number);
-    }
+    size_t chunk;
+    while (take(&pool->shares[number], false, &chunk))
+        run_chunk(pool, chunk, number);
+    for (size_t i = 1; i < pool->size; i++)
+        while (take(&pool->shares[(number + i) % pool->size], true, &chunk))
+            run_chunk(pool, chunk, number);
 }
 
 /* A job that came after `seen`, be it closed again, or the end. A closed one is news too: where
@@ -230,12 +281,9 @@ void pool_run(struct pool *pool, pool_task *task, void *context, size_t count)
     if (count == 1 || pool->size == 1) {
         run_alone(task, context, count, 0);
     } else {
-        const size_t chunk = count / (pool->size * CHUNKS_PER_THREAD);
         pool->task = task;
         pool->context = context;
-        pool->count = count;
-        pool->chunk = chunk == 0 ? 1 : chunk;
-        atomic_store_explicit(&pool->next, 0, memory_order_relaxed);
+        deal(pool, count);
         open_job(pool);
         run_tasks(pool, 0);
         close_job(pool);
@@ -263,6 +311,7 @@ static void destroy(struct pool *pool)
     pthread_mutex_destroy(&pool->lock);
     pthread_mutex_destroy(&pool->running);
     memory_free(pool->workers);
+    memory_free(pool->shares);
     memory_free(pool);
 }
 
@@ -312,9 +361,10 @@ primer_status pool_create(struct pool **pool, size_t threads, primer_error *erro
     pthread_cond_init(&made->left, NULL);
     primer_status status = PRIMER_OK;
     made->workers = memory_allocate(size - 1, sizeof *made->workers);
-    if (made->workers == NULL)
-        status =
-            memory_failure(error, "a thread pool's workers", (size - 1) * sizeof *made->workers);
+    made->shares = memory_allocate_aligned(size, sizeof *made->shares);
+    if (made->workers == NULL || made->shares == NULL)
+        status = memory_failure(error, "a thread pool's workers",
+                                size * (sizeof *made->workers + sizeof *made->shares));
     else
         status = start_workers(made, error);
     if (status != PRIMER_OK)

@@ -53,13 +53,27 @@ static uint64_t kv_in_use(primer_model *model)
     return bytes;
 }
 
+/* What waits for later sessions goes before anything is refused. */
+static void give_back_pages(primer_model *model)
+{
+    pthread_mutex_lock(&model->pools_lock);
+    for (struct engine_pool *entry = model->pools; entry != NULL; entry = entry->next)
+        kv_pool_give_back(entry->pool);
+    pthread_mutex_unlock(&model->pools_lock);
+}
+
 primer_status engine_memory_check(primer_model *model, uint64_t more_kv, uint64_t scratch,
                                   size_t context, primer_error *error)
 {
-    const uint64_t available = cpu_memory_available(), space = cpu_address_space_left();
+    uint64_t space = cpu_address_space_left(), available = cpu_memory_available();
     const uint64_t weights = model->information.weight_bytes;
     const uint64_t promised = atomic_load(&model->kv_reserved), used = kv_in_use(model);
     const uint64_t kv = more_kv + (promised > used ? promised - used : 0);
+    if (more_kv > space || weights + kv + scratch > available) {
+        give_back_pages(model);
+        space = cpu_address_space_left();
+        available = cpu_memory_available();
+    }
     if (!model->ignore_memory && more_kv > space) /* weights are mapped, scratch is there */
         return error_set(
             error, PRIMER_ENOMEM,

@@ -58,16 +58,35 @@ typedef void kernel_rows_product(const void *base, size_t row_bytes, size_t rows
                                  const struct activation *activation, size_t first_token,
                                  size_t tokens, float *out, size_t out_stride);
 
+/* Memory to be read next, which a kernel may fetch meanwhile: `rows` runs of `bytes`. */
+struct kernel_ahead {
+    const void *base;
+    size_t row_bytes, rows, bytes;
+};
+
 /* Panels of `blocks` blocks each times the same number of blocks of tokens
  * [first_token, first_token + tokens), from `first_block` on: goes on with the accumulators
  * sums f32 [tokens][panel_count * 16], which begin at 0; tokens are sums_stride floats apart, all
  * aligned to 64. Lanes without a row don't matter. Many tokens are best served from the
- * activation's tiles, in pieces that begin and end at multiples of ACTIVATION_LANES. */
+ * activation's tiles, in pieces that begin and end at multiples of ACTIVATION_LANES. `ahead` may be
+ * NULL. */
 typedef void kernel_panel_product(const struct quant_format *format,
                                   const struct quant_panel *panels, size_t panel_count,
                                   size_t blocks, const struct activation *activation,
                                   size_t first_block, size_t first_token, size_t tokens,
-                                  float *sums, size_t sums_stride);
+                                  float *sums, size_t sums_stride,
+                                  const struct kernel_ahead *ahead);
+
+/* Sums of a product to where they are wanted: value = sum + bias, through gelu if asked for; out =
+ * value, or out + value. Sums may lie in `out` already, with its stride. */
+struct kernel_finish {
+    const float *sums; /* [tokens][sums_stride] */
+    size_t sums_stride, tokens, rows;
+    const float *bias; /* [rows] or NULL */
+    bool gelu, accumulate;
+    float *out; /* [tokens][out_stride] */
+    size_t out_stride;
+};
 
 /* What quant_format.unpack does to columns [0, 32 * blocks) of the rows; lanes without a row need
  * not become 0. */
@@ -83,6 +102,7 @@ struct kernel {
                      const struct activation *out);
 
     kernel_panel_product *panel_product;
+    void (*finish)(const struct kernel_finish *task);
 
     /* Optional, NULL where a format has none at this level: reads the rows in place, for few
      * tokens. */
@@ -112,9 +132,7 @@ struct kernel {
      * (i, i + pairs). */
     void (*rotate)(float *x, const float *cosine, const float *sine, size_t pairs,
                    bool interleaved);
-    void (*gelu)(float *x, size_t count);
     void (*silu_product)(float *gate, const float *up, size_t count); /* gate = silu(gate) * up */
-    void (*add)(float *x, const float *y, size_t count);              /* x += y */
     void (*scale)(float *x, float factor, size_t count);              /* x *= factor */
     bool (*finite)(const float *x, size_t count);                     /* no NaN, no infinity */
 };

@@ -68,6 +68,8 @@ primer_status kv_pool_create(struct kv_pool **pool, const struct kv_geometry *ge
 void kv_pool_free(struct kv_pool *pool); /* after all its caches */
 const struct kv_geometry *kv_pool_geometry(const struct kv_pool *pool);
 size_t kv_pool_pages_used(struct kv_pool *pool);
+/* Free pages that wait for the next session go back to the system. */
+void kv_pool_give_back(struct kv_pool *pool);
 
 /* A prefix cache keeps pages alive beyond the sessions that filled them. The pool counts the pages
  * that only it holds as memory beside what sessions reserved; where a session wants a reserved page

@@ -8,7 +8,9 @@
  * so later that can fall short; but who wants a page holds fewer than it reserved, so sessions together hold
  * fewer than `reserved` <= existing. If none is free (existing = used) some page is kept, and is reclaimed.
  *
- * Each page is its own range from the system: untouched, it costs no memory.
+ * Each page is its own range from the system: untouched, it costs no memory. As many free pages as the
+ * largest session so far may hold stay for the next one, since getting memory from the system, cleared,
+ * takes long.
  */
 #include "kv/kv.h"
 
@@ -17,11 +19,14 @@
 #include "base/memory.h"
 #include "kv/kv_internal.h"
 
+#define SPARE_BYTES ((size_t)1 << 30) /* most that waits for the next session */
+
 struct kv_pool {
     struct kv_geometry geometry;
     pthread_mutex_t lock;
     struct kv_page *free;                  /* list of pages with no reference */
     size_t reserved, existing, used, kept; /* pages */
+    size_t largest;                        /* the most that one session reserved */
     kv_reclaim *reclaim;
     void *reclaim_context;
 };
@@ -99,6 +104,7 @@ primer_status kv_pool_reserve(struct kv_pool *pool, size_t pages, primer_error *
         pool->existing++;
     }
     pool->reserved += pages;
+    pool->largest = pages > pool->largest ? pages : pool->largest;
 cleanup:
     pthread_mutex_unlock(&pool->lock);
     if (status != PRIMER_OK)
@@ -106,14 +112,26 @@ cleanup:
     return status;
 }
 
-/* Free pages beyond what sessions may ask for go back to the system. Lock held. */
+/* Free pages beyond what sessions may ask for, or the next one will, go back to the system. Lock
+ * held. */
 static void shrink(struct kv_pool *pool)
 {
-    while (pool->free != NULL && pool->existing > pool->reserved + pool->kept) {
+    const size_t most = SPARE_BYTES / pool->geometry.page_bytes;
+    const size_t next = pool->largest < most ? pool->largest : most;
+    const size_t needed = pool->reserved > next ? pool->reserved : next;
+    while (pool->free != NULL && pool->existing > needed + pool->kept) {
         struct kv_page *page = pool->free;
         pool->free = page->next;
         page_destroy(pool, page);
     }
+}
+
+void kv_pool_give_back(struct kv_pool *pool)
+{
+    pthread_mutex_lock(&pool->lock);
+    pool->largest = 0;
+    shrink(pool);
+    pthread_mutex_unlock(&pool->lock);
 }
 
 void kv_pool_unreserve(struct kv_pool *pool, size_t pages)

@@ -4,12 +4,13 @@
 static struct tensor_product product(const struct model_linear *linear, float *out,
                                      size_t out_stride)
 {
-    return (struct tensor_product){&linear->weight, linear->bias, out, out_stride, false};
+    return (struct tensor_product){
+        .weight = &linear->weight, .bias = linear->bias, .out = out, .out_stride = out_stride};
 }
 
 void model_layers_project(const struct model *model, struct pass *pass,
                           const struct model_layer *layer, const float *in,
-                          const struct model_linear *with)
+                          const struct model_linear *with_gelu)
 {
     struct tensor_product products[4];
     size_t count = 0;
@@ -31,8 +32,10 @@ void model_layers_project(const struct model *model, struct pass *pass,
         products[count++] = product(&layer->key, pass->key, kv);
         products[count++] = product(&layer->value, pass->value, kv);
     }
-    if (with != NULL)
-        products[count++] = product(with, pass->wide, model->feed_forward);
+    if (with_gelu != NULL) {
+        products[count] = product(with_gelu, pass->wide, model->feed_forward);
+        products[count++].gelu = true;
+    }
     tensor_multiply(&pass->workspace, in, model->embedding, pass->rows, products, count);
 }
 

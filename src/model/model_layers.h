@@ -5,11 +5,11 @@
 
 #include "model/model.h"
 
-/* Queries, keys and values of `in` [rows][embedding], and `with` (may be NULL) to pass->wide, in
- * one go. */
+/* Queries, keys and values of `in` [rows][embedding], and gelu(with_gelu(in)), which may be NULL,
+ * to pass->wide, in one go. */
 void model_layers_project(const struct model *model, struct pass *pass,
                           const struct model_layer *layer, const float *in,
-                          const struct model_linear *with);
+                          const struct model_linear *with_gelu);
 /* Rotation, cache and attention: pass->query, key, value to pass->attended. */
 void model_layers_attend(const struct model *model, struct pass *pass, size_t layer);
 /* The gate and up matrices of `in`, to pass->gate and pass->wide. */

@@ -113,8 +113,10 @@ primer_status model_forward(const struct model *model, struct pass *pass,
 primer_status model_logits(const struct model *model, struct pass *pass, const float *hidden,
                            size_t rows, float *out, primer_error *error)
 {
-    const struct tensor_product product = {&model->output.weight, model->output.bias, out,
-                                           model->vocabulary, false};
+    const struct tensor_product product = {.weight = &model->output.weight,
+                                           .bias = model->output.bias,
+                                           .out = out,
+                                           .out_stride = model->vocabulary};
     tensor_multiply(&pass->workspace, hidden, model->embedding, rows, &product, 1);
     if (tensor_not_finite(&pass->workspace, out, rows, model->vocabulary) != rows)
         return error_set(error, PRIMER_ENUMERIC,

@@ -63,7 +63,6 @@ static void phi2_layer(const struct model *m, struct pass *p, size_t index)
                       m->epsilon, p->rows, m->embedding, p->normed);
     model_layers_project(m, p, l, p->normed, &l->up);
     model_layers_attend(m, p, index);
-    tensor_gelu(&p->workspace, p->wide, p->rows, m->feed_forward);
     model_layers_add(p, &l->attention_output, p->attended);
     model_layers_add(p, &l->down, p->wide);
 }

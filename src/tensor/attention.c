@@ -6,7 +6,7 @@
  *   rotated   [kv head][row][query head of the group][dimension]
  *   key tile  [dimension][16 keys]: the token is one lane of it
  *
- * Step 2, a task per (sequence, KV head, block of rows): the queries of a block (up to 64: rows x
+ * Step 2, a task per (sequence, KV head, block of rows): the queries of a block (up to 128: rows x
  * heads of the group, contiguous in `rotated`) go over the pages in order of position; each page's
  * maximum, sum and output are joined to the running ones (docs/NUMERICS.md, Attention). A page some
  * queries don't see (causality, sliding window) is given to the contiguous run that does.
@@ -18,7 +18,7 @@
 
 #include "tensor/tensor.h"
 
-#define QUERIES 64 /* most queries in a block, unless one row alone has more */
+#define QUERIES 128 /* most queries in a block, unless one row alone has more */
 
 static size_t most_queries(size_t group)
 {

@@ -41,21 +41,22 @@ struct span {
     size_t row, rows, token, tokens;
 };
 
-/* Sums [tokens][from_stride] to where the product wants them; they may lie there already. */
-static void finish_rows(const struct job *job, const struct tensor_product *product,
-                        const struct span *span, float *from, size_t from_stride)
+/* Sums [tokens][stride] to where the product wants them; they may lie there already. */
+static void finish(const struct job *job, const struct tensor_product *product,
+                   const struct span *span, const float *sums, size_t stride)
 {
-    const struct kernel *const kernel = job->workspace->kernel;
-    for (size_t t = 0; t < span->tokens; t++) {
-        float *const out = product->out + (span->token + t) * product->out_stride + span->row;
-        float *const in = from + t * from_stride;
-        if (product->bias != NULL)
-            kernel->add(in, product->bias + span->row, span->rows);
-        if (product->accumulate)
-            kernel->add(out, in, span->rows);
-        else if (in != out)
-            memcpy(out, in, span->rows * sizeof *out);
-    }
+    const struct kernel_finish task = {
+        .sums = sums,
+        .sums_stride = stride,
+        .tokens = span->tokens,
+        .rows = span->rows,
+        .bias = product->bias != NULL ? product->bias + span->row : NULL,
+        .gelu = product->gelu,
+        .accumulate = product->accumulate,
+        .out = product->out + span->token * product->out_stride + span->row,
+        .out_stride = product->out_stride};
+    if (sums != task.out || task.bias != NULL || task.gelu)
+        job->workspace->kernel->finish(&task);
 }
 
 /* Rows for all tokens, by a kernel that reads them where they lie; of integers at most sixteen. */
@@ -80,8 +81,16 @@ static void multiply_in_place(const struct job *job, const struct tensor_product
         else
             integers(base, weight->row_bytes, rows, weight->columns / QUANT_BLOCK, &w->activation,
                      t, n, to, stride);
-        finish_rows(job, product, &span, to, stride);
+        finish(job, product, &span, to, stride);
     }
+}
+
+/* Where columns from block `block` on lie in row `row`. */
+static const unsigned char *bytes_at(const struct tensor *weight, size_t row, size_t block)
+{
+    const struct quant_format *const format = weight->format;
+    return weight->data + row * weight->row_bytes +
+           block * QUANT_BLOCK / format->block_length * format->block_bytes;
 }
 
 /* `blocks` blocks of sixteen rows, from `first_block` on, to a panel. */
@@ -90,13 +99,31 @@ static void unpack_rows(const struct workspace *w, const struct tensor *weight, 
                         const struct quant_panel *panel)
 {
     const struct quant_format *const format = weight->format;
-    const size_t skip = first_block * QUANT_BLOCK / format->block_length * format->block_bytes;
-    const unsigned char *const base = weight->data + row * weight->row_bytes;
     kernel_rows_unpack *const unpack = w->kernel->rows_unpack[format->type];
     if (unpack != NULL)
-        unpack(base + skip, weight->row_bytes, rows, blocks, panel);
+        unpack(bytes_at(weight, row, first_block), weight->row_bytes, rows, blocks, panel);
     else
-        format->unpack(base, weight->row_bytes, rows, first_block, blocks, panel);
+        format->unpack(bytes_at(weight, row, 0), weight->row_bytes, rows, first_block, blocks,
+                       panel);
+}
+
+/* What is unpacked next: of the same rows the blocks from `block` on, or the begin of the rows that
+ * follow. */
+static struct kernel_ahead ahead_of(const struct tensor *weight, size_t row, size_t rows,
+                                    size_t block)
+{
+    const struct quant_format *const format = weight->format;
+    const size_t blocks = weight->columns / QUANT_BLOCK;
+    if (block == blocks) {
+        row += rows;
+        block = 0;
+    }
+    const size_t most = blocks - block < TENSOR_PANEL_BLOCKS ? blocks - block : TENSOR_PANEL_BLOCKS;
+    return (struct kernel_ahead){.base = bytes_at(weight, row, block),
+                                 .row_bytes = weight->row_bytes,
+                                 .rows = weight->rows - row < rows ? weight->rows - row : rows,
+                                 .bytes = most * QUANT_BLOCK / format->block_length *
+                                          format->block_bytes};
 }
 
 /* Up to TENSOR_PANELS panels for all tokens: of each piece of columns all panels are unpacked, then
@@ -119,10 +146,11 @@ static void multiply_panels(const struct job *job, const struct tensor_product *
                         rows - first < QUANT_PANEL_ROWS ? rows - first : QUANT_PANEL_ROWS, block, n,
                         &own->panels[p]);
         }
+        const struct kernel_ahead ahead = ahead_of(product->weight, row, rows, block + n);
         w->kernel->panel_product(product->weight->format, own->panels, panels, n, &w->activation,
-                                 block, 0, job->tokens, own->sums, TENSOR_PANEL_ROWS);
+                                 block, 0, job->tokens, own->sums, TENSOR_PANEL_ROWS, &ahead);
     }
-    finish_rows(job, product, &span, own->sums, TENSOR_PANEL_ROWS);
+    finish(job, product, &span, own->sums, TENSOR_PANEL_ROWS);
 }
 
 static bool reads_in_place(const struct job *job, const struct tensor *weight)
@@ -176,8 +204,10 @@ void tensor_multiply(struct workspace *workspace, const float *x, size_t x_strid
         rows += products[i].weight->rows;
         integers = integers || products[i].weight->format->kind != QUANT_KIND_FLOAT;
     }
-    /* About sixteen strips a thread: even work at the end, little hand-over between. */
-    const size_t wanted = rows / (pool_size(workspace->pool) * 16);
+    /* Many small strips for few tokens, whose work is fetching rows that follow each other; else
+     * fewer, of panels side by side. */
+    const size_t strips_each = tokens <= IN_PLACE_TOKENS ? 64 : 16;
+    const size_t wanted = rows / (pool_size(workspace->pool) * strips_each);
     const size_t step = wanted >= TENSOR_PANEL_ROWS       ? TENSOR_PANEL_ROWS
                         : wanted >= TENSOR_PANEL_ROWS / 2 ? TENSOR_PANEL_ROWS / 2
                                                           : QUANT_PANEL_ROWS;

@@ -38,11 +38,6 @@ static void rms_norm_row(const struct rows_job *job, size_t t)
                           job->out + t * job->columns);
 }
 
-static void gelu_row(const struct rows_job *job, size_t t)
-{
-    job->kernel->gelu(job->out + t * job->columns, job->columns);
-}
-
 static void silu_row(const struct rows_job *job, size_t t)
 {
     job->kernel->silu_product(job->out + t * job->columns, job->x + t * job->columns, job->columns);
@@ -71,12 +66,6 @@ void tensor_rms_norm(struct workspace *workspace, const float *x, const float *w
                                            .columns = columns,
                                            .out = out,
                                            .row = rms_norm_row});
-}
-
-void tensor_gelu(struct workspace *workspace, float *x, size_t tokens, size_t columns)
-{
-    each_row(workspace,
-             &(struct rows_job){.out = x, .tokens = tokens, .columns = columns, .row = gelu_row});
 }
 
 void tensor_silu_product(struct workspace *workspace, float *gate, const float *up, size_t tokens,

@@ -65,6 +65,7 @@ struct tensor_product {
     float *out;        /* [tokens][out_stride] */
     size_t out_stride;
     bool accumulate; /* out = out + (product + bias) */
+    bool gelu;       /* out = gelu(product + bias); not with accumulate */
 };
 /* x [tokens][x_stride], as many columns as every weight has. The input is quantized once for all.
  */
@@ -79,7 +80,6 @@ void tensor_layer_norm(struct workspace *workspace, const float *x, const float 
                        const float *bias, float epsilon, size_t tokens, size_t columns, float *out);
 void tensor_rms_norm(struct workspace *workspace, const float *x, const float *weight,
                      float epsilon, size_t tokens, size_t columns, float *out);
-void tensor_gelu(struct workspace *workspace, float *x, size_t tokens, size_t columns);
 void tensor_silu_product(struct workspace *workspace, float *gate, const float *up, size_t tokens,
                          size_t columns);
 /* The first row that holds a NaN or infinity; `tokens` when none does. */

@@ -86,9 +86,11 @@ static inline void check_panel_product(kernel_panel_product *product,
     memset(sums.bytes, 0, sums.size);
     if (piece > 0)
         product(format, panel, 1, piece, activation, 0, first_token, tokens, fence_floats(&sums),
-                stride);
+                stride, NULL);
+    /* What is ahead may only be fetched. */
+    const struct kernel_ahead nowhere = {sums.map, 4096, tokens + 1, blocks * 18 + tokens};
     product(format, &rest, 1, blocks - piece, activation, piece, first_token, tokens,
-            fence_floats(&sums), stride);
+            fence_floats(&sums), stride, &nowhere);
     for (size_t t = 0; t < tokens; t++)
         memcpy(out + t * out_stride, fence_floats(&sums) + t * stride, rows * sizeof *out);
     fence_free(&sums);

@@ -6,7 +6,7 @@
 #include <math.h>
 #include "kernel/scalar/scalar.h"
 
-#define GOLDEN UINT64_C(0x9ba671dbd13f5362)
+#define GOLDEN UINT64_C(0x436e0c3306c6d83c)
 
 static const size_t lengths[] = {1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11,  12,  13,   14,
                                  15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25,  26,  27,   28,
@@ -34,22 +34,24 @@ static void apply_rms_norm(const struct kernel *kernel, const struct trial *tria
                      fence_floats(&trial->out));
 }
 
-static void apply_gelu(const struct kernel *kernel, const struct trial *trial)
+/* One token; several are in test_finish_of_tokens. */
+static void apply_finish(const struct kernel *kernel, const struct trial *trial)
 {
-    memcpy(trial->out.bytes, trial->x.bytes, trial->out.size);
-    kernel->gelu(fence_floats(&trial->out), trial->count);
+    memcpy(trial->out.bytes, trial->y.bytes, trial->out.size);
+    kernel->finish(
+        &(struct kernel_finish){.sums = fence_floats(&trial->x),
+                                .tokens = 1,
+                                .rows = trial->count,
+                                .bias = trial->choice % 2 ? fence_floats(&trial->z) : NULL,
+                                .gelu = trial->choice / 2 % 2 != 0,
+                                .accumulate = trial->choice / 4 % 2 != 0,
+                                .out = fence_floats(&trial->out)});
 }
 
 static void apply_silu_product(const struct kernel *kernel, const struct trial *trial)
 {
     memcpy(trial->out.bytes, trial->x.bytes, trial->out.size);
     kernel->silu_product(fence_floats(&trial->out), fence_floats(&trial->y), trial->count);
-}
-
-static void apply_add(const struct kernel *kernel, const struct trial *trial)
-{
-    memcpy(trial->out.bytes, trial->x.bytes, trial->out.size);
-    kernel->add(fence_floats(&trial->out), fence_floats(&trial->y), trial->count);
 }
 
 static void apply_scale(const struct kernel *kernel, const struct trial *trial)
@@ -70,13 +72,8 @@ static const struct {
     const char *name;
     apply *call;
 } operations[] = {
-    {"layer_norm", apply_layer_norm},
-    {"rms_norm", apply_rms_norm},
-    {"gelu", apply_gelu},
-    {"silu_product", apply_silu_product},
-    {"add", apply_add},
-    {"scale", apply_scale},
-    {"rotate", apply_rotate},
+    {"layer_norm", apply_layer_norm},     {"rms_norm", apply_rms_norm}, {"finish", apply_finish},
+    {"silu_product", apply_silu_product}, {"scale", apply_scale},       {"rotate", apply_rotate},
 };
 
 static void try_operations(struct random *random, enum check_kind kind, size_t count,
@@ -121,6 +118,55 @@ static void test_levels_equal_scalar(void **state)
                 try_operations(&random, kind, lengths[i], &hash);
     print_message("hash of the vector functions: 0x%016llx\n", (unsigned long long)hash);
     assert_true(hash == GOLDEN);
+}
+
+/* Rows of tokens that lie apart, from elsewhere and where they are: each as if it were alone. */
+static void try_finish(struct random *random, size_t tokens, size_t rows, unsigned choice)
+{
+    const size_t sums_stride = rows + random_below(random, 5);
+    const size_t out_stride = rows + 100 * random_below(random, 5);
+    struct fence sums = check_floats(random, CHECK_UNIT, (tokens - 1) * sums_stride + rows);
+    struct fence bias = check_floats(random, CHECK_UNIT, rows);
+    struct fence before = check_floats(random, CHECK_UNIT, (tokens - 1) * out_stride + rows);
+    struct kernel_finish task = {.sums_stride = choice % 2 ? out_stride : sums_stride,
+                                 .tokens = tokens,
+                                 .rows = rows,
+                                 .bias = choice / 2 % 2 ? fence_floats(&bias) : NULL,
+                                 .gelu = choice / 4 % 2 != 0,
+                                 .accumulate = choice / 8 % 2 != 0 && choice % 2 == 0,
+                                 .out_stride = out_stride};
+    struct fence want = fence_copy(&before);
+    for (size_t t = 0; t < tokens; t++) {
+        struct kernel_finish one = task;
+        one.tokens = 1;
+        one.out = fence_floats(&want) + t * out_stride;
+        one.sums = choice % 2 ? one.out : fence_floats(&sums) + t * sums_stride;
+        check_scalar()->finish(&one);
+    }
+    for (const struct kernel *kernel = check_scalar(); kernel != NULL;
+         kernel = check_next(kernel)) {
+        struct fence got = fence_copy(&before);
+        task.out = fence_floats(&got);
+        task.sums = choice % 2 ? task.out : fence_floats(&sums);
+        kernel->finish(&task);
+        check_same_fence(&got, &want, cpu_level_name(kernel->level), "finish of tokens");
+        fence_free(&got);
+    }
+    fence_free(&sums);
+    fence_free(&bias);
+    fence_free(&before);
+    fence_free(&want);
+}
+
+static void test_finish_of_tokens(void **state)
+{
+    (void)state;
+    struct random random;
+    random_seed(&random, 12);
+    for (size_t tokens = 1; tokens <= 21; tokens += 4)
+        for (size_t i = 0; i < LENGTHS; i++)
+            for (unsigned choice = 0; choice < 16; choice++)
+                try_finish(&random, tokens, lengths[i], choice);
 }
 
 /* Every level's exp, seen through silu_product: all interesting arguments and their neighbours. */
@@ -188,7 +234,8 @@ static void test_gelu_and_silu_are_right(void **state)
         const float x = (float)i * 0.01f;
         float gelu = x, silu = x;
         const float up = -1.75f;
-        check_scalar()->gelu(&gelu, 1);
+        check_scalar()->finish(&(struct kernel_finish){
+            .sums = &gelu, .tokens = 1, .rows = 1, .gelu = true, .out = &gelu});
         check_scalar()->silu_product(&silu, &up, 1);
         const double u =
             0.7978845608028654 * ((double)x + 0.044715 * (double)x * (double)x * (double)x);
@@ -365,6 +412,7 @@ int main(void)
         cmocka_unit_test(test_levels_equal_scalar),
         cmocka_unit_test(test_exp_edges),
         cmocka_unit_test(test_exp_is_accurate),
+        cmocka_unit_test(test_finish_of_tokens),
         cmocka_unit_test(test_gelu_and_silu_are_right),
         cmocka_unit_test(test_norms_are_right),
         cmocka_unit_test(test_rotate_is_right),

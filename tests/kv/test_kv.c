@@ -107,6 +107,30 @@ static void shared_pages_are_copied_on_write(void **state)
     kv_pool_free(pool);
 }
 
+/* Allocations while a session of 200 tokens comes and goes. */
+static size_t allocations_of_a_session(struct kv_pool *pool)
+{
+    struct kv_cache cache;
+    const size_t before = memory_allocation_count();
+    assert_int_equal(kv_cache_create(&cache, pool, 200, NULL), PRIMER_OK);
+    kv_cache_prepare(&cache, 0, 200);
+    kv_cache_free(&cache);
+    return memory_allocation_count() - before;
+}
+
+static void the_next_session_gets_the_pages(void **state)
+{
+    (void)state;
+    const struct kv_geometry g = geometry_of(QUANT_F16, 0);
+    struct kv_pool *pool = NULL;
+    assert_int_equal(kv_pool_create(&pool, &g, NULL), PRIMER_OK);
+    const size_t first = allocations_of_a_session(pool), second = allocations_of_a_session(pool);
+    assert_int_equal(first, second + 2 * 5); /* five pages: memory, and what says of it */
+    kv_pool_give_back(pool);
+    assert_int_equal(allocations_of_a_session(pool), first);
+    kv_pool_free(pool);
+}
+
 struct bytes {
     unsigned char *data;
     size_t length, room;
@@ -197,6 +221,7 @@ int main(void)
         cmocka_unit_test(parts_do_not_overlap),
         cmocka_unit_test(geometry_overflow_is_an_error),
         cmocka_unit_test(shared_pages_are_copied_on_write),
+        cmocka_unit_test(the_next_session_gets_the_pages),
         cmocka_unit_test(snapshots_come_back),
         cmocka_unit_test(allocation_failures_leave_the_pool_as_it_was),
     };

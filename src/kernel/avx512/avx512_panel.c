@@ -7,15 +7,15 @@
  *   panel 2   |        |        |        |        |
  *
  * Twelve sums are enough to hide that a multiplication takes five cycles while two begin in each.
- * An integer sum i begins with -offset * (sum of activations), of the
- * block or of its halves, made for a few blocks in advance.
+ * An integer sum i begins with -offset * (sum of activations), of the block or of its halves, made
+ * for a few blocks in advance.
  *
- * Where it can be, no instruction converts the sum: it begins, besides, with the bits of M = 3 * 2^22 as a float,
- * and so ends as the bits of M + i, since |i| < 2^22. What is to be multiplied by i is, fused,
- * x * (M + i) - x * M; -x * M is exact for an activation's scale x, whose last two bits are 0, and
- * for a sub-scale, so the result is x * i rounded once, as the contract has it. Per (token, block)
- * that leaves eight multiplications of bytes and two fused products; sub-scales and minima add
- * theirs. Sums of sub-scaled halves are exact in f32, being below 2^24.
+ * Where it can be, no instruction converts the sum: it begins, besides, with the bits of M = 3 *
+ * 2^22 as a float, and so ends as the bits of M + i, since |i| < 2^22. What is to be multiplied by
+ * i is, fused, x * (M + i) - x * M; -x * M is exact for an activation's scale x, whose last two
+ * bits are 0, and for a sub-scale, so the result is x * i rounded once, as the contract has it. Per
+ * (token, block) that leaves eight multiplications of bytes and two fused products; sub-scales and
+ * minima add theirs. Sums of sub-scaled halves are exact in f32, being below 2^24.
  */
 #include "kernel/avx512/avx512.h"
 
@@ -35,6 +35,7 @@ struct piece {
     const struct quant_panel *panels;
     size_t panel_count, block, blocks;
     const struct activation_tile *tiles; /* [blocks] */
+    size_t ahead;                        /* tiles from there to the next tokens' */
     size_t lane, tokens;
     int32_t offset;
     float *memory;
@@ -107,6 +108,15 @@ UNROLL_INLINE struct block first_block(const struct piece *piece, const struct s
     for (size_t p = 0; p < panels; p++)
         block.panels[p] = first_weights(&piece->panels[p], piece->block, kind);
     return block;
+}
+
+/* Fetches the next tokens' tile: they are too far away for hardware that looks ahead by itself. */
+UNROLL_INLINE void fetch_ahead(const struct block *block, size_t ahead)
+{
+    const char *const from = (const char *)block->tokens + ahead * sizeof(struct activation_tile);
+    UNROLL
+    for (size_t line = 0; line < 3; line++) /* half a tile: four of its eight tokens pass by */
+        _mm_prefetch(from + (block->lane / TOKENS * 64) + line * 64, _MM_HINT_T0);
 }
 
 UNROLL_INLINE void next_block(struct block *block, enum quant_kind kind, size_t panels)
@@ -260,6 +270,7 @@ UNROLL_INLINE void add_piece(const struct piece *piece, const struct start *star
     for (size_t i = 0; i < tokens * panels; i++)
         acc[i] = _mm512_load_ps(piece->memory + i / panels * piece->stride + i % panels * 16);
     for (size_t b = 0; b < piece->blocks; b++) {
+        fetch_ahead(&block, piece->ahead);
         if (has_halves(kind))
             add_halves(&block, kind, panels, tokens, acc);
         else
@@ -343,10 +354,40 @@ static const struct activation_tile *tiles_of(const struct activation *activatio
     return own;
 }
 
+/* How far the memory ahead has been fetched, and how much of it to fetch at a time: so little that
+ * nothing waits for it. */
+struct fetching {
+    struct kernel_ahead left;
+    size_t offset, lines;
+};
+
+static struct fetching fetching_of(const struct kernel_ahead *ahead, size_t parts)
+{
+    if (ahead == NULL)
+        return (struct fetching){.lines = 0};
+    const size_t each = (ahead->bytes + 63) / 64 + 1; /* a run seldom begins with a line */
+    return (struct fetching){.left = *ahead, .lines = ahead->rows * each / parts + 1};
+}
+
+static void fetch_some(struct fetching *fetching)
+{
+    struct kernel_ahead *const left = &fetching->left;
+    for (size_t i = 0; i < fetching->lines && left->rows > 0; i++) {
+        _mm_prefetch((const char *)left->base + fetching->offset, _MM_HINT_T1);
+        fetching->offset += 64;
+        if (fetching->offset < left->bytes + 63)
+            continue;
+        fetching->offset = 0;
+        left->base = (const char *)left->base + left->row_bytes;
+        left->rows--;
+    }
+}
+
 /* One panel or PANELS, all tokens: those of a tile at a time. */
 static void multiply_panels(const struct quant_format *format, struct piece *piece, size_t blocks,
                             const struct activation *activation, size_t first_block,
-                            size_t first_token, size_t tokens, float *sums)
+                            size_t first_token, size_t tokens, float *sums,
+                            struct fetching *fetching)
 {
     static void (*const multipliers[])(const struct piece *piece) = {
         [QUANT_KIND_PLAIN] = multiply_plain,
@@ -359,6 +400,7 @@ static void multiply_panels(const struct quant_format *format, struct piece *pie
         const size_t lanes = ACTIVATION_LANES - piece->lane;
         piece->tokens = tokens - t < lanes ? tokens - t : lanes;
         piece->memory = sums + t * piece->stride;
+        fetch_some(fetching);
         for (piece->block = 0; piece->block < blocks; piece->block += PIECE_BLOCKS) {
             piece->blocks =
                 blocks - piece->block < PIECE_BLOCKS ? blocks - piece->block : PIECE_BLOCKS;
@@ -371,15 +413,19 @@ static void multiply_panels(const struct quant_format *format, struct piece *pie
 void avx512_panel_product(const struct quant_format *format, const struct quant_panel *panels,
                           size_t panel_count, size_t blocks, const struct activation *activation,
                           size_t first_block, size_t first_token, size_t tokens, float *sums,
-                          size_t sums_stride)
+                          size_t sums_stride, const struct kernel_ahead *ahead)
 {
+    struct fetching fetching =
+        fetching_of(ahead, (panel_count + PANELS - 1) / PANELS *
+                               ((tokens + ACTIVATION_LANES - 1) / ACTIVATION_LANES));
     for (size_t p = 0, count; p < panel_count; p += count) {
         count = panel_count - p < PANELS ? 1 : PANELS;
         struct piece piece = {.panels = panels + p,
                               .panel_count = count,
+                              .ahead = activation->blocks,
                               .offset = format->offset,
                               .stride = sums_stride};
         multiply_panels(format, &piece, blocks, activation, first_block, first_token, tokens,
-                        sums + p * QUANT_PANEL_ROWS);
+                        sums + p * QUANT_PANEL_ROWS, &fetching);
     }
 }

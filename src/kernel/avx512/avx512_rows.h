@@ -381,10 +381,12 @@ UNROLL_INLINE void rows_next_block(struct rows_tokens *at, size_t tokens)
 }
 
 /* Fetches part `part` of `parts` of what the next sixteen rows have at this step: one stream for
- * every four rows, in the order of the file. */
+ * every four rows, in the order of the file. Who unpacks a piece of the rows has it fetched. */
 UNROLL_INLINE void rows_fetch(const struct rows_source *source, size_t step_bytes, size_t part,
-                              size_t parts)
+                              size_t parts, size_t tokens)
 {
+    if (tokens == ROWS_UNPACK)
+        return;
     const size_t quad = part * 4 / parts;            /* stream */
     const size_t pieces = parts < 4 ? 1 : parts / 4; /* of a stream's share of the step */
     const size_t streams = parts < 4 ? 4 / parts : 1;

@@ -41,7 +41,7 @@ UNROLL_INLINE void add_step(const struct rows_source *source, struct rows_tokens
     __m512i sums[ROWS_TOKENS], packed[4];
     const __m512i four = _mm512_set1_epi8(15), five = _mm512_set1_epi8(31);
     const struct header header = load_header(source, minima);
-    rows_fetch(source, bytes, 0, 1);
+    rows_fetch(source, bytes, 0, 1, tokens);
     if (minima)
         rows_zero(sums, tokens);
     else

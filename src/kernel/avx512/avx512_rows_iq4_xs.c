@@ -44,7 +44,7 @@ UNROLL_INLINE void step(const struct rows_source *source, struct rows_tokens *at
     rows_forward(&block, VALUES_AT);
     for (size_t b = 0; b < BLOCKS; b++) {
         __m512i sums[ROWS_TOKENS], packed[4];
-        rows_fetch(source, BYTES, b, BLOCKS);
+        rows_fetch(source, BYTES, b, BLOCKS, tokens);
         rows_start(at, ROWS_WHOLE, QUANT_IQ4_OFFSET, tokens, sums);
         rows_transpose(&block, 0, packed);
         UNROLL

@@ -120,7 +120,7 @@ UNROLL_INLINE void add_blocks(struct rows_source *source, struct rows_tokens *at
         for (size_t b = 0; b < BLOCKS; b++) {
             if (b >= left)
                 return;
-            rows_fetch(&step, BLOCKS * layout->bytes, b, BLOCKS);
+            rows_fetch(&step, BLOCKS * layout->bytes, b, BLOCKS, tokens);
             add_block(&step, at, tokens, acc, layout, &scales, b);
             gather_quarter(&next_scales, &next_minima, source, b, layout);
         }

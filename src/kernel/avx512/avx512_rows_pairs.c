@@ -72,7 +72,7 @@ UNROLL_INLINE void add_step(const struct rows_source *source, struct rows_tokens
     rows_forward(&pair, bytes - 128);
     for (size_t b = 0; b < BLOCKS; b += 2) {
         __m512i packed[8];
-        rows_fetch(source, bytes, b / 2, BLOCKS / 2);
+        rows_fetch(source, bytes, b / 2, BLOCKS / 2, tokens);
         rows_transpose_32(&pair, 0, packed);
         UNROLL
         for (size_t high = 0; high < 2; high++) {

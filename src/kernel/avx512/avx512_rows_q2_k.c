@@ -96,7 +96,7 @@ UNROLL_INLINE void step(const struct rows_source *source, struct rows_tokens *at
         rows_transpose_32(&half, VALUES_AT, values);
         UNROLL
         for (size_t k = 0; k < 4; k++) {
-            rows_fetch(source, BYTES, b + k, BLOCKS);
+            rows_fetch(source, BYTES, b + k, BLOCKS, tokens);
             add_block(values, k, at, tokens, scale,
                       (const float(*)[ROWS])pairs.subscales + 2 * (b + k), acc);
             add_least(acc, least, (const float(*)[ROWS])pairs.subminima + 2 * (b + k), at, tokens);

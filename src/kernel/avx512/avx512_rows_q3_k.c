@@ -74,7 +74,7 @@ UNROLL_INLINE void step(const struct rows_source *source, struct rows_tokens *at
         rows_transpose_32(&half, LOW_AT, low);
         UNROLL
         for (size_t k = 0; k < 4; k++) {
-            rows_fetch(source, BYTES, b + k, BLOCKS);
+            rows_fetch(source, BYTES, b + k, BLOCKS, tokens);
             add_block(low, high, k, bit, at, tokens, scale,
                       (const float(*)[ROWS])subscales + 2 * (b + k), acc);
             bit = _mm512_add_epi8(bit, bit);

@@ -68,7 +68,7 @@ UNROLL_INLINE void step(const struct rows_source *source, struct rows_tokens *at
         rows_transpose_32(&low, 32, nibbles + 8);
         UNROLL
         for (size_t k = 0; k < 4; k++) {
-            rows_fetch(source, BYTES, b + k, BLOCKS);
+            rows_fetch(source, BYTES, b + k, BLOCKS, tokens);
             add_block(nibbles + 8 * (k % 2), pairs, k, at, tokens, scale,
                       (const float(*)[ROWS])subscales + 2 * (b + k), acc);
         }

@@ -33,7 +33,7 @@ UNROLL_INLINE void add_step(const struct rows_source *source, struct rows_tokens
     load_scales(source, scales);
     for (size_t b = 0; b < blocks; b++) {
         __m512i sums[ROWS_TOKENS], u[8];
-        rows_fetch(source, BLOCKS * BYTES, b, BLOCKS);
+        rows_fetch(source, BLOCKS * BYTES, b, BLOCKS, tokens);
         rows_start(at, ROWS_WHOLE, OFFSET, tokens, sums);
         rows_transpose_32(&block, 2, u);
         UNROLL

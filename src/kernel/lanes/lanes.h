@@ -8,6 +8,7 @@
  *   lanes_load(p), lanes_store(p, v)      LANES floats at any address
  *   lanes_load_first(p, n)                n < LANES floats, zeros above; nothing else is read
  *   lanes_store_first(p, v, n)            nothing else is written
+ *   lanes_fetch_to_write(p)               fetches the cache line at p
  *   lanes_select_first(n, a, b)           lanes below n of a, the others of b; n of any size
  *   lanes_set(x), lanes_zero()            all lanes x, all +0
  *   lanes_first(v)                        lane 0
@@ -15,6 +16,8 @@
  *   lanes_fma(a, b, c)                    a * b + c, rounded once
  *   lanes_larger(a, b)                    a > b ? a : b, so b where either is NaN
  *   lanes_smaller(a, b)                   a < b ? a : b
+ *   lanes_largest(v)                      the largest of all lanes, none being NaN; of +0 and -0
+ *                                         either
  *   lanes_where_above(a, b, yes, no)      a > b ? yes : no
  *   lanes_round(v)                        half to even, for |v| < 2^31; else any value
  *   lanes_times_power(y, n)               (y * 2^(n >> 1)) * 2^(n - (n >> 1)) for integers

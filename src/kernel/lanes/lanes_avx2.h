@@ -42,6 +42,12 @@ UNROLL_INLINE void lanes_store_first(void *p, lanes v, size_t n)
     _mm256_maskstore_ps(p, lanes_mask(n), v);
 }
 
+/* Written out: compilers know it by a flag of its own, though every such processor takes it. */
+UNROLL_INLINE void lanes_fetch_to_write(const void *p)
+{
+    __asm__ volatile("prefetchw %0" : : "m"(*(const char *)p));
+}
+
 UNROLL_INLINE lanes lanes_select_first(size_t n, lanes a, lanes b)
 {
     return _mm256_blendv_ps(b, a, _mm256_castsi256_ps(lanes_mask(n)));
@@ -90,6 +96,13 @@ UNROLL_INLINE lanes lanes_divide(lanes a, lanes b)
 UNROLL_INLINE lanes lanes_larger(lanes a, lanes b)
 {
     return _mm256_max_ps(a, b);
+}
+
+UNROLL_INLINE float lanes_largest(lanes v)
+{
+    __m128 largest = _mm_max_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
+    largest = _mm_max_ps(largest, _mm_movehl_ps(largest, largest));
+    return _mm_cvtss_f32(_mm_max_ss(largest, _mm_movehdup_ps(largest)));
 }
 
 UNROLL_INLINE lanes lanes_smaller(lanes a, lanes b)

@@ -42,6 +42,12 @@ UNROLL_INLINE void lanes_store_first(void *p, lanes v, size_t n)
     _mm512_mask_storeu_ps(p, lanes_mask(n), v);
 }
 
+/* Written out: compilers know it by a flag of its own, though every such processor takes it. */
+UNROLL_INLINE void lanes_fetch_to_write(const void *p)
+{
+    __asm__ volatile("prefetchw %0" : : "m"(*(const char *)p));
+}
+
 UNROLL_INLINE lanes lanes_select_first(size_t n, lanes a, lanes b)
 {
     return _mm512_mask_mov_ps(b, lanes_mask(n), a);
@@ -90,6 +96,11 @@ UNROLL_INLINE lanes lanes_divide(lanes a, lanes b)
 UNROLL_INLINE lanes lanes_larger(lanes a, lanes b)
 {
     return _mm512_max_ps(a, b);
+}
+
+UNROLL_INLINE float lanes_largest(lanes v)
+{
+    return _mm512_reduce_max_ps(v);
 }
 
 UNROLL_INLINE lanes lanes_smaller(lanes a, lanes b)

@@ -39,6 +39,11 @@ UNROLL_INLINE void lanes_store_first(void *p, lanes v, size_t n)
     memcpy(p, buffer, (n < 4 ? n : 4) * sizeof *buffer);
 }
 
+UNROLL_INLINE void lanes_fetch_to_write(const void *p)
+{
+    __builtin_prefetch(p, 1);
+}
+
 UNROLL_INLINE lanes lanes_select_first(size_t n, lanes a, lanes b)
 {
     static const uint32_t index[4] = {0, 1, 2, 3};
@@ -93,6 +98,11 @@ UNROLL_INLINE lanes lanes_where_above(lanes a, lanes b, lanes yes, lanes no)
 UNROLL_INLINE lanes lanes_larger(lanes a, lanes b)
 {
     return lanes_where_above(a, b, a, b);
+}
+
+UNROLL_INLINE float lanes_largest(lanes v)
+{
+    return vmaxvq_f32(v);
 }
 
 UNROLL_INLINE lanes lanes_smaller(lanes a, lanes b)

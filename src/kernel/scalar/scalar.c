@@ -14,9 +14,8 @@ void scalar_fill(struct kernel *kernel)
         .layer_norm = scalar_vector_layer_norm,
         .rms_norm = scalar_vector_rms_norm,
         .rotate = scalar_vector_rotate,
-        .gelu = scalar_vector_gelu,
+        .finish = scalar_vector_finish,
         .silu_product = scalar_vector_silu_product,
-        .add = scalar_vector_add,
         .scale = scalar_vector_scale,
         .finite = scalar_vector_finite,
     };

@@ -33,9 +33,8 @@ void scalar_vector_rms_norm(const float *x, const float *weight, float epsilon, 
                             float *out);
 void scalar_vector_rotate(float *x, const float *cosine, const float *sine, size_t pairs,
                           bool interleaved);
-void scalar_vector_gelu(float *x, size_t count);
+void scalar_vector_finish(const struct kernel_finish *task);
 void scalar_vector_silu_product(float *gate, const float *up, size_t count);
-void scalar_vector_add(float *x, const float *y, size_t count);
 void scalar_vector_scale(float *x, float factor, size_t count);
 bool scalar_vector_finite(const float *x, size_t count);
 

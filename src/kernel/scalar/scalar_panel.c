@@ -45,8 +45,9 @@ static float add_block(const struct quant_format *format, const struct quant_pan
 void scalar_panel_product(const struct quant_format *format, const struct quant_panel *panels,
                           size_t panel_count, size_t blocks, const struct activation *activation,
                           size_t first_block, size_t first_token, size_t tokens, float *sums,
-                          size_t sums_stride)
+                          size_t sums_stride, const struct kernel_ahead *ahead)
 {
+    (void)ahead;
     for (size_t t = 0; t < tokens; t++)
         for (size_t i = 0; i < panel_count * QUANT_PANEL_ROWS; i++) {
             const size_t row = i % QUANT_PANEL_ROWS;

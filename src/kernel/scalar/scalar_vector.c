@@ -95,24 +95,28 @@ void scalar_vector_rotate(float *x, const float *cosine, const float *sine, size
     }
 }
 
-void scalar_vector_gelu(float *x, size_t count)
+static float gelu(float x)
 {
-    for (size_t i = 0; i < count; i++) {
-        const float u = x[i] * fmaf(0.044715f * x[i], x[i], 1.0f) * 0.7978845608f;
-        x[i] = x[i] / (1.0f + scalar_vector_exp(-2.0f * u));
-    }
+    const float u = x * fmaf(0.044715f * x, x, 1.0f) * 0.7978845608f;
+    return x / (1.0f + scalar_vector_exp(-2.0f * u));
+}
+
+void scalar_vector_finish(const struct kernel_finish *task)
+{
+    for (size_t t = 0; t < task->tokens; t++)
+        for (size_t r = 0; r < task->rows; r++) {
+            const float sum = task->sums[t * task->sums_stride + r];
+            const float value = task->bias != NULL ? sum + task->bias[r] : sum;
+            const float curved = task->gelu ? gelu(value) : value;
+            float *const out = &task->out[t * task->out_stride + r];
+            *out = task->accumulate ? *out + curved : curved;
+        }
 }
 
 void scalar_vector_silu_product(float *gate, const float *up, size_t count)
 {
     for (size_t i = 0; i < count; i++)
         gate[i] = gate[i] / (1.0f + scalar_vector_exp(-gate[i])) * up[i];
-}
-
-void scalar_vector_add(float *x, const float *y, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        x[i] = x[i] + y[i];
 }
 
 void scalar_vector_scale(float *x, float factor, size_t count)
