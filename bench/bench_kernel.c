@@ -215,9 +215,9 @@ static void call_float_rows(struct bench *bench)
 
 static void bench_rows(struct bench *bench, const struct limits *limits)
 {
-    static const size_t tokens[] = {1, 2, 4};
+    static const size_t tokens[] = {1, 2, 4, 8};
     for (uint32_t type = 0; type < QUANT_TYPES; type++)
-        for (size_t n = 0; n < 3; n++) {
+        for (size_t n = 0; n < 4; n++) {
             const struct quant_format *const format = quant_format_of(type);
             const bool floats = format != NULL && format->kind == QUANT_KIND_FLOAT;
             char name[80];

@@ -48,6 +48,7 @@ struct kernel_attention {
     float *maximum, *sum;        /* [queries] out; maximum is never -0, and skips NaN */
     float *output;               /* [queries][dimensions] out */
     float *scratch;              /* aligned to 64 */
+    const void *ahead;           /* keys of the page that is attended next; or NULL */
 };
 /* Floats of scratch. */
 size_t kernel_attention_scratch(size_t dimensions, size_t queries);

@@ -252,6 +252,20 @@ static void visible(const struct job *job, const struct block *b, size_t page_st
     }
 }
 
+/* Where a thread probably reads next: the same head's next page, or the next head's first. */
+static const void *keys_ahead(const struct job *job, const struct block *b, size_t page)
+{
+    const struct attention *a = job->a;
+    const struct kv_cache *cache = b->s->cache;
+    const bool last = (page + 1) * KV_PAGE_TOKENS >= b->s->start + b->s->tokens;
+    const size_t head = last ? b->head + 1 : b->head;
+    if (head == a->kv_heads)
+        return NULL;
+    return kv_page_parts(kv_pool_geometry(cache->pool), cache->pages[last ? 0 : page + 1], a->layer,
+                         head)
+        .keys;
+}
+
 static void attend_page(const struct job *job, const struct block *b, size_t page,
                         struct scratch *scratch)
 {
@@ -282,6 +296,7 @@ static void attend_page(const struct job *job, const struct block *b, size_t pag
         .sum = scratch->sum,
         .output = scratch->output,
         .scratch = scratch->kernel,
+        .ahead = keys_ahead(job, b, page),
     });
     for (size_t q = from; q < to; q++)
         kernel->attention_join(a->dimensions, scratch->maximum[q - from], scratch->sum[q - from],
