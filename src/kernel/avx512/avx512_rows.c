@@ -42,6 +42,10 @@ static void multiply_part(const struct rows_format *format, const struct rows_pa
                           size_t rows)
 {
     const size_t whole = rows == ROWS ? part->blocks / format->step_blocks : 0;
+    if (whole * format->step_blocks == part->blocks) {
+        format->multiply(part);
+        return;
+    }
     struct rows_part some = *part;
     if (whole > 0) {
         some.blocks = whole * format->step_blocks;
@@ -99,7 +103,8 @@ void avx512_rows_multiply(const struct rows_format *format, const void *base, si
         part.token = first_token + t;
         const size_t lanes = ACTIVATION_LANES - part.token % ACTIVATION_LANES;
         part.tokens = tokens - t < lanes ? tokens - t : lanes;
-        memset(memory, 0, sizeof memory);
+        for (size_t i = 0; i < part.tokens; i++)
+            _mm512_store_ps(memory + i * ROWS, _mm512_setzero_ps());
         multiply_tokens(format, &part, rows, blocks);
         for (size_t i = 0; i < part.tokens; i++)
             _mm512_mask_storeu_ps(out + (t + i) * out_stride, mask,

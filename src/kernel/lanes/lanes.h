@@ -51,6 +51,9 @@
 
 #define LANES_PARTS (16 / LANES)
 
+/* 32 bytes, in as many registers as it takes (lanes_unpack.inc). */
+typedef uint8_t lanes_bytes __attribute__((vector_size(32)));
+
 static inline size_t lanes_element_size(enum quant_type type)
 {
     return type == QUANT_F32 ? 4 : type == QUANT_Q8_0 ? 1 : 2;

@@ -220,6 +220,26 @@ UNROLL_INLINE void lanes_store_pairs(float *p, lanes even, lanes odd)
     lanes_store(p + 8, _mm256_permute2f128_ps(a, b, 0x31));
 }
 
+UNROLL_INLINE void lanes_transpose(const uint8_t *rows, size_t stride, lanes_bytes out[8])
+{
+    UNROLL
+    for (size_t h = 0; h < 2; h++, rows += 8 * stride) {
+        __m256i z[4]; /* rows k and k + 4 */
+        UNROLL
+        for (size_t k = 0; k < 4; k++) {
+            const __m128i low = _mm_loadu_si128((const void *)(rows + k * stride));
+            const __m128i high = _mm_loadu_si128((const void *)(rows + (k + 4) * stride));
+            z[k] = _mm256_inserti128_si256(_mm256_castsi128_si256(low), high, 1);
+        }
+        const __m256i a = _mm256_unpacklo_epi32(z[0], z[1]), b = _mm256_unpackhi_epi32(z[0], z[1]);
+        const __m256i c = _mm256_unpacklo_epi32(z[2], z[3]), d = _mm256_unpackhi_epi32(z[2], z[3]);
+        out[h] = (lanes_bytes)_mm256_unpacklo_epi64(a, c);
+        out[2 + h] = (lanes_bytes)_mm256_unpackhi_epi64(a, c);
+        out[4 + h] = (lanes_bytes)_mm256_unpacklo_epi64(b, d);
+        out[6 + h] = (lanes_bytes)_mm256_unpackhi_epi64(b, d);
+    }
+}
+
 UNROLL_INLINE float lanes_tree(const lanes sums[LANES_PARTS])
 {
     const __m256 t8 = _mm256_add_ps(sums[0], sums[1]);

@@ -201,6 +201,37 @@ UNROLL_INLINE void lanes_store_pairs(float *p, lanes even, lanes odd)
     vst2q_f32(p, pairs);
 }
 
+UNROLL_INLINE lanes_bytes lanes_join(uint64x2_t low, uint64x2_t high)
+{
+    const uint64x2_t both[2] = {low, high};
+    lanes_bytes joined;
+    memcpy(&joined, both, sizeof joined);
+    return joined;
+}
+
+UNROLL_INLINE void lanes_transpose(const uint8_t *rows, size_t stride, lanes_bytes out[8])
+{
+    uint64x2_t quarters[4][4]; /* [rows 4 i ..][dword] */
+    UNROLL
+    for (size_t i = 0; i < 4; i++, rows += 4 * stride) {
+        uint32x4_t z[4];
+        UNROLL
+        for (size_t k = 0; k < 4; k++)
+            z[k] = vreinterpretq_u32_u8(vld1q_u8(rows + k * stride));
+        const uint64x2_t a = vreinterpretq_u64_u32(vzip1q_u32(z[0], z[1]));
+        const uint64x2_t b = vreinterpretq_u64_u32(vzip2q_u32(z[0], z[1]));
+        const uint64x2_t c = vreinterpretq_u64_u32(vzip1q_u32(z[2], z[3]));
+        const uint64x2_t d = vreinterpretq_u64_u32(vzip2q_u32(z[2], z[3]));
+        quarters[i][0] = vzip1q_u64(a, c);
+        quarters[i][1] = vzip2q_u64(a, c);
+        quarters[i][2] = vzip1q_u64(b, d);
+        quarters[i][3] = vzip2q_u64(b, d);
+    }
+    UNROLL
+    for (size_t i = 0; i < 8; i++)
+        out[i] = lanes_join(quarters[i % 2 * 2][i / 2], quarters[i % 2 * 2 + 1][i / 2]);
+}
+
 UNROLL_INLINE float lanes_tree(const lanes sums[LANES_PARTS])
 {
     const float32x4_t low = vaddq_f32(sums[0], sums[2]), high = vaddq_f32(sums[1], sums[3]);

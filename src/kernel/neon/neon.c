@@ -3,9 +3,11 @@
 
 #include "kernel/lanes/lanes_neon.h"
 #include "kernel/lanes/lanes.inc"
+#include "kernel/lanes/lanes_unpack.inc"
 
 void neon_fill(struct kernel *kernel)
 {
     lanes_fill(kernel);
+    lanes_unpack_fill(kernel);
     kernel->panel_product = neon_panel_product;
 }
