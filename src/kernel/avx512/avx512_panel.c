@@ -21,7 +21,7 @@
 
 #include <immintrin.h>
 #include <string.h>
-#include "kernel/lanes/unroll.h"
+#include "kernel/lanes/fetching.h"
 
 #define PIECE_BLOCKS 64          /* blocks at a time */
 #define PANELS       3           /* side by side */
@@ -352,35 +352,6 @@ static const struct activation_tile *tiles_of(const struct activation *activatio
             activation_tile_set(&own[b], piece->lane + t, activation, token + t,
                                 first_block + piece->block + b);
     return own;
-}
-
-/* How far the memory ahead has been fetched, and how much of it to fetch at a time: so little that
- * nothing waits for it. */
-struct fetching {
-    struct kernel_ahead left;
-    size_t offset, lines;
-};
-
-static struct fetching fetching_of(const struct kernel_ahead *ahead, size_t parts)
-{
-    if (ahead == NULL)
-        return (struct fetching){.lines = 0};
-    const size_t each = (ahead->bytes + 63) / 64 + 1; /* a run seldom begins with a line */
-    return (struct fetching){.left = *ahead, .lines = ahead->rows * each / parts + 1};
-}
-
-static void fetch_some(struct fetching *fetching)
-{
-    struct kernel_ahead *const left = &fetching->left;
-    for (size_t i = 0; i < fetching->lines && left->rows > 0; i++) {
-        _mm_prefetch((const char *)left->base + fetching->offset, _MM_HINT_T1);
-        fetching->offset += 64;
-        if (fetching->offset < left->bytes + 63)
-            continue;
-        fetching->offset = 0;
-        left->base = (const char *)left->base + left->row_bytes;
-        left->rows--;
-    }
 }
 
 /* One panel or PANELS, all tokens: those of a tile at a time. */
