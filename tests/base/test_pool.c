@@ -89,6 +89,40 @@ static void every_task_runs_once(void **state)
     }
 }
 
+enum { STEAL_TASKS = 30, STEAL_SECONDS = 20 };
+
+struct theft {
+    atomic_size_t others; /* tasks but the first that have been run */
+    size_t seen;          /* of them, when the first ended */
+};
+
+/* The first task ends when all others have. */
+static void wait_for_others(void *context, size_t task, size_t thread)
+{
+    (void)thread;
+    struct theft *const theft = context;
+    if (task > 0) {
+        atomic_fetch_add(&theft->others, 1);
+        return;
+    }
+    const uint64_t start = clock_nanoseconds();
+    while (atomic_load(&theft->others) < STEAL_TASKS - 1 &&
+           clock_seconds_since(start) < STEAL_SECONDS)
+        usleep(100);
+    theft->seen = atomic_load(&theft->others);
+}
+
+/* Who is held up loses the rest of its share. */
+static void the_rest_of_a_share_is_taken(void **state)
+{
+    (void)state;
+    struct theft theft = {.others = 0};
+    struct pool *const pool = create(2);
+    pool_run(pool, wait_for_others, &theft, STEAL_TASKS);
+    assert_int_equal(theft.seen, STEAL_TASKS - 1);
+    pool_free(pool);
+}
+
 static void add_task(void *context, size_t task, size_t thread)
 {
     (void)thread;
@@ -434,6 +468,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_task_runs_once),
+        cmocka_unit_test(the_rest_of_a_share_is_taken),
         cmocka_unit_test(jobs_see_what_was_before),
         cmocka_unit_test(threads_are_made_and_ended),
         cmocka_unit_test(zero_threads_means_what_is_worth_it),
