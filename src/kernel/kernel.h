@@ -105,9 +105,10 @@ struct kernel {
     kernel_panel_product *panel_product;
     void (*finish)(const struct kernel_finish *task);
 
-    /* Optional, NULL where a format has none at this level: reads the rows in place, for few
-     * tokens. */
+    /* Optional, NULL where a format has none at this level: reads the rows in place. Worth it up to
+     * `rows_tokens` tokens. */
     kernel_rows_product *rows_product[QUANT_TYPES];
+    size_t rows_tokens;
     /* The same: unpacks rows faster than the format's own routine. */
     kernel_rows_unpack *rows_unpack[QUANT_TYPES];
 

@@ -20,8 +20,8 @@
 
 #include <string.h>
 
-#define IN_PLACE_TOKENS 16 /* most tokens for which rows are read in place rather than unpacked */
-#define HELD_TOKENS     64 /* tokens at a time of rows that are added to what there is */
+#define FEW_TOKENS  16 /* so few that the work is fetching weights */
+#define HELD_TOKENS 64 /* tokens at a time of rows that are added to what there is */
 
 struct job {
     struct workspace *workspace;
@@ -156,7 +156,7 @@ static void multiply_panels(const struct job *job, const struct tensor_product *
 static bool reads_in_place(const struct job *job, const struct tensor *weight)
 {
     return weight->format->kind == QUANT_KIND_FLOAT ||
-           (job->tokens <= IN_PLACE_TOKENS &&
+           (job->tokens <= job->workspace->kernel->rows_tokens &&
             job->workspace->kernel->rows_product[weight->format->type] != NULL);
 }
 
@@ -206,7 +206,7 @@ void tensor_multiply(struct workspace *workspace, const float *x, size_t x_strid
     }
     /* Many small strips for few tokens, whose work is fetching rows that follow each other; else
      * fewer, of panels side by side. */
-    const size_t strips_each = tokens <= IN_PLACE_TOKENS ? 64 : 16;
+    const size_t strips_each = tokens <= FEW_TOKENS ? 64 : 16;
     const size_t wanted = rows / (pool_size(workspace->pool) * strips_each);
     const size_t step = wanted >= TENSOR_PANEL_ROWS       ? TENSOR_PANEL_ROWS
                         : wanted >= TENSOR_PANEL_ROWS / 2 ? TENSOR_PANEL_ROWS / 2

@@ -3,11 +3,10 @@
 
 #include "kernel/lanes/lanes_avx2.h"
 #include "kernel/lanes/lanes.inc"
-#include "kernel/lanes/lanes_unpack.inc"
 
 void avx2_fill(struct kernel *kernel)
 {
     lanes_fill(kernel);
-    lanes_unpack_fill(kernel);
+    avx2_rows_fill(kernel);
     kernel->panel_product = avx2_panel_product;
 }

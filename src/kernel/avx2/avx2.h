@@ -8,6 +8,9 @@
 /* Replaces what this level improves in a table filled by the level below. */
 void avx2_fill(struct kernel *kernel);
 
+/* The same for rows that are read in place, or unpacked. */
+void avx2_rows_fill(struct kernel *kernel);
+
 /* kernel.h: panel_product. */
 kernel_panel_product avx2_panel_product;
 

@@ -6,7 +6,8 @@
  */
 #include "kernel/avx512/avx512_rows.h"
 
-#define TILES 64 /* blocks at a time where the activation has no tiles */
+#define MOST_TOKENS 16 /* two groups; for more, panels are faster */
+#define TILES       64 /* blocks at a time where the activation has no tiles */
 
 /* Bytes of a row that hold `blocks` blocks; only formats of 32 weights have parts of a step. */
 static size_t bytes_of(const struct rows_format *format, size_t blocks)
@@ -127,6 +128,7 @@ void avx512_rows_unpack(const struct rows_format *format, const void *base, size
 
 void avx512_rows_fill(struct kernel *kernel)
 {
+    kernel->rows_tokens = MOST_TOKENS;
     kernel->rows_product[QUANT_Q4_0] = avx512_rows_q4_0;
     kernel->rows_product[QUANT_Q4_1] = avx512_rows_q4_1;
     kernel->rows_product[QUANT_Q5_0] = avx512_rows_q5_0;

@@ -3,6 +3,8 @@
 
 #include "kernel/lanes/lanes_neon.h"
 #include "kernel/lanes/lanes.inc"
+
+#define UNPACK_STORE unpack_to_panel
 #include "kernel/lanes/lanes_unpack.inc"
 
 void neon_fill(struct kernel *kernel)
