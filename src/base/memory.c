@@ -157,13 +157,18 @@ static void *map_zeroes(size_t bytes)
     return range == MAP_FAILED ? NULL : range;
 }
 
-/* Begins at a large page: what was mapped before and behind is given back. */
+/* Begins at a large page where that can be had: systems often do so by themselves, and else what
+ * was mapped before and behind is given back. */
 static void *map_aligned(size_t bytes)
 {
     const size_t page = (size_t)sysconf(_SC_PAGESIZE), length = (bytes + page - 1) / page * page;
+    void *const plain = map_zeroes(length);
+    if (plain == NULL || (uintptr_t)plain % LARGE_PAGE == 0)
+        return plain;
     unsigned char *const range = map_zeroes(length + LARGE_PAGE);
     if (range == NULL)
-        return NULL;
+        return plain;
+    munmap(plain, length);
     const size_t before = (LARGE_PAGE - (uintptr_t)range % LARGE_PAGE) % LARGE_PAGE;
     if (before > 0)
         munmap(range, before);

@@ -43,7 +43,7 @@ void memory_fail_at(size_t n);
 size_t memory_allocation_count(void);
 
 /* Large zeroed ranges taken straight from the system, given to the process page by page as they are
- * touched (KV caches, scratch). */
+ * touched (KV caches, scratch); from 2 MiB on, where the system has large pages, 2 MiB at a time. */
 primer_status memory_reserve(size_t bytes, void **block, primer_error *error);
 void memory_release(void *block, size_t bytes);
 

@@ -53,7 +53,7 @@ static uint64_t kv_in_use(primer_model *model)
     return bytes;
 }
 
-/* What waits for later sessions goes before anything is refused. */
+/* What waits for this model's later sessions goes before anything is refused. */
 static void give_back_pages(primer_model *model)
 {
     pthread_mutex_lock(&model->pools_lock);
@@ -69,7 +69,7 @@ primer_status engine_memory_check(primer_model *model, uint64_t more_kv, uint64_
     const uint64_t weights = model->information.weight_bytes;
     const uint64_t promised = atomic_load(&model->kv_reserved), used = kv_in_use(model);
     const uint64_t kv = more_kv + (promised > used ? promised - used : 0);
-    if (more_kv > space || weights + kv + scratch > available) {
+    if (more_kv > space || (!model->ignore_memory && weights + kv + scratch > available)) {
         give_back_pages(model);
         space = cpu_address_space_left();
         available = cpu_memory_available();

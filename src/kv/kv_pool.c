@@ -8,7 +8,7 @@
  * so later that can fall short; but who wants a page holds fewer than it reserved, so sessions together hold
  * fewer than `reserved` <= existing. If none is free (existing = used) some page is kept, and is reclaimed.
  *
- * Each page is its own range from the system: untouched, it costs no memory. As many free pages as the
+ * Each page is its own range from the system: untouched, it costs little. As many free pages as the
  * largest session so far may hold stay for the next one, since getting memory from the system, cleared,
  * takes long.
  */
@@ -19,7 +19,7 @@
 #include "base/memory.h"
 #include "kv/kv_internal.h"
 
-#define SPARE_BYTES ((size_t)1 << 30) /* most that waits for the next session */
+#define SPARE_BYTES ((size_t)256 << 20) /* most that waits for the next session of this pool */
 
 struct kv_pool {
     struct kv_geometry geometry;

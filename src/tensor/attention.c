@@ -204,6 +204,7 @@ static void store_token(void *context, size_t row, size_t thread)
 struct block {
     const struct attention_sequence *s;
     size_t head, row, rows; /* row: in the pass */
+    size_t first_page;      /* the first that any of them sees */
 };
 
 static size_t blocks_of(const struct job *job, const struct attention_sequence *s)
@@ -220,8 +221,10 @@ static struct block block_of_task(const struct job *job, size_t task)
     }
     const size_t offset = task / job->a->kv_heads * job->block_rows;
     const size_t left = s->tokens - offset;
-    return (struct block){s, task % job->a->kv_heads, s->first_row + offset,
-                          left < job->block_rows ? left : job->block_rows};
+    return (struct block){.s = s,
+                          .head = task % job->a->kv_heads,
+                          .row = s->first_row + offset,
+                          .rows = left < job->block_rows ? left : job->block_rows};
 }
 
 /* Fills first, last, split of the block's queries for one page; returns the run [*from, *to) that
@@ -261,8 +264,8 @@ static const void *keys_ahead(const struct job *job, const struct block *b, size
     const size_t head = last ? b->head + 1 : b->head;
     if (head == a->kv_heads)
         return NULL;
-    return kv_page_parts(kv_pool_geometry(cache->pool), cache->pages[last ? 0 : page + 1], a->layer,
-                         head)
+    return kv_page_parts(kv_pool_geometry(cache->pool),
+                         cache->pages[last ? b->first_page : page + 1], a->layer, head)
         .keys;
 }
 
@@ -308,7 +311,7 @@ static void attend_block(void *context, size_t task, size_t thread)
 {
     const struct job *job = context;
     const struct attention *a = job->a;
-    const struct block b = block_of_task(job, task);
+    struct block b = block_of_task(job, task);
     const size_t queries = b.rows * job->group;
     const size_t start = b.s->start + b.row - b.s->first_row, end = start + b.rows;
     const size_t oldest = a->window != 0 && start + 1 > a->window ? start + 1 - a->window : 0;
@@ -319,7 +322,8 @@ static void attend_block(void *context, size_t task, size_t thread)
         scratch.running_l[q] = 0;
     }
     memset(scratch.running_o, 0, queries * a->dimensions * sizeof(float));
-    for (size_t page = oldest / KV_PAGE_TOKENS; page * KV_PAGE_TOKENS < end; page++)
+    b.first_page = oldest / KV_PAGE_TOKENS;
+    for (size_t page = b.first_page; page * KV_PAGE_TOKENS < end; page++)
         attend_page(job, &b, page, &scratch);
     for (size_t q = 0; q < queries; q++) {
         float *out = a->out + (b.row + q / job->group) * a->out_stride +

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include <cmocka.h>
 
@@ -79,13 +80,48 @@ static void impossible_sizes_are_refused(void **state)
 static void aligned_blocks_are_aligned(void **state)
 {
     (void)state;
-    for (size_t size = 1; size < 300; size += 13) {
+    enum { LARGE = 2 << 20 };
+    static const size_t large[] = {LARGE - 1, LARGE, LARGE + 1, 5 * LARGE / 2 + 3};
+    for (size_t i = 0; i < 23 + 4; i++) {
+        const size_t size = i < 23 ? 1 + 13 * i : large[i - 23];
         unsigned char *const block = memory_allocate_aligned(size, 1);
         assert_non_null(block);
         assert_int_equal((uintptr_t)block % MEMORY_ALIGNMENT, 0);
         memset(block, 1, size);
         memory_free(block);
     }
+}
+
+static size_t mapped_pages(void)
+{
+    size_t pages = 0;
+    FILE *const file = fopen("/proc/self/statm", "r");
+    assert_non_null(file);
+    assert_int_equal(fscanf(file, "%zu", &pages), 1);
+    fclose(file);
+    return pages;
+}
+
+/* Of any length, side by side, zeroed and writable to the last byte; nothing stays mapped. */
+static void ranges_come_and_go(void **state)
+{
+    (void)state;
+    enum { LARGE = 2 << 20, RANGES = 40 };
+    unsigned char *ranges[RANGES];
+    const size_t before = mapped_pages();
+    for (int round = 0; round < 20; round++) {
+        for (size_t i = 0; i < RANGES; i++) {
+            const size_t bytes = LARGE - 1 + i * 12345;
+            void *block = NULL;
+            assert_int_equal(memory_reserve(bytes, &block, NULL), PRIMER_OK);
+            ranges[i] = block;
+            assert_int_equal(ranges[i][0] | ranges[i][bytes - 1], 0);
+            ranges[i][0] = ranges[i][bytes - 1] = 1;
+        }
+        for (size_t i = 0; i < RANGES; i++)
+            memory_release(ranges[i], LARGE - 1 + i * 12345);
+    }
+    assert_in_range(mapped_pages(), 0, before + 100);
 }
 
 static void resizing_keeps_contents(void **state)
@@ -251,6 +287,7 @@ int main(void)
         cmocka_unit_test(zero_bytes_give_a_block),
         cmocka_unit_test(impossible_sizes_are_refused),
         cmocka_unit_test(aligned_blocks_are_aligned),
+        cmocka_unit_test(ranges_come_and_go),
         cmocka_unit_test(resizing_keeps_contents),
         cmocka_unit_test(copies_end_with_nul),
         cmocka_unit_test(exactly_the_chosen_allocation_fails),

@@ -268,18 +268,25 @@ static void test_all_rows_and_odd_scales(void **state)
     each_format(2, all_rows);
 }
 
-/* Levels whose reading in place is what they are for have it for every format. */
+/* Levels have what they are for: AVX-512 all formats in place, AVX2 the most used ones, and these
+ * every other level unpacks. */
 static void test_formats_are_there(void **state)
 {
     (void)state;
-    const struct kernel *const kernel = kernel_at(CPU_AVX512);
-    if (kernel == NULL)
-        skip();
-    for (size_t i = 0; i < TYPES; i++)
-        if (kernel->rows_product[types[i]] == NULL)
-            fail_msg("%s has no product in place", quant_format_of(types[i])->name);
-        else if (kernel->rows_unpack[types[i]] == NULL)
-            fail_msg("%s is not unpacked by this level", quant_format_of(types[i])->name);
+    static const enum quant_type used[] = {QUANT_Q4_0, QUANT_Q4_1, QUANT_Q5_0, QUANT_Q5_1,
+                                           QUANT_Q8_0, QUANT_Q4_K, QUANT_Q5_K, QUANT_Q6_K};
+    CHECK_EACH_LEVEL(kernel)
+    {
+        const bool all = kernel->level == CPU_AVX512, neon = kernel->level >= CPU_NEON;
+        const enum quant_type *const list = all ? types : used;
+        for (size_t i = 0; i < (all ? TYPES : sizeof used / sizeof used[0]); i++)
+            if (kernel->rows_product[list[i]] == NULL && !neon)
+                fail_msg("%s: %s has no product in place", cpu_level_name(kernel->level),
+                         quant_format_of(list[i])->name);
+            else if (kernel->rows_unpack[list[i]] == NULL)
+                fail_msg("%s: %s is not unpacked by this level", cpu_level_name(kernel->level),
+                         quant_format_of(list[i])->name);
+    }
 }
 
 int main(void)

@@ -1,5 +1,6 @@
 /* fetching.h - fetches memory that is read next (kernel.h, kernel_ahead) a few lines at a time,
- * beside other work: so few that nothing waits for them. */
+ * beside other work. The more parts there are, the less has to wait for them: processors have a
+ * dozen fetches or two under way. */
 #ifndef KERNEL_LANES_FETCHING_H
 #define KERNEL_LANES_FETCHING_H
 
