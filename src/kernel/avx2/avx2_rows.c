@@ -18,7 +18,7 @@
 #include "kernel/lanes/lanes_unpack.h"
 
 #define MOST_BLOCKS 8 /* of a step */
-#define MOST_TOKENS 2 /* one after the other; for more, panels are faster */
+#define MOST_TOKENS 2 /* one after the other: each reads the rows anew, from the second cache */
 
 /* Four activations in every lane. */
 UNROLL_INLINE __m256i broadcast(const int8_t *a)
@@ -60,11 +60,9 @@ UNROLL_INLINE void store_or_multiply(const struct unpack_rows *unpack, size_t bl
     store_or_multiply(unpack, block, group, h, values, (unpack)->wide)
 #include "kernel/lanes/lanes_unpack.inc"
 
-/* Of one token: blocks of sixteen rows, from `block` on. */
+/* Sixteen rows times one token, so far. */
 struct product {
-    const struct quant_format *format;
     const struct activation *activation;
-    size_t at; /* the token's first block there */
     lanes acc[2];
 };
 
@@ -118,9 +116,7 @@ UNROLL_INLINE void multiply_rows(const struct rows_task *task, unpack_one *one,
     const struct kernel_ahead ahead = {task->base + QUANT_PANEL_ROWS * task->row_bytes,
                                        task->row_bytes, QUANT_PANEL_ROWS, task->row_bytes};
     struct fetching fetching = fetching_of(&ahead, task->blocks / length);
-    struct product product = {.format = task->format,
-                              .activation = task->activation,
-                              .acc = {lanes_zero(), lanes_zero()}};
+    struct product product = {task->activation, {lanes_zero(), lanes_zero()}};
     const size_t first = task->token * task->activation->blocks;
     for (size_t b = 0; b < task->blocks; b += length) {
         unpack_integers sums[2 * MOST_BLOCKS][2];

@@ -6,7 +6,7 @@
  */
 #include "kernel/avx512/avx512_rows.h"
 
-#define MOST_TOKENS 16 /* two groups; for more, panels are faster */
+#define MOST_TOKENS 16 /* two groups: each reads the rows anew, from the second cache */
 #define TILES       64 /* blocks at a time where the activation has no tiles */
 
 /* Bytes of a row that hold `blocks` blocks; only formats of 32 weights have parts of a step. */
@@ -119,8 +119,6 @@ void avx512_rows_unpack(const struct rows_format *format, const void *base, size
     const struct rows_part part = {.base = base,
                                    .row_bytes = row_bytes,
                                    .blocks = blocks,
-                                   .ahead = (const uint8_t *)base + ROWS * row_bytes,
-                                   .quad_bytes = 4 * row_bytes,
                                    .tokens = ROWS_UNPACK,
                                    .panel = panel};
     multiply_part(format, &part, rows);
