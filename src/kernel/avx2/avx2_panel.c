@@ -16,6 +16,8 @@
 
 #define PANEL_PRODUCT avx2_panel_product
 #define PANEL_TOKENS  4
+#define PANEL_SIDE    1
+#define PANEL_HELD    false
 #define PANEL_WIDTHS  4
 #define WIDE          3
 
@@ -31,9 +33,9 @@ UNROLL_INLINE int32_t panel_base(size_t width)
     return width == WIDE ? 128 : 0;
 }
 
-UNROLL_INLINE panel_integers panel_set(int32_t x)
+UNROLL_INLINE lanes panel_bits(panel_integers v)
 {
-    return _mm256_set1_epi32(x);
+    return _mm256_castsi256_ps(v);
 }
 
 UNROLL_INLINE lanes panel_to_lanes(panel_integers v)
@@ -49,6 +51,12 @@ UNROLL_INLINE __m256i broadcast(const int8_t *a)
     return _mm256_set1_epi32(four);
 }
 
+/* Keeps compilers from adding in another order, for which they run out of registers. */
+UNROLL_INLINE void in_this_order(__m256i *sum)
+{
+    __asm__("" : "+x"(*sum));
+}
+
 /* Products of eight rows by four columns, in pairs. */
 UNROLL_INLINE __m256i pairs(__m256i u, __m256i a, bool wide)
 {
@@ -58,27 +66,40 @@ UNROLL_INLINE __m256i pairs(__m256i u, __m256i a, bool wide)
     return _mm256_maddubs_epi16(_mm256_abs_epi8(w), _mm256_sign_epi8(a, w));
 }
 
-UNROLL_INLINE void panel_add(const uint8_t *values, const int8_t *const *a, size_t first,
-                             size_t groups, size_t width, size_t tokens, panel_integers *sums)
+UNROLL_INLINE void panel_add(const uint8_t *const *values, size_t registers,
+                             const int8_t *activations, size_t tokens, const int32_t *start,
+                             int32_t all, size_t first, size_t groups, size_t width,
+                             panel_integers *sums)
 {
     const size_t range = (size_t)8 >> width, step = range < groups ? range : groups;
     UNROLL
     for (size_t g = first; g < first + groups; g += step) {
         __m256i words[PANEL_TOKENS * LANES_PARTS];
         UNROLL
-        for (size_t i = 0; i < step * LANES_PARTS; i++) {
-            const size_t group = g + i / LANES_PARTS, part = i % LANES_PARTS;
-            const __m256i u = _mm256_loadu_si256((const void *)(values + group * 64 + part * 32));
+        for (size_t i = g; i < g + step; i++) {
+            __m256i u[LANES_PARTS];
+            UNROLL
+            for (size_t r = 0; r < registers; r++)
+                u[r] = _mm256_loadu_si256((const void *)(values[r] + i * 64));
             UNROLL
             for (size_t t = 0; t < tokens; t++) {
-                const __m256i p = pairs(u, broadcast(a[t] + group * 4), width == WIDE);
-                __m256i *const sum = &words[t * LANES_PARTS + part];
-                *sum = i < LANES_PARTS ? p : _mm256_add_epi16(*sum, p);
+                const __m256i a = broadcast(activations + t * QUANT_BLOCK + i * 4);
+                UNROLL
+                for (size_t r = 0; r < registers; r++) {
+                    const __m256i p = pairs(u[r], a, width == WIDE);
+                    __m256i *const sum = &words[t * registers + r];
+                    *sum = i == g ? p : _mm256_add_epi16(*sum, p);
+                    in_this_order(sum);
+                }
             }
         }
         UNROLL
-        for (size_t i = 0; i < tokens * LANES_PARTS; i++)
-            sums[i] = _mm256_add_epi32(sums[i], _mm256_madd_epi16(words[i], _mm256_set1_epi16(1)));
+        for (size_t i = 0; i < tokens * registers; i++) {
+            const __m256i begun = _mm256_set1_epi32(start != NULL ? start[i / registers] : all);
+            sums[i] = _mm256_add_epi32(g == first ? begun : sums[i],
+                                       _mm256_madd_epi16(words[i], _mm256_set1_epi16(1)));
+            in_this_order(&sums[i]);
+        }
     }
 }
 

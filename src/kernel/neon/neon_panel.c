@@ -15,6 +15,8 @@
 
 #define PANEL_PRODUCT neon_panel_product
 #define PANEL_TOKENS  2
+#define PANEL_SIDE    1
+#define PANEL_HELD    false
 #define PANEL_WIDTHS  3
 #define WIDE          2
 
@@ -30,9 +32,9 @@ UNROLL_INLINE int32_t panel_base(size_t width)
     return width == WIDE ? 128 : 0;
 }
 
-UNROLL_INLINE panel_integers panel_set(int32_t x)
+UNROLL_INLINE lanes panel_bits(panel_integers v)
 {
-    return vdupq_n_s32(x);
+    return vreinterpretq_f32_s32(v);
 }
 
 UNROLL_INLINE lanes panel_to_lanes(panel_integers v)
@@ -64,18 +66,22 @@ UNROLL_INLINE int32x4_t rows_sum(const uint8_t *values, const int8_t *a, size_t 
     return vpaddq_s32(vpaddlq_s16(low), vpaddlq_s16(high));
 }
 
-UNROLL_INLINE void panel_add(const uint8_t *values, const int8_t *const *a, size_t first,
-                             size_t groups, size_t width, size_t tokens, panel_integers *sums)
+UNROLL_INLINE void panel_add(const uint8_t *const *values, size_t registers,
+                             const int8_t *activations, size_t tokens, const int32_t *start,
+                             int32_t all, size_t first, size_t groups, size_t width,
+                             panel_integers *sums)
 {
     const size_t range = (size_t)8 >> width, step = range < groups ? range : groups;
     UNROLL
+    for (size_t i = 0; i < tokens * registers; i++)
+        sums[i] = vdupq_n_s32(start != NULL ? start[i / registers] : all);
+    UNROLL
     for (size_t g = first; g < first + groups; g += step) {
         UNROLL
-        for (size_t i = 0; i < tokens * LANES_PARTS; i++) {
-            const size_t t = i / LANES_PARTS, part = i % LANES_PARTS;
-            sums[i] =
-                vaddq_s32(sums[i], rows_sum(values + part * 16, a[t], g, step, width == WIDE));
-        }
+        for (size_t i = 0; i < tokens * registers; i++)
+            sums[i] = vaddq_s32(sums[i], rows_sum(values[i % registers],
+                                                  activations + i / registers * QUANT_BLOCK, g,
+                                                  step, width == WIDE));
     }
 }
 
