@@ -67,8 +67,8 @@ struct kernel_ahead {
 
 /* Panels of `blocks` blocks each times the same number of blocks of tokens
  * [first_token, first_token + tokens), from `first_block` on: goes on with the accumulators
- * sums f32 [tokens][panel_count * 16], which begin at 0; tokens are sums_stride floats apart, all
- * aligned to 64. Lanes without a row don't matter. Many tokens are best served from the
+ * sums f32 [tokens][panel_count * 16], or begins with 0 at block 0; tokens are sums_stride floats
+ * apart, all aligned to 64. Lanes without a row don't matter. Many tokens are best served from the
  * activation's tiles, in pieces that begin and end at multiples of ACTIVATION_LANES. `ahead` may be
  * NULL. */
 typedef void kernel_panel_product(const struct quant_format *format,

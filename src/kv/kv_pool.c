@@ -9,8 +9,8 @@
  * fewer than `reserved` <= existing. If none is free (existing = used) some page is kept, and is reclaimed.
  *
  * Each page is its own range from the system: untouched, it costs little. As many free pages as the
- * largest session so far may hold stay for the next one, since getting memory from the system, cleared,
- * takes long.
+ * sessions so far held at once, up to a limit, stay for the next ones, since getting memory from the
+ * system, cleared, takes long.
  */
 #include "kv/kv.h"
 
@@ -26,7 +26,7 @@ struct kv_pool {
     pthread_mutex_t lock;
     struct kv_page *free;                  /* list of pages with no reference */
     size_t reserved, existing, used, kept; /* pages */
-    size_t largest;                        /* the most that one session reserved */
+    size_t most;                           /* the most that was reserved at once */
     kv_reclaim *reclaim;
     void *reclaim_context;
 };
@@ -104,7 +104,7 @@ primer_status kv_pool_reserve(struct kv_pool *pool, size_t pages, primer_error *
         pool->existing++;
     }
     pool->reserved += pages;
-    pool->largest = pages > pool->largest ? pages : pool->largest;
+    pool->most = pool->reserved > pool->most ? pool->reserved : pool->most;
 cleanup:
     pthread_mutex_unlock(&pool->lock);
     if (status != PRIMER_OK)
@@ -116,8 +116,8 @@ cleanup:
  * held. */
 static void shrink(struct kv_pool *pool)
 {
-    const size_t most = SPARE_BYTES / pool->geometry.page_bytes;
-    const size_t next = pool->largest < most ? pool->largest : most;
+    const size_t spare = SPARE_BYTES / pool->geometry.page_bytes;
+    const size_t next = pool->most < spare ? pool->most : spare;
     const size_t needed = pool->reserved > next ? pool->reserved : next;
     while (pool->free != NULL && pool->existing > needed + pool->kept) {
         struct kv_page *page = pool->free;
@@ -129,7 +129,7 @@ static void shrink(struct kv_pool *pool)
 void kv_pool_give_back(struct kv_pool *pool)
 {
     pthread_mutex_lock(&pool->lock);
-    pool->largest = 0;
+    pool->most = 0;
     shrink(pool);
     pthread_mutex_unlock(&pool->lock);
 }

@@ -18,8 +18,6 @@
  */
 #include "tensor/tensor.h"
 
-#include <string.h>
-
 #define FEW_TOKENS  16 /* so few that the work is fetching weights */
 #define HELD_TOKENS 64 /* tokens at a time of rows that are added to what there is */
 
@@ -136,7 +134,6 @@ static void multiply_panels(const struct job *job, const struct tensor_product *
     const size_t blocks = product->weight->columns / QUANT_BLOCK;
     const size_t panels = (rows + QUANT_PANEL_ROWS - 1) / QUANT_PANEL_ROWS;
     const struct span span = {row, rows, 0, job->tokens};
-    memset(own->sums, 0, job->tokens * TENSOR_PANEL_ROWS * sizeof *own->sums);
     for (size_t block = 0; block < blocks; block += TENSOR_PANEL_BLOCKS) {
         const size_t n =
             blocks - block < TENSOR_PANEL_BLOCKS ? blocks - block : TENSOR_PANEL_BLOCKS;

@@ -83,7 +83,7 @@ static inline void check_panel_product(kernel_panel_product *product,
     rest.minima += rest.minima != NULL ? lanes : 0;
     rest.subscales += rest.subscales != NULL ? 2 * lanes : 0;
     rest.subminima += rest.subminima != NULL ? 2 * lanes : 0;
-    memset(sums.bytes, 0, sums.size);
+    memset(sums.bytes, 0xff, sums.size); /* NaN: what is there at block 0 doesn't matter */
     if (piece > 0)
         product(format, panel, 1, piece, activation, 0, first_token, tokens, fence_floats(&sums),
                 stride, NULL);

@@ -310,7 +310,7 @@ static void try_side_by_side(struct random *random, const struct quant_format *f
             struct fence got = fence_copy(&want);
             view.tiles = count % 2 == 0 ? NULL : view.tiles;
             for (size_t t = 0; t < tokens; t++)
-                memset(fence_floats(&got) + t * WIDTH, 0, count * 16 * sizeof(float));
+                memset(fence_floats(&got) + t * WIDTH, 0xff, count * 16 * sizeof(float));
             kernel->panel_product(format, views, count, blocks, &view, 0, 3, tokens,
                                   fence_floats(&got), WIDTH, NULL);
             check_same_fence(&got, &want, cpu_level_name(kernel->level), format->name);

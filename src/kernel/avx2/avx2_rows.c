@@ -147,7 +147,6 @@ static void multiply_few_rows(const struct rows_task *task, float out[QUANT_PANE
     float scales[MOST_BLOCKS * QUANT_PANEL_ROWS], minima[MOST_BLOCKS * QUANT_PANEL_ROWS],
         subscales[2 * MOST_BLOCKS * QUANT_PANEL_ROWS];
     const struct quant_panel panel = {values, scales, minima, subscales, NULL};
-    memset(out, 0, QUANT_PANEL_ROWS * sizeof *out);
     for (size_t b = 0, n; b < task->blocks; b += n) {
         n = task->blocks - b < MOST_BLOCKS ? task->blocks - b : MOST_BLOCKS;
         task->format->unpack(task->base, task->row_bytes, task->rows, b, n, &panel);

@@ -52,6 +52,8 @@ void scalar_panel_product(const struct quant_format *format, const struct quant_
         for (size_t i = 0; i < panel_count * QUANT_PANEL_ROWS; i++) {
             const size_t row = i % QUANT_PANEL_ROWS;
             float *const acc = &sums[t * sums_stride + i];
+            if (first_block == 0)
+                *acc = 0.0f;
             for (size_t b = 0; b < blocks; b++)
                 *acc = add_block(format, &panels[i / QUANT_PANEL_ROWS], b, row, activation,
                                  (first_token + t) * activation->blocks + first_block + b, *acc);
