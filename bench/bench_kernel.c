@@ -178,8 +178,8 @@ static void bench_panels(struct bench *bench, const struct limits *limits)
         {.name = "plain 15 - 8", .kind = QUANT_KIND_PLAIN, .offset = 8, .value_most = 15},
         {.name = "plain 255 - 128", .kind = QUANT_KIND_PLAIN, .offset = 128, .value_most = 255},
         {.name = "minimum 15", .kind = QUANT_KIND_MINIMUM, .value_most = 15},
-        {.name = "subscale 63 - 32", .kind = QUANT_KIND_SUBSCALE, .offset = 32, .value_most = 63},
-        {.name = "subscale minimum 3", .kind = QUANT_KIND_SUBSCALE_MINIMUM, .value_most = 3},
+        {.name = "halves 63 - 32", .kind = QUANT_KIND_HALVES, .offset = 32, .value_most = 63},
+        {.name = "halves minimum 3", .kind = QUANT_KIND_HALVES_MINIMUM, .value_most = 3},
     };
     static const size_t tokens[] = {1, 4, 8, TOKENS};
     for (size_t f = 0; f < sizeof formats / sizeof formats[0]; f++)
@@ -402,8 +402,7 @@ static bool prepare(struct bench *bench)
         !bench->activation.values || !bench->activation.scales || !bench->activation.sums ||
         !bench->activation.scaled_sums || !bench->activation.tiles || !bench->panel.values)
         return false;
-    bench->panel.scales = bench->panel.minima = bench->panel.subscales = bench->panel.subminima =
-        floats;
+    bench->panel.scales = bench->panel.minima = floats;
     fill(bench->x, values, &random);
     fill(bench->y, values, &random);
     for (size_t i = 0; i < lanes; i++)

@@ -25,7 +25,7 @@
 
 /* The version of docs/NUMERICS.md. Whoever changes a bit of any logits raises it, here and there:
  * keys and values that were kept under another version are not used. */
-#define ENGINE_NUMERICS      2u
+#define ENGINE_NUMERICS      3u
 #define ENGINE_PASS_TOKENS   512 /* most tokens in one pass */
 #define ENGINE_DEFAULT_CHUNK 512
 #define ENGINE_DEFAULT_CONTEXT                                                                     \

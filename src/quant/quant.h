@@ -7,17 +7,14 @@
  * The canonical panel: 16 rows x `blocks` blocks of 32 columns, lanes are rows.
  *
  *   values    u8  [blocks][8][16][4]  unsigned integer of (row r, column 4*g + j) at [b][g][r][j]
- *   scales    f32 [blocks][16]        exact in f32 (see the kinds)
- *   minima    f32 [blocks][16]        kinds MINIMUM and SUBSCALE_MINIMUM only
- *   subscales f32 [blocks][2][16]     kinds SUBSCALE*: small integers held as f32, one per 16
- * columns subminima f32 [blocks][2][16]     kind SUBSCALE_MINIMUM: the same
+ *   scales    f32 [blocks][parts][16] a binary16 times a small integer, so exact
+ *   minima    f32 [blocks][parts][16] the same; kinds MINIMUM and HALVES_MINIMUM only
  *
- * A weight is, by kind, with u its value, o the format's offset, h = (column mod 32) / 16:
+ * A block has one part, or two in the kinds of halves, for columns 0..15 and 16..31. A weight is, by
+ * kind, with u its value and o the format's offset:
  *
- *   PLAIN             scale * (u - o)
- *   MINIMUM           scale * u + minimum
- *   SUBSCALE          scale * subscale[h] * (u - o)
- *   SUBSCALE_MINIMUM  scale * subscale[h] * u + minimum * subminimum[h]
+ *   PLAIN, HALVES             scale * (u - o)
+ *   MINIMUM, HALVES_MINIMUM   scale * u + minimum
  *
  * How products are summed is the numeric contract: docs/NUMERICS.md.
  */
@@ -55,14 +52,25 @@ enum quant_kind {
     QUANT_KIND_FLOAT, /* F32, F16, BF16: no panel of integers */
     QUANT_KIND_PLAIN,
     QUANT_KIND_MINIMUM,
-    QUANT_KIND_SUBSCALE,
-    QUANT_KIND_SUBSCALE_MINIMUM
+    QUANT_KIND_HALVES,
+    QUANT_KIND_HALVES_MINIMUM
 };
 
 struct quant_panel {
     uint8_t *values;
-    float *scales, *minima, *subscales, *subminima;
+    float *scales, *minima;
 };
+
+/* Scales, and minima, of a block and row. */
+static inline size_t quant_kind_parts(enum quant_kind kind)
+{
+    return kind == QUANT_KIND_HALVES || kind == QUANT_KIND_HALVES_MINIMUM ? 2 : 1;
+}
+
+static inline bool quant_kind_minima(enum quant_kind kind)
+{
+    return kind == QUANT_KIND_MINIMUM || kind == QUANT_KIND_HALVES_MINIMUM;
+}
 
 struct quant_format {
     enum quant_type type;

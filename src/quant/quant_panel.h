@@ -31,13 +31,13 @@ static inline void quant_panel_values(const struct quant_panel *panel, size_t bl
         memcpy(out + group * (4 * QUANT_PANEL_ROWS), values + group * 4, 4);
 }
 
-/* Index of (block, row) in scales and minima. */
+/* Index of (block, row) in scales and minima that have one part. */
 static inline size_t quant_panel_lane(size_t block, size_t row)
 {
     return block * QUANT_PANEL_ROWS + row;
 }
 
-/* Index of (block, half, row) in subscales and subminima. */
+/* Of (block, half, row) in those that have two. */
 static inline size_t quant_panel_half(size_t block, size_t half, size_t row)
 {
     return (block * 2 + half) * QUANT_PANEL_ROWS + row;
@@ -47,15 +47,11 @@ static inline size_t quant_panel_half(size_t block, size_t half, size_t row)
 static inline void quant_panel_clear(const struct quant_panel *panel, enum quant_kind kind,
                                      size_t blocks)
 {
-    const size_t lanes = blocks * QUANT_PANEL_ROWS;
+    const size_t lanes = blocks * quant_kind_parts(kind) * QUANT_PANEL_ROWS;
     memset(panel->values, 0, blocks * QUANT_PANEL_BYTES);
     memset(panel->scales, 0, lanes * sizeof(float));
-    if (kind == QUANT_KIND_MINIMUM || kind == QUANT_KIND_SUBSCALE_MINIMUM)
+    if (quant_kind_minima(kind))
         memset(panel->minima, 0, lanes * sizeof(float));
-    if (kind == QUANT_KIND_SUBSCALE || kind == QUANT_KIND_SUBSCALE_MINIMUM)
-        memset(panel->subscales, 0, 2 * lanes * sizeof(float));
-    if (kind == QUANT_KIND_SUBSCALE_MINIMUM)
-        memset(panel->subminima, 0, 2 * lanes * sizeof(float));
 }
 
 /* Where the rows lie: the first arguments of unpack. */

@@ -95,16 +95,14 @@ static void unpack_block(const uint8_t *bytes, const struct quant_panel *panel, 
     const float scale = quant_bits_half(bytes + SCALE_AT),
                 least = quant_bits_half(bytes + MINIMUM_AT);
     for (size_t i = 0; i < BLOCKS; i++) {
-        const size_t lane = quant_panel_lane(block + i, row);
         uint8_t values[QUANT_BLOCK];
         get(bytes, i, values);
         quant_panel_values(panel, block + i, row, values);
-        panel->scales[lane] = scale;
-        panel->minima[lane] = -least;
         for (size_t half = 0; half < 2; half++) {
             const uint8_t pair = bytes[2 * i + half];
-            panel->subscales[quant_panel_half(block + i, half, row)] = (float)(pair & 15);
-            panel->subminima[quant_panel_half(block + i, half, row)] = (float)(pair >> 4);
+            const size_t at = quant_panel_half(block + i, half, row);
+            panel->scales[at] = scale * (float)(pair & 15);
+            panel->minima[at] = -(least * (float)(pair >> 4));
         }
     }
 }
@@ -121,7 +119,7 @@ const struct quant_format quant_q2_k_format = {
     .name = "Q2_K",
     .block_length = LENGTH,
     .block_bytes = BYTES,
-    .kind = QUANT_KIND_SUBSCALE_MINIMUM,
+    .kind = QUANT_KIND_HALVES_MINIMUM,
     .value_most = MOST,
     .decode = decode,
     .encode = encode,

@@ -99,10 +99,9 @@ quant_subscale_unpack(const struct quant_subscale *format, const uint8_t *bytes,
         uint8_t values[QUANT_BLOCK];
         format->get(bytes, i, values);
         quant_panel_values(panel, block + i, row, values);
-        panel->scales[quant_panel_lane(block + i, row)] = scale;
         for (size_t half = 0; half < 2; half++)
-            panel->subscales[quant_panel_half(block + i, half, row)] =
-                (float)subscales[2 * i + half];
+            panel->scales[quant_panel_half(block + i, half, row)] =
+                scale * (float)subscales[2 * i + half];
     }
 }
 

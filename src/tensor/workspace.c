@@ -16,17 +16,15 @@ static size_t padded(size_t count, size_t size)
 static size_t panel_bytes(size_t blocks)
 {
     return padded(blocks, QUANT_BLOCK * QUANT_PANEL_ROWS) +
-           6 * padded(blocks, QUANT_PANEL_ROWS * sizeof(float));
+           2 * padded(blocks, 2 * QUANT_PANEL_ROWS * sizeof(float));
 }
 
 static void take_panel(struct arena *arena, size_t blocks, struct quant_panel *panel)
 {
-    const size_t row = QUANT_PANEL_ROWS * sizeof(float);
+    const size_t most = 2 * QUANT_PANEL_ROWS * sizeof(float);
     panel->values = arena_take(arena, blocks, QUANT_BLOCK * QUANT_PANEL_ROWS);
-    panel->scales = arena_take(arena, blocks, row);
-    panel->minima = arena_take(arena, blocks, row);
-    panel->subscales = arena_take(arena, blocks, 2 * row);
-    panel->subminima = arena_take(arena, blocks, 2 * row);
+    panel->scales = arena_take(arena, blocks, most);
+    panel->minima = arena_take(arena, blocks, most);
 }
 
 primer_status workspace_create(struct workspace *workspace, const struct kernel *kernel,

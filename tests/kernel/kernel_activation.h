@@ -74,15 +74,14 @@ static inline void check_panel_product(kernel_panel_product *product,
                                        const struct activation *activation, size_t first_token,
                                        size_t tokens, float *out, size_t out_stride)
 {
-    const size_t piece = blocks / 2, lanes = piece * QUANT_PANEL_ROWS;
+    const size_t piece = blocks / 2;
+    const size_t lanes = piece * quant_kind_parts(format->kind) * QUANT_PANEL_ROWS;
     const size_t stride = (tokens % 2 + 1) * QUANT_PANEL_ROWS;
     struct fence sums = fence_make(tokens * stride * sizeof(float));
     struct quant_panel rest = *panel;
-    rest.values += lanes * QUANT_BLOCK;
+    rest.values += piece * QUANT_PANEL_ROWS * QUANT_BLOCK;
     rest.scales += lanes;
     rest.minima += rest.minima != NULL ? lanes : 0;
-    rest.subscales += rest.subscales != NULL ? 2 * lanes : 0;
-    rest.subminima += rest.subminima != NULL ? 2 * lanes : 0;
     memset(sums.bytes, 0xff, sums.size); /* NaN: what is there at block 0 doesn't matter */
     if (piece > 0)
         product(format, panel, 1, piece, activation, 0, first_token, tokens, fence_floats(&sums),

@@ -9,7 +9,7 @@
 #endif
 
 #define GOLDEN_ACTIVATIONS UINT64_C(0x8f6d8f6357512b65)
-#define GOLDEN             UINT64_C(0x95419b0a03919f35)
+#define GOLDEN             UINT64_C(0x0bbc9b7d05839c40)
 
 /* The float next below. */
 static float just_below(float value)
@@ -153,17 +153,14 @@ static const struct quant_format formats[] = {
     {.name = "plain 255 - 128", .kind = QUANT_KIND_PLAIN, .offset = 128, .value_most = 255},
     {.name = "minimum 15", .kind = QUANT_KIND_MINIMUM, .offset = 0, .value_most = 15},
     {.name = "minimum 31", .kind = QUANT_KIND_MINIMUM, .offset = 0, .value_most = 31},
-    {.name = "subscale 7 - 4", .kind = QUANT_KIND_SUBSCALE, .offset = 4, .value_most = 7},
-    {.name = "subscale 63 - 32", .kind = QUANT_KIND_SUBSCALE, .offset = 32, .value_most = 63},
-    {.name = "subscale minimum 3",
-     .kind = QUANT_KIND_SUBSCALE_MINIMUM,
-     .offset = 0,
-     .value_most = 3},
+    {.name = "halves 7 - 4", .kind = QUANT_KIND_HALVES, .offset = 4, .value_most = 7},
+    {.name = "halves 63 - 32", .kind = QUANT_KIND_HALVES, .offset = 32, .value_most = 63},
+    {.name = "halves minimum 3", .kind = QUANT_KIND_HALVES_MINIMUM, .offset = 0, .value_most = 3},
 };
 #define FORMATS (sizeof formats / sizeof formats[0])
 
 struct fenced_panel {
-    struct fence values, scales, minima, subscales, subminima;
+    struct fence values, scales, minima;
     struct quant_panel view;
 };
 
@@ -172,8 +169,6 @@ static void panel_free(struct fenced_panel *panel)
     fence_free(&panel->values);
     fence_free(&panel->scales);
     fence_free(&panel->minima);
-    fence_free(&panel->subscales);
-    fence_free(&panel->subminima);
 }
 
 /* Extreme: odd rows at the top of the range and even ones at the bottom, so that no sum can be
@@ -187,42 +182,18 @@ static void fill_values(struct random *random, const struct quant_format *format
                                : (uint8_t)random_below(random, (uint64_t)format->value_most + 1);
 }
 
-/* Integers that keep the block's sum below 2^24: sub-scales to -128..127 as Q6_K has, minima to 15.
- */
-static void fill_integers(struct random *random, const struct fence *out, int32_t least,
-                          int32_t most)
-{
-    for (size_t i = 0; i < out->size / sizeof(float); i++)
-        fence_floats(out)[i] =
-            (float)(least + (int32_t)random_below(random, (uint64_t)(most - least) + 1));
-}
-
 static struct fenced_panel panel_random(struct random *random, const struct quant_format *format,
                                         enum check_kind kind, bool extreme, size_t blocks)
 {
-    struct fenced_panel made = {
-        .values = fence_make(blocks * QUANT_BLOCK * QUANT_PANEL_ROWS),
-        .subscales = fence_make(blocks * 2 * QUANT_PANEL_ROWS * sizeof(float)),
-        .subminima = fence_make(blocks * 2 * QUANT_PANEL_ROWS * sizeof(float)),
-    };
-    made.scales = check_floats(random, kind, blocks * QUANT_PANEL_ROWS);
-    made.minima = check_floats(random, kind, blocks * QUANT_PANEL_ROWS);
+    const size_t lanes = blocks * quant_kind_parts(format->kind) * QUANT_PANEL_ROWS;
+    struct fenced_panel made = {.values = fence_make(blocks * QUANT_BLOCK * QUANT_PANEL_ROWS)};
+    made.scales = check_floats(random, kind, lanes);
+    made.minima = check_floats(random, kind, lanes);
     fill_values(random, format, extreme, &made.values);
-    if (extreme)
-        fill_integers(random, &made.subscales, -128, -128);
-    else
-        fill_integers(random, &made.subscales, -128, 127);
-    fill_integers(random, &made.subminima, 0, 15);
-    const bool minima =
-        format->kind == QUANT_KIND_MINIMUM || format->kind == QUANT_KIND_SUBSCALE_MINIMUM;
-    const bool subscales =
-        format->kind == QUANT_KIND_SUBSCALE || format->kind == QUANT_KIND_SUBSCALE_MINIMUM;
     made.view = (struct quant_panel){
         .values = made.values.bytes,
         .scales = fence_floats(&made.scales),
-        .minima = minima ? fence_floats(&made.minima) : NULL,
-        .subscales = subscales ? fence_floats(&made.subscales) : NULL,
-        .subminima = minima && subscales ? fence_floats(&made.subminima) : NULL,
+        .minima = quant_kind_minima(format->kind) ? fence_floats(&made.minima) : NULL,
     };
     return made;
 }
@@ -392,15 +363,12 @@ static double exact_product(const struct quant_format *format, const struct quan
     double sum = 0.0;
     *magnitude = 0.0;
     for (size_t c = 0; c < blocks * QUANT_BLOCK; c++) {
-        const size_t b = c / 32, half = c % 32 / 16, lane = b * 16 + row;
+        const size_t b = c / 32, parts = quant_kind_parts(format->kind);
+        const size_t lane = (b * parts + c % 32 / 16 * (parts - 1)) * 16 + row;
         const double u = panel->values[b * 512 + (c % 32 / 4) * 64 + row * 4 + c % 4];
         double w = (double)panel->scales[lane] * (u - format->offset);
-        if (panel->subscales != NULL)
-            w *= (double)panel->subscales[(b * 2 + half) * 16 + row];
         if (panel->minima != NULL)
-            w += (double)panel->minima[lane] *
-                 (panel->subminima != NULL ? (double)panel->subminima[(b * 2 + half) * 16 + row]
-                                           : 1.0);
+            w += (double)panel->minima[lane];
         const size_t at = token * activation->blocks + b;
         const double a = (double)activation->scales[at] * activation->values[at * 32 + c % 32];
         sum += w * a;

@@ -83,43 +83,32 @@ static void scalar_product(const struct quant_format *format, const struct fence
 {
     const size_t lanes = shape->blocks * QUANT_PANEL_ROWS;
     struct quant_panel panel = {.values = malloc(lanes * QUANT_BLOCK),
-                                .scales = malloc(lanes * sizeof(float)),
-                                .minima = malloc(lanes * sizeof(float)),
-                                .subscales = malloc(2 * lanes * sizeof(float)),
-                                .subminima = malloc(2 * lanes * sizeof(float))};
+                                .scales = malloc(2 * lanes * sizeof(float)),
+                                .minima = malloc(2 * lanes * sizeof(float))};
     format->unpack(rows->bytes, row_bytes, shape->rows, 0, shape->blocks, &panel);
     check_panel_product(check_scalar()->panel_product, format, &panel, shape->rows, shape->blocks,
                         activation, shape->first, shape->tokens, fence_floats(out), out_stride);
     free(panel.values);
     free(panel.scales);
     free(panel.minima);
-    free(panel.subscales);
-    free(panel.subminima);
 }
 
 /* Fences around what a panel of the format's kind has. */
 struct fenced_panel {
-    struct fence values, scales, minima, subscales, subminima;
+    struct fence values, scales, minima;
     struct quant_panel view;
 };
 
 static struct fenced_panel panel_make(enum quant_kind kind, size_t blocks)
 {
-    const size_t lanes = blocks * QUANT_PANEL_ROWS;
-    const bool minima = kind == QUANT_KIND_MINIMUM || kind == QUANT_KIND_SUBSCALE_MINIMUM;
-    const bool halves = kind == QUANT_KIND_SUBSCALE || kind == QUANT_KIND_SUBSCALE_MINIMUM;
-    struct fenced_panel made = {.values = fence_make(lanes * QUANT_BLOCK),
+    const size_t lanes = blocks * quant_kind_parts(kind) * QUANT_PANEL_ROWS;
+    const bool minima = quant_kind_minima(kind);
+    struct fenced_panel made = {.values = fence_make(blocks * QUANT_PANEL_ROWS * QUANT_BLOCK),
                                 .scales = fence_make(lanes * sizeof(float)),
-                                .minima = fence_make(minima ? lanes * sizeof(float) : 0),
-                                .subscales = fence_make(halves ? 2 * lanes * sizeof(float) : 0),
-                                .subminima =
-                                    fence_make(minima && halves ? 2 * lanes * sizeof(float) : 0)};
-    made.view = (struct quant_panel){
-        .values = made.values.bytes,
-        .scales = fence_floats(&made.scales),
-        .minima = minima ? fence_floats(&made.minima) : NULL,
-        .subscales = halves ? fence_floats(&made.subscales) : NULL,
-        .subminima = made.subminima.size > 0 ? fence_floats(&made.subminima) : NULL};
+                                .minima = fence_make(minima ? lanes * sizeof(float) : 0)};
+    made.view = (struct quant_panel){.values = made.values.bytes,
+                                     .scales = fence_floats(&made.scales),
+                                     .minima = minima ? fence_floats(&made.minima) : NULL};
     return made;
 }
 
@@ -128,8 +117,6 @@ static void panel_free(struct fenced_panel *panel)
     fence_free(&panel->values);
     fence_free(&panel->scales);
     fence_free(&panel->minima);
-    fence_free(&panel->subscales);
-    fence_free(&panel->subminima);
 }
 
 /* Floats [groups][16], of which the first `rows` of each sixteen matter; any NaN is like another. */
@@ -166,8 +153,6 @@ static void try_unpack(const struct quant_format *format, const struct fence *ro
         check_values(&got.values, &want.values, shape->rows, format->name);
         check_lanes(&got.scales, &want.scales, shape->rows, format->name);
         check_lanes(&got.minima, &want.minima, shape->rows, format->name);
-        check_lanes(&got.subscales, &want.subscales, shape->rows, format->name);
-        check_lanes(&got.subminima, &want.subminima, shape->rows, format->name);
         panel_free(&got);
     }
     panel_free(&want);

@@ -29,23 +29,12 @@ enum {
 /* Arrays of a panel with a guard behind each. */
 struct arrays {
     uint8_t values[BLOCKS * ROWS * QUANT_BLOCK + GUARD];
-    float scales[BLOCKS * ROWS + GUARD], minima[BLOCKS * ROWS + GUARD];
-    float subscales[BLOCKS * 2 * ROWS + GUARD], subminima[BLOCKS * 2 * ROWS + GUARD];
+    float scales[BLOCKS * 2 * ROWS + GUARD], minima[BLOCKS * 2 * ROWS + GUARD];
 };
 
 struct part {
     size_t rows, first_block, blocks;
 };
-
-static bool has_minima(enum quant_kind kind)
-{
-    return kind == QUANT_KIND_MINIMUM || kind == QUANT_KIND_SUBSCALE_MINIMUM;
-}
-
-static bool has_subscales(enum quant_kind kind)
-{
-    return kind == QUANT_KIND_SUBSCALE || kind == QUANT_KIND_SUBSCALE_MINIMUM;
-}
 
 /* Arrays that the kind doesn't have are NULL: who writes there crashes. */
 static struct quant_panel panel_over(struct arrays *arrays, enum quant_kind kind)
@@ -54,9 +43,7 @@ static struct quant_panel panel_over(struct arrays *arrays, enum quant_kind kind
     return (struct quant_panel){
         .values = arrays->values,
         .scales = arrays->scales,
-        .minima = has_minima(kind) ? arrays->minima : NULL,
-        .subscales = has_subscales(kind) ? arrays->subscales : NULL,
-        .subminima = kind == QUANT_KIND_SUBSCALE_MINIMUM ? arrays->subminima : NULL,
+        .minima = quant_kind_minima(kind) ? arrays->minima : NULL,
     };
 }
 
@@ -68,17 +55,13 @@ static void assert_poison(const void *bytes, size_t size)
 
 static void assert_guards(const struct arrays *arrays, enum quant_kind kind, size_t blocks)
 {
-    const size_t lanes = blocks * ROWS, rest = (BLOCKS * ROWS + GUARD - lanes) * sizeof(float);
-    const size_t twice = (BLOCKS * 2 * ROWS + GUARD - 2 * lanes) * sizeof(float);
-    assert_poison(arrays->values + lanes * QUANT_BLOCK,
-                  sizeof arrays->values - lanes * QUANT_BLOCK);
+    const size_t lanes = blocks * quant_kind_parts(kind) * ROWS;
+    const size_t rest = (BLOCKS * 2 * ROWS + GUARD - lanes) * sizeof(float);
+    assert_poison(arrays->values + blocks * ROWS * QUANT_BLOCK,
+                  sizeof arrays->values - blocks * ROWS * QUANT_BLOCK);
     assert_poison(arrays->scales + lanes, rest);
-    if (has_minima(kind))
+    if (quant_kind_minima(kind))
         assert_poison(arrays->minima + lanes, rest);
-    if (has_subscales(kind))
-        assert_poison(arrays->subscales + 2 * lanes, twice);
-    if (kind == QUANT_KIND_SUBSCALE_MINIMUM)
-        assert_poison(arrays->subminima + 2 * lanes, twice);
 }
 
 static int panel_value(const struct quant_panel *panel, size_t block, size_t row, size_t column)
@@ -90,19 +73,11 @@ static int panel_value(const struct quant_panel *panel, size_t block, size_t row
 static double panel_weight(const struct quant_format *format, const struct quant_panel *panel,
                            size_t block, size_t row, size_t column)
 {
-    const size_t lane = block * ROWS + row, half = (block * 2 + column / 16) * ROWS + row;
+    const size_t parts = quant_kind_parts(format->kind);
+    const size_t lane = (block * parts + column / 16 * (parts - 1)) * ROWS + row;
     const double value = panel_value(panel, block, row, column), scale = panel->scales[lane];
-    switch (format->kind) {
-    case QUANT_KIND_PLAIN:
-        return scale * (value - format->offset);
-    case QUANT_KIND_MINIMUM:
-        return scale * value + panel->minima[lane];
-    case QUANT_KIND_SUBSCALE:
-        return scale * panel->subscales[half] * (value - format->offset);
-    default:
-        return scale * panel->subscales[half] * value +
-               (double)panel->minima[lane] * panel->subminima[half];
-    }
+    return quant_kind_minima(format->kind) ? scale * value + panel->minima[lane]
+                                           : scale * (value - format->offset);
 }
 
 static void assert_lane_is_zero(const struct quant_format *format, const struct quant_panel *panel,
@@ -110,16 +85,12 @@ static void assert_lane_is_zero(const struct quant_format *format, const struct 
 {
     for (size_t column = 0; column < QUANT_BLOCK; column++)
         assert_int_equal(panel_value(panel, block, row, column), 0);
-    const size_t lane = block * ROWS + row;
-    assert_true(panel->scales[lane] == 0);
-    if (has_minima(format->kind))
-        assert_true(panel->minima[lane] == 0);
-    for (size_t half = 0; half < 2; half++) {
-        const size_t at = (block * 2 + half) * ROWS + row;
-        if (has_subscales(format->kind))
-            assert_true(panel->subscales[at] == 0);
-        if (format->kind == QUANT_KIND_SUBSCALE_MINIMUM)
-            assert_true(panel->subminima[at] == 0);
+    const size_t parts = quant_kind_parts(format->kind);
+    for (size_t part = 0; part < parts; part++) {
+        const size_t lane = (block * parts + part) * ROWS + row;
+        assert_true(panel->scales[lane] == 0);
+        if (quant_kind_minima(format->kind))
+            assert_true(panel->minima[lane] == 0);
     }
 }
 

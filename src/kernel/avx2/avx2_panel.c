@@ -38,11 +38,6 @@ UNROLL_INLINE lanes panel_bits(panel_integers v)
     return _mm256_castsi256_ps(v);
 }
 
-UNROLL_INLINE lanes panel_to_lanes(panel_integers v)
-{
-    return _mm256_cvtepi32_ps(v);
-}
-
 /* Four activations in every lane. */
 UNROLL_INLINE __m256i broadcast(const int8_t *a)
 {

@@ -8,8 +8,8 @@
  *   a   |       a0..a3 |       a0..a3 | ...               | u.a   | u.a   |
  *
  * Two products of bytes are added to 16 bits (as avx2_panel.c has it: integers of a panel stay below
- * 128 but for Q8_0's, whose signed ones take the other way), two of those to 32. Scales, minima and
- * sub-scales of a step go through a panel of their own in the first cache.
+ * 128 but for Q8_0's, whose signed ones take the other way), two of those to 32. Scales and minima
+ * of a step go through a panel of their own in the first cache.
  */
 #include "kernel/avx2/avx2.h"
 
@@ -74,22 +74,15 @@ UNROLL_INLINE void add_block(struct product *product, enum quant_kind kind, int3
     const struct activation *const activation = product->activation;
     const int32_t *const s = activation->sums + 2 * at;
     const lanes as = lanes_set(activation->scales[at]);
+    const size_t parts = quant_kind_parts(kind);
     UNROLL
-    for (size_t h = 0; h < 2; h++) {
-        const size_t lane = b * QUANT_PANEL_ROWS + 8 * h;
-        lanes total;
-        if (kind == QUANT_KIND_SUBSCALE) {
-            const float *const k = panel->subscales + 2 * b * QUANT_PANEL_ROWS + 8 * h;
-            const __m256i first = (__m256i)(halves[0][h] - offset * s[0]);
-            const __m256i second = (__m256i)(halves[1][h] - offset * s[1]);
-            total = lanes_fma(lanes_load(k + QUANT_PANEL_ROWS), _mm256_cvtepi32_ps(second),
-                              lanes_multiply(lanes_load(k), _mm256_cvtepi32_ps(first)));
-        } else {
-            const unpack_integers sum = halves[0][h] + halves[1][h] - offset * (s[0] + s[1]);
-            total = _mm256_cvtepi32_ps((__m256i)sum);
-        }
-        product->acc[h] =
-            lanes_fma(lanes_load(panel->scales + lane), lanes_multiply(as, total), product->acc[h]);
+    for (size_t i = 0; i < 2 * parts; i++) {
+        const size_t part = i / 2, h = i % 2, lane = (b * parts + part) * QUANT_PANEL_ROWS + 8 * h;
+        const unpack_integers sum = parts == 2
+                                        ? halves[part][h] - offset * s[part]
+                                        : halves[0][h] + halves[1][h] - offset * (s[0] + s[1]);
+        const lanes scaled = lanes_multiply(as, _mm256_cvtepi32_ps((__m256i)sum));
+        product->acc[h] = lanes_fma(lanes_load(panel->scales + lane), scaled, product->acc[h]);
         if (kind == QUANT_KIND_MINIMUM)
             product->acc[h] = lanes_fma(lanes_load(panel->minima + lane),
                                         lanes_set(activation->scaled_sums[at]), product->acc[h]);
@@ -110,9 +103,8 @@ UNROLL_INLINE void multiply_rows(const struct rows_task *task, unpack_one *one,
                                  enum quant_kind kind, int32_t offset, bool wide, size_t length,
                                  float out[QUANT_PANEL_ROWS])
 {
-    float scales[MOST_BLOCKS * QUANT_PANEL_ROWS], minima[MOST_BLOCKS * QUANT_PANEL_ROWS],
-        subscales[2 * MOST_BLOCKS * QUANT_PANEL_ROWS];
-    const struct quant_panel panel = {.scales = scales, .minima = minima, .subscales = subscales};
+    float scales[2 * MOST_BLOCKS * QUANT_PANEL_ROWS], minima[MOST_BLOCKS * QUANT_PANEL_ROWS];
+    const struct quant_panel panel = {.scales = scales, .minima = minima};
     const struct kernel_ahead ahead = {task->base + QUANT_PANEL_ROWS * task->row_bytes,
                                        task->row_bytes, QUANT_PANEL_ROWS, task->row_bytes};
     struct fetching fetching = fetching_of(&ahead, task->blocks / length);
@@ -144,9 +136,8 @@ UNROLL_INLINE void multiply_rows(const struct rows_task *task, unpack_one *one,
 static void multiply_few_rows(const struct rows_task *task, float out[QUANT_PANEL_ROWS])
 {
     uint8_t values[MOST_BLOCKS * QUANT_BLOCK * QUANT_PANEL_ROWS];
-    float scales[MOST_BLOCKS * QUANT_PANEL_ROWS], minima[MOST_BLOCKS * QUANT_PANEL_ROWS],
-        subscales[2 * MOST_BLOCKS * QUANT_PANEL_ROWS];
-    const struct quant_panel panel = {values, scales, minima, subscales, NULL};
+    float scales[2 * MOST_BLOCKS * QUANT_PANEL_ROWS], minima[MOST_BLOCKS * QUANT_PANEL_ROWS];
+    const struct quant_panel panel = {values, scales, minima};
     for (size_t b = 0, n; b < task->blocks; b += n) {
         n = task->blocks - b < MOST_BLOCKS ? task->blocks - b : MOST_BLOCKS;
         task->format->unpack(task->base, task->row_bytes, task->rows, b, n, &panel);
@@ -188,7 +179,7 @@ AVX2_ROWS(q5_1, QUANT_Q5_1, QUANT_KIND_MINIMUM, 0, false, 1)
 AVX2_ROWS(q8_0, QUANT_Q8_0, QUANT_KIND_PLAIN, 0, true, 1)
 AVX2_ROWS(q4_k, QUANT_Q4_K, QUANT_KIND_MINIMUM, 0, false, 8)
 AVX2_ROWS(q5_k, QUANT_Q5_K, QUANT_KIND_MINIMUM, 0, false, 8)
-AVX2_ROWS(q6_k, QUANT_Q6_K, QUANT_KIND_SUBSCALE, 32, false, 8)
+AVX2_ROWS(q6_k, QUANT_Q6_K, QUANT_KIND_HALVES, 32, false, 8)
 
 void avx2_rows_fill(struct kernel *kernel)
 {

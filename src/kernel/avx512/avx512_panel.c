@@ -30,11 +30,6 @@ UNROLL_INLINE lanes panel_bits(panel_integers v)
     return _mm512_castsi512_ps(v);
 }
 
-UNROLL_INLINE lanes panel_to_lanes(panel_integers v)
-{
-    return _mm512_cvtepi32_ps(v);
-}
-
 UNROLL_INLINE void panel_add(const uint8_t *const *values, size_t registers,
                              const int8_t *activations, size_t tokens, const int32_t *start,
                              int32_t all, size_t first, size_t groups, size_t width,

@@ -120,7 +120,8 @@ void avx512_rows_unpack(const struct rows_format *format, const void *base, size
                                    .row_bytes = row_bytes,
                                    .blocks = blocks,
                                    .tokens = ROWS_UNPACK,
-                                   .panel = panel};
+                                   .panel = panel,
+                                   .parts = format->parts};
     multiply_part(format, &part, rows);
 }
 

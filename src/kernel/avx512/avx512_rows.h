@@ -75,6 +75,7 @@ struct rows_part {
     const struct activation_tile *tiles; /* [blocks]; NULL for one token */
     float *memory;
     const struct quant_panel *panel;
+    size_t parts; /* of its blocks */
 };
 
 /* Adds `blocks` blocks to the accumulators. */
@@ -86,6 +87,7 @@ typedef void rows_step(const struct rows_source *source, struct rows_tokens *at,
 
 struct rows_format {
     size_t step_blocks, step_bytes; /* per row */
+    size_t parts;                   /* quant_kind_parts */
     void (*multiply)(const struct rows_part *part);
 };
 
@@ -298,12 +300,12 @@ UNROLL_INLINE void rows_add(__m512i sums[ROWS_TOKENS], __m512i u, const struct r
         sums[t] = rows_dot(sums[t], u, at->values + t * QUANT_BLOCK + column);
 }
 
-/* acc = fma(ws, as * sum, acc) */
-UNROLL_INLINE void rows_scale(__m512 acc[ROWS_TOKENS], const __m512i sums[ROWS_TOKENS], __m512 ws,
-                              const struct rows_tokens *at, size_t tokens)
+/* acc = fma(ws, as * sum, acc), of part `part` of a block */
+UNROLL_INLINE void rows_scale(__m512 acc[ROWS_TOKENS], const __m512i sums[ROWS_TOKENS], size_t part,
+                              __m512 ws, const struct rows_tokens *at, size_t tokens)
 {
     if (tokens == ROWS_UNPACK)
-        _mm512_storeu_ps(at->panel.scales, ws);
+        _mm512_storeu_ps(at->panel.scales + part * ROWS, ws);
     UNROLL
     for (size_t t = 0; t < tokens; t++)
         acc[t] = _mm512_fmadd_ps(
@@ -321,53 +323,21 @@ UNROLL_INLINE void rows_least(__m512 acc[ROWS_TOKENS], __m512 wm, const struct r
         acc[t] = _mm512_fmadd_ps(wm, _mm512_set1_ps(at->scaled_sums[t]), acc[t]);
 }
 
-/* total = k0 * sum, and then k1 * sum is added: exact, below 2^24. */
-UNROLL_INLINE void rows_first_half(__m512 totals[ROWS_TOKENS], const __m512i sums[ROWS_TOKENS],
-                                   __m512 k0, const struct rows_tokens *at, size_t tokens)
-{
-    if (tokens == ROWS_UNPACK)
-        _mm512_storeu_ps(at->panel.subscales, k0);
-    UNROLL
-    for (size_t t = 0; t < tokens; t++)
-        totals[t] = _mm512_mul_ps(k0, _mm512_cvtepi32_ps(sums[t]));
-}
-
-/* acc = fma(ws, as * (total + k1 * sum), acc) */
-UNROLL_INLINE void rows_scale_halves(__m512 acc[ROWS_TOKENS], const __m512 totals[ROWS_TOKENS],
-                                     const __m512i sums[ROWS_TOKENS], __m512 k1, __m512 ws,
-                                     const struct rows_tokens *at, size_t tokens)
-{
-    if (tokens == ROWS_UNPACK) {
-        _mm512_storeu_ps(at->panel.subscales + ROWS, k1);
-        _mm512_storeu_ps(at->panel.scales, ws);
-    }
-    UNROLL
-    for (size_t t = 0; t < tokens; t++)
-        acc[t] = _mm512_fmadd_ps(
-            ws,
-            _mm512_mul_ps(_mm512_set1_ps(at->scales[t]),
-                          _mm512_fmadd_ps(k1, _mm512_cvtepi32_ps(sums[t]), totals[t])),
-            acc[t]);
-}
-
-/* The panel at `blocks` blocks from here; what a kind lacks is NULL. */
-UNROLL_INLINE struct quant_panel rows_panel_at(struct quant_panel panel, size_t blocks)
+/* The panel at `blocks` blocks from here; minima NULL in kinds without. */
+UNROLL_INLINE struct quant_panel rows_panel_at(struct quant_panel panel, size_t blocks,
+                                               size_t parts)
 {
     panel.values += blocks * QUANT_BLOCK * ROWS;
-    panel.scales += blocks * ROWS;
+    panel.scales += blocks * parts * ROWS;
     if (panel.minima != NULL)
-        panel.minima += blocks * ROWS;
-    if (panel.subscales != NULL)
-        panel.subscales += blocks * 2 * ROWS;
-    if (panel.subminima != NULL)
-        panel.subminima += blocks * 2 * ROWS;
+        panel.minima += blocks * parts * ROWS;
     return panel;
 }
 
-UNROLL_INLINE void rows_next_block(struct rows_tokens *at, size_t tokens)
+UNROLL_INLINE void rows_next_block(struct rows_tokens *at, size_t parts, size_t tokens)
 {
     if (tokens == ROWS_UNPACK) {
-        at->panel = rows_panel_at(at->panel, 1);
+        at->panel = rows_panel_at(at->panel, 1, parts);
         return;
     }
     const size_t tile = sizeof(struct activation_tile);
@@ -403,7 +373,7 @@ UNROLL_INLINE void rows_fetch(const struct rows_source *source, size_t step_byte
 UNROLL_INLINE struct rows_tokens rows_first_tokens(const struct rows_part *part, size_t tokens)
 {
     if (tokens == ROWS_UNPACK)
-        return (struct rows_tokens){.panel = rows_panel_at(*part->panel, part->block)};
+        return (struct rows_tokens){.panel = rows_panel_at(*part->panel, part->block, part->parts)};
     if (tokens == 1) {
         const struct activation *const activation = part->activation;
         const size_t at = part->token * activation->blocks + part->block;
@@ -482,13 +452,14 @@ UNROLL_INLINE void rows_steps(struct rows_source *source, struct rows_tokens *at
 }
 
 /* The run of a format as a kernel_rows_product, and as a kernel_rows_unpack. */
-#define ROWS_PRODUCT(name, run, step_blocks, step_bytes)                                           \
+#define ROWS_PRODUCT(name, run, step_blocks, step_bytes, parts)                                    \
     static void multiply_##name(const struct rows_part *part)                                      \
     {                                                                                              \
         rows_walk_tokens(part, run);                                                               \
     }                                                                                              \
     _Static_assert((step_bytes) <= ROWS_STEP_BYTES, "a copy holds no such step");                  \
-    static const struct rows_format name##_format = {step_blocks, step_bytes, multiply_##name};    \
+    static const struct rows_format name##_format = {step_blocks, step_bytes, parts,               \
+                                                     multiply_##name};                             \
     void avx512_rows_##name(const void *base, size_t row_bytes, size_t rows, size_t blocks,        \
                             const struct activation *activation, size_t first_token,               \
                             size_t tokens, float *out, size_t out_stride)                          \
@@ -503,12 +474,12 @@ UNROLL_INLINE void rows_steps(struct rows_source *source, struct rows_tokens *at
     }
 
 /* The same of a format whose steps are all alike and hold whole blocks of the file. */
-#define ROWS_PRODUCT_OF_STEPS(name, step, step_blocks, step_bytes)                                 \
+#define ROWS_PRODUCT_OF_STEPS(name, step, step_blocks, step_bytes, parts)                          \
     UNROLL_INLINE void run_##name(struct rows_source *source, struct rows_tokens *at,              \
                                   size_t tokens, size_t blocks, __m512 acc[ROWS_TOKENS])           \
     {                                                                                              \
         rows_steps(source, at, tokens, blocks / (step_blocks), acc, step, step_bytes);             \
     }                                                                                              \
-    ROWS_PRODUCT(name, run_##name, step_blocks, step_bytes)
+    ROWS_PRODUCT(name, run_##name, step_blocks, step_bytes, parts)
 
 #endif

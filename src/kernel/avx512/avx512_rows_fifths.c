@@ -53,10 +53,10 @@ UNROLL_INLINE void add_step(const struct rows_source *source, struct rows_tokens
         const __m512i low = g < 4 ? packed[g] : _mm512_srli_epi16(packed[g - 4], 4);
         rows_add(sums, _mm512_and_si512(rows_select(four, low, fifths), five), at, 4 * g, tokens);
     }
-    rows_scale(acc, sums, header.scale, at, tokens);
+    rows_scale(acc, sums, 0, header.scale, at, tokens);
     if (minima)
         rows_least(acc, header.minimum, at, tokens);
-    rows_next_block(at, tokens);
+    rows_next_block(at, 1, tokens);
 }
 
 UNROLL_INLINE void step_q5_0(const struct rows_source *source, struct rows_tokens *at,
@@ -71,5 +71,5 @@ UNROLL_INLINE void step_q5_1(const struct rows_source *source, struct rows_token
     add_step(source, at, tokens, acc, 24, true);
 }
 
-ROWS_PRODUCT_OF_STEPS(q5_0, step_q5_0, 1, 22)
-ROWS_PRODUCT_OF_STEPS(q5_1, step_q5_1, 1, 24)
+ROWS_PRODUCT_OF_STEPS(q5_0, step_q5_0, 1, 22, 1)
+ROWS_PRODUCT_OF_STEPS(q5_1, step_q5_1, 1, 24, 1)

@@ -53,10 +53,10 @@ UNROLL_INLINE void step(const struct rows_source *source, struct rows_tokens *at
             rows_add(sums, _mm512_shuffle_epi8(table, _mm512_and_si512(nibbles, low_4)), at, 4 * g,
                      tokens);
         }
-        rows_scale(acc, sums, _mm512_loadu_ps(scales[b]), at, tokens);
-        rows_next_block(at, tokens);
+        rows_scale(acc, sums, 0, _mm512_loadu_ps(scales[b]), at, tokens);
+        rows_next_block(at, 1, tokens);
         rows_forward(&block, 16);
     }
 }
 
-ROWS_PRODUCT_OF_STEPS(iq4_xs, step, BLOCKS, BYTES)
+ROWS_PRODUCT_OF_STEPS(iq4_xs, step, BLOCKS, BYTES, 1)

@@ -98,10 +98,10 @@ UNROLL_INLINE void add_block(const struct rows_source *block, struct rows_tokens
     UNROLL
     for (size_t g = 0; g < 8; g++)
         rows_add(sums, integers(packed[g % 4], g >= 4, layout->levels, table), at, 4 * g, tokens);
-    rows_scale(acc, sums, rows_widen(scales->scales[b]), at, tokens);
+    rows_scale(acc, sums, 0, rows_widen(scales->scales[b]), at, tokens);
     if (layout->minima)
         rows_least(acc, rows_widen(scales->minima[b]), at, tokens);
-    rows_next_block(at, tokens);
+    rows_next_block(at, 1, tokens);
 }
 
 /* Scales are gathered one step in advance: one after the other, they take longer than a block. */
@@ -151,6 +151,6 @@ UNROLL_INLINE void run_iq4_nl(struct rows_source *source, struct rows_tokens *at
                &(struct layout){18, QUANT_IQ4_OFFSET, false, true});
 }
 
-ROWS_PRODUCT(q4_0, run_q4_0, BLOCKS, BLOCKS * 18)
-ROWS_PRODUCT(q4_1, run_q4_1, BLOCKS, BLOCKS * 20)
-ROWS_PRODUCT(iq4_nl, run_iq4_nl, BLOCKS, BLOCKS * 18)
+ROWS_PRODUCT(q4_0, run_q4_0, BLOCKS, BLOCKS * 18, 1)
+ROWS_PRODUCT(q4_1, run_q4_1, BLOCKS, BLOCKS * 20, 1)
+ROWS_PRODUCT(iq4_nl, run_iq4_nl, BLOCKS, BLOCKS * 18, 1)

@@ -54,9 +54,9 @@ UNROLL_INLINE void add_block(const __m512i packed[8], bool high, const __m512i *
                                      _mm512_set1_epi8(16));
         rows_add(sums, u, at, 4 * g, tokens);
     }
-    rows_scale(acc, sums, _mm512_loadu_ps(scales), at, tokens);
+    rows_scale(acc, sums, 0, _mm512_loadu_ps(scales), at, tokens);
     rows_least(acc, _mm512_loadu_ps(minima), at, tokens);
-    rows_next_block(at, tokens);
+    rows_next_block(at, 1, tokens);
 }
 
 UNROLL_INLINE void add_step(const struct rows_source *source, struct rows_tokens *at, size_t tokens,
@@ -96,5 +96,5 @@ UNROLL_INLINE void step_q5_k(const struct rows_source *source, struct rows_token
     add_step(source, at, tokens, acc, 176, true);
 }
 
-ROWS_PRODUCT_OF_STEPS(q4_k, step_q4_k, BLOCKS, 144)
-ROWS_PRODUCT_OF_STEPS(q5_k, step_q5_k, BLOCKS, 176)
+ROWS_PRODUCT_OF_STEPS(q4_k, step_q4_k, BLOCKS, 144, 1)
+ROWS_PRODUCT_OF_STEPS(q5_k, step_q5_k, BLOCKS, 176, 1)

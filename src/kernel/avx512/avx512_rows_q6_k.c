@@ -15,13 +15,14 @@
 #define SUBSCALES_AT 192
 #define SCALE_AT     208
 
-UNROLL_INLINE void load_subscales(const struct rows_source *source, float out[2 * BLOCKS][ROWS])
+UNROLL_INLINE void load_scales(const struct rows_source *source, float out[2 * BLOCKS][ROWS])
 {
+    const __m512 d = rows_halves(source, SCALE_AT);
     __m512i k[4];
     rows_transpose(source, SUBSCALES_AT, k);
     UNROLL
     for (size_t i = 0; i < 2 * BLOCKS; i++)
-        _mm512_storeu_ps(out[i], rows_signed_byte(k[i / 4], i % 4));
+        _mm512_storeu_ps(out[i], _mm512_mul_ps(d, rows_signed_byte(k[i / 4], i % 4)));
 }
 
 /* Block k of four: six bits of nibbles and pairs of bits. */
@@ -36,31 +37,29 @@ UNROLL_INLINE __m512i integers(__m512i nibbles, __m512i pairs, size_t k)
 }
 
 UNROLL_INLINE void add_block(const __m512i nibbles[8], const __m512i pairs[8], size_t k,
-                             struct rows_tokens *at, size_t tokens, __m512 scale,
-                             const float subscales[2][ROWS], __m512 acc[ROWS_TOKENS])
+                             struct rows_tokens *at, size_t tokens, const float scales[2][ROWS],
+                             __m512 acc[ROWS_TOKENS])
 {
     __m512i sums[ROWS_TOKENS];
-    __m512 totals[ROWS_TOKENS];
     rows_start(at, 0, OFFSET, tokens, sums);
     UNROLL
     for (size_t g = 0; g < 4; g++)
         rows_add(sums, integers(nibbles[g], pairs[g], k), at, 4 * g, tokens);
-    rows_first_half(totals, sums, _mm512_loadu_ps(subscales[0]), at, tokens);
+    rows_scale(acc, sums, 0, _mm512_loadu_ps(scales[0]), at, tokens);
     rows_start(at, 1, OFFSET, tokens, sums);
     UNROLL
     for (size_t g = 4; g < 8; g++)
         rows_add(sums, integers(nibbles[g], pairs[g], k), at, 4 * g, tokens);
-    rows_scale_halves(acc, totals, sums, _mm512_loadu_ps(subscales[1]), scale, at, tokens);
-    rows_next_block(at, tokens);
+    rows_scale(acc, sums, 1, _mm512_loadu_ps(scales[1]), at, tokens);
+    rows_next_block(at, 2, tokens);
 }
 
 UNROLL_INLINE void step(const struct rows_source *source, struct rows_tokens *at, size_t tokens,
                         __m512 acc[ROWS_TOKENS])
 {
-    float subscales[2 * BLOCKS][ROWS];
+    float scales[2 * BLOCKS][ROWS];
     struct rows_source low = *source, high = *source;
-    const __m512 scale = rows_halves(source, SCALE_AT);
-    load_subscales(source, subscales);
+    load_scales(source, scales);
     for (size_t b = 0; b < BLOCKS; b += 4) {
         __m512i nibbles[16], pairs[8];
         rows_transpose_32(&high, HIGH_AT, pairs);
@@ -69,12 +68,12 @@ UNROLL_INLINE void step(const struct rows_source *source, struct rows_tokens *at
         UNROLL
         for (size_t k = 0; k < 4; k++) {
             rows_fetch(source, BYTES, b + k, BLOCKS, tokens);
-            add_block(nibbles + 8 * (k % 2), pairs, k, at, tokens, scale,
-                      (const float(*)[ROWS])subscales + 2 * (b + k), acc);
+            add_block(nibbles + 8 * (k % 2), pairs, k, at, tokens,
+                      (const float(*)[ROWS])scales + 2 * (b + k), acc);
         }
         rows_forward(&low, 64);
         rows_forward(&high, 32);
     }
 }
 
-ROWS_PRODUCT_OF_STEPS(q6_k, step, BLOCKS, BYTES)
+ROWS_PRODUCT_OF_STEPS(q6_k, step, BLOCKS, BYTES, 2)

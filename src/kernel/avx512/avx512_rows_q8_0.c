@@ -39,8 +39,8 @@ UNROLL_INLINE void add_step(const struct rows_source *source, struct rows_tokens
         UNROLL
         for (size_t g = 0; g < 8; g++)
             rows_add(sums, _mm512_xor_si512(u[g], sign), at, 4 * g, tokens);
-        rows_scale(acc, sums, rows_widen(scales[b]), at, tokens);
-        rows_next_block(at, tokens);
+        rows_scale(acc, sums, 0, rows_widen(scales[b]), at, tokens);
+        rows_next_block(at, 1, tokens);
         rows_forward(&block, BYTES);
     }
 }
@@ -54,4 +54,4 @@ UNROLL_INLINE void run(struct rows_source *source, struct rows_tokens *at, size_
     }
 }
 
-ROWS_PRODUCT(q8_0, run, BLOCKS, BLOCKS *BYTES)
+ROWS_PRODUCT(q8_0, run, BLOCKS, BLOCKS *BYTES, 1)

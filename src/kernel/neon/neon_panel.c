@@ -37,11 +37,6 @@ UNROLL_INLINE lanes panel_bits(panel_integers v)
     return vreinterpretq_f32_s32(v);
 }
 
-UNROLL_INLINE lanes panel_to_lanes(panel_integers v)
-{
-    return vcvtq_f32_s32(v);
-}
-
 /* Four activations, twice. */
 UNROLL_INLINE int8x8_t broadcast(const int8_t *a)
 {

@@ -28,11 +28,6 @@ UNROLL_INLINE lanes panel_bits(panel_integers v)
     return vreinterpretq_f32_s32(v);
 }
 
-UNROLL_INLINE lanes panel_to_lanes(panel_integers v)
-{
-    return vcvtq_f32_s32(v);
-}
-
 /* Four groups of columns with sixteen activations, which stay in one register of which the
  * instruction picks four bytes. */
 UNROLL_INLINE void add_four(const uint8_t *const *values, size_t registers,

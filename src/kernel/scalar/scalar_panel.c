@@ -16,29 +16,35 @@ static void half_sums(const struct quant_format *format, const uint8_t *block, s
     }
 }
 
-/* The block's contribution to the accumulator of row `row`. */
+/* The contribution of a block's products to the accumulator of row `row`. */
 static float add_block(const struct quant_format *format, const struct quant_panel *panel, size_t b,
                        size_t row, const struct activation *activation, size_t at, float acc)
 {
-    const float ws = panel->scales[b * QUANT_PANEL_ROWS + row], as = activation->scales[at];
+    const size_t parts = quant_kind_parts(format->kind), lane = b * parts * QUANT_PANEL_ROWS + row;
+    const float as = activation->scales[at];
     int32_t i[2];
     half_sums(format, panel->values + b * QUANT_BLOCK * QUANT_PANEL_ROWS, row,
               activation->values + at * QUANT_BLOCK, i);
-    if (format->kind == QUANT_KIND_PLAIN || format->kind == QUANT_KIND_MINIMUM) {
-        acc = fmaf(ws, as * (float)(i[0] + i[1]), acc);
-    } else {
-        const float *const k = panel->subscales + b * 2 * QUANT_PANEL_ROWS + row;
-        const int32_t sum = (int32_t)k[0] * i[0] + (int32_t)k[QUANT_PANEL_ROWS] * i[1];
-        acc = fmaf(ws, as * (float)sum, acc);
-    }
-    if (format->kind == QUANT_KIND_MINIMUM)
-        acc = fmaf(panel->minima[b * QUANT_PANEL_ROWS + row], activation->scaled_sums[at], acc);
-    if (format->kind == QUANT_KIND_SUBSCALE_MINIMUM) {
-        const float *const n = panel->subminima + b * 2 * QUANT_PANEL_ROWS + row;
-        const int32_t *const s = activation->sums + 2 * at;
-        const int32_t sum = (int32_t)n[0] * s[0] + (int32_t)n[QUANT_PANEL_ROWS] * s[1];
-        acc = fmaf(panel->minima[b * QUANT_PANEL_ROWS + row], as * (float)sum, acc);
-    }
+    if (parts == 1)
+        return fmaf(panel->scales[lane], as * (float)(i[0] + i[1]), acc);
+    for (size_t h = 0; h < 2; h++)
+        acc = fmaf(panel->scales[lane + h * QUANT_PANEL_ROWS], as * (float)i[h], acc);
+    return acc;
+}
+
+/* The contribution of its minima. */
+static float add_minima(const struct quant_format *format, const struct quant_panel *panel,
+                        size_t b, size_t row, const struct activation *activation, size_t at,
+                        float acc)
+{
+    const size_t parts = quant_kind_parts(format->kind), lane = b * parts * QUANT_PANEL_ROWS + row;
+    if (!quant_kind_minima(format->kind))
+        return acc;
+    if (parts == 1)
+        return fmaf(panel->minima[lane], activation->scaled_sums[at], acc);
+    for (size_t h = 0; h < 2; h++)
+        acc = fmaf(panel->minima[lane + h * QUANT_PANEL_ROWS],
+                   activation->scales[at] * (float)activation->sums[2 * at + h], acc);
     return acc;
 }
 
@@ -54,8 +60,11 @@ void scalar_panel_product(const struct quant_format *format, const struct quant_
             float *const acc = &sums[t * sums_stride + i];
             if (first_block == 0)
                 *acc = 0.0f;
-            for (size_t b = 0; b < blocks; b++)
-                *acc = add_block(format, &panels[i / QUANT_PANEL_ROWS], b, row, activation,
-                                 (first_token + t) * activation->blocks + first_block + b, *acc);
+            const struct quant_panel *const panel = &panels[i / QUANT_PANEL_ROWS];
+            for (size_t b = 0; b < blocks; b++) {
+                const size_t at = (first_token + t) * activation->blocks + first_block + b;
+                *acc = add_block(format, panel, b, row, activation, at, *acc);
+                *acc = add_minima(format, panel, b, row, activation, at, *acc);
+            }
         }
 }
