@@ -11,7 +11,7 @@ complete -c primer -n __fish_use_subcommand -f -a version -d 'print the version,
 complete -c primer -n '__fish_seen_subcommand_from run' -s p -l prompt -x -d 'the prompt (the same as the argument)'
 complete -c primer -n '__fish_seen_subcommand_from run' -s f -l file -r -F -d 'the prompt, or the text that it is about'
 complete -c primer -n '__fish_seen_subcommand_from run' -l system -o sys -l system-prompt -x -d 'what the model is told before everything'
-complete -c primer -n '__fish_seen_subcommand_from run' -l template -l chat-template -x -d 'phi-qa, phi-chat, llama2, mistral, chatml or plain'
+complete -c primer -n '__fish_seen_subcommand_from run' -l template -l chat-template -x -d 'own (the file'\''s, which is used by itself), phi-qa, phi-chat, llama2, mistral, chatml or plain'
 complete -c primer -n '__fish_seen_subcommand_from run' -l raw -d 'no template: the text goes on, and nothing else is printed'
 complete -c primer -n '__fish_seen_subcommand_from run' -l special -d 'special tokens written in the text are tokens'
 complete -c primer -n '__fish_seen_subcommand_from run' -l temp -l temperature -x -d 'randomness (0.8); 0: always the most probable token'

@@ -90,6 +90,11 @@ enum {
 
 primer_status primer_tokenize(const primer_model *model, const char *text, size_t length,
                               unsigned flags, int32_t **ids, size_t *count, primer_error *error);
+/* The same, where nothing becomes a special token in bytes whose mark in `outside` [length] isn't 0:
+ * what people wrote, inside a template's text. */
+primer_status primer_tokenize_marked(const primer_model *model, const char *text,
+                                     const unsigned char *outside, size_t length, unsigned flags,
+                                     int32_t **ids, size_t *count, primer_error *error);
 /* `text` is NUL-terminated besides its length; it may hold NULs and invalid UTF-8, as the tokens
  * do. */
 primer_status primer_detokenize(const primer_model *model, const int32_t *ids, size_t count,
@@ -159,8 +164,7 @@ primer_status primer_session_fork(primer_session *session, primer_session **fork
                                   primer_error *error);
 /* Contents to a file, and back to the same bits. Restoring checks that model and options agree
  * (PRIMER_EFORMAT names what doesn't) and replaces what `session` holds. */
-primer_status primer_session_save(primer_session *session, const char *path,
-                                  primer_error *error);
+primer_status primer_session_save(primer_session *session, const char *path, primer_error *error);
 primer_status primer_session_restore(primer_session *session, const char *path,
                                      primer_error *error);
 /* From any thread: the call that is running on the session (else its next one) ends with
@@ -301,7 +305,7 @@ typedef struct primer_statistics {
     size_t tokens, context; /* held, and most */
     uint64_t prompt_tokens; /* computed by sync and score since the session was made */
     uint64_t reused_tokens; /* found by sync: in the session, or left by others that began alike: */
-    uint64_t shared_tokens;    /* of these, found in memory, where another session left them */
+    uint64_t shared_tokens; /* of these, found in memory, where another session left them */
     uint64_t restored_tokens;  /* of these, read from prefix_folder */
     uint64_t generated_tokens; /* computed one by one */
     uint64_t dropped_tokens;

@@ -4,8 +4,8 @@
  * marks, so that the stop strings are what ends an answer); llama2, mistral - the reference code
  * published with those models; chatml - the OpenAI markup as instruction-tuned models adopted it.
  *
- * A template inside a file is a program in a language that is not run here: it is recognised by
- * marks that only this family writes, and whoever asks is told when it is none of them.
+ * A file's own template is a program, which chat_own.c runs. Where it can't be run it is recognised by
+ * marks that only one family writes, and whoever asks is told when it is none of them.
  */
 #include "chat/chat_format.h"
 

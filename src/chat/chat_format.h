@@ -16,6 +16,7 @@
 #ifndef CHAT_CHAT_FORMAT_H
 #define CHAT_CHAT_FORMAT_H
 
+#include "chat/jinja.h"
 #include "primer_chat.h"
 
 #define CHAT_FORMAT_SPECIALS 4
@@ -38,7 +39,18 @@ struct primer_chat_format {
         *architecture; /* whose models this format serves where they carry no template; or NULL */
     const char
         *likely; /* in a template that is not understood: a sign that this format is nearest */
+    /* A model's own template instead of the marks above; owned, NULL in the table. */
+    struct jinja_template *template;
+    char *bos, *eos; /* texts of the model's tokens, owned */
 };
+
+/* Of a format with a template of its own (chat_own.c). */
+primer_status chat_own_text(const primer_chat_format *format, const primer_message *messages,
+                            size_t count, bool answer, char **text, size_t *length,
+                            primer_error *error);
+primer_status chat_own_tokens(const primer_model *model, const primer_chat_format *format,
+                              const primer_message *messages, size_t count, bool answer,
+                              int32_t **ids, size_t *id_count, primer_error *error);
 
 /* The format that a template's text is (NULL: none of them), and the nearest one otherwise. */
 const primer_chat_format *chat_format_recognise(const char *template);

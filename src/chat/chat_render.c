@@ -135,6 +135,8 @@ primer_status primer_chat_text(const primer_chat_format *format, const primer_me
                                size_t count, bool answer, char **text, size_t *length,
                                primer_error *error)
 {
+    if (format->template != NULL)
+        return chat_own_text(format, messages, count, answer, text, length, error);
     primer_status status = PRIMER_OK;
     struct text_sink out = {.sink = {text_mark, text_content}};
     TRY(buffer_reserve(&out.text, 1, error));
@@ -252,6 +254,8 @@ primer_status primer_chat_tokens(const primer_model *model, const primer_chat_fo
                                  const primer_message *messages, size_t count, bool answer,
                                  int32_t **ids, size_t *id_count, primer_error *error)
 {
+    if (format->template != NULL)
+        return chat_own_tokens(model, format, messages, count, answer, ids, id_count, error);
     primer_status status = PRIMER_OK;
     struct token_sink out = {.sink = {token_mark, token_content}, .model = model, .format = format};
     TRY(walk(&out.sink, format, messages, count, answer, error));

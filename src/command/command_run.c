@@ -25,6 +25,7 @@
 #include "terminal/terminal.h"
 
 #define TEXT_MOST ((size_t)256 << 20) /* bytes of a prompt */
+#define OWN       "own"               /* the template in the model's file */
 
 struct run {
     struct settings *settings;
@@ -32,9 +33,10 @@ struct run {
     const char *prompt;          /* as given on the command line; NULL: none */
     primer_model *model, *draft; /* draft: guesses ahead; NULL: none */
     const primer_chat_format *format;
-    bool understood;
-    struct buffer text;     /* the whole prompt */
-    struct buffer prefixes; /* the folder for the models' options */
+    primer_chat_format *own;  /* the file's; NULL: none */
+    primer_error own_problem; /* why it can't be used; "" otherwise */
+    struct buffer text;       /* the whole prompt */
+    struct buffer prefixes;   /* the folder for the models' options */
 };
 
 /* ---- what the command line means ------------------------------------------------------------- */
@@ -91,12 +93,13 @@ static bool understand(struct run *run)
         run->prompt = settings->prompt;
     if (!check_effects(settings))
         return false;
-    if (settings->template_name != NULL &&
+    if (settings->template_name != NULL && strcmp(settings->template_name, OWN) != 0 &&
         primer_chat_format_named(settings->template_name) == NULL) {
         char shown[64];
         command_misused(
             settings->command,
-            "--template: found \"%s\", expected phi-qa, phi-chat, llama2, mistral, chatml or plain",
+            "--template: found \"%s\", expected own, phi-qa, phi-chat, llama2, mistral, chatml or "
+            "plain",
             error_printable(settings->template_name, strlen(settings->template_name), shown,
                             sizeof shown));
         return false;
@@ -143,16 +146,26 @@ cleanup:
     return status;
 }
 
-static primer_status choose_format(struct run *run)
+/* The file's own template; where it can't be run, the nearest of the named ones. */
+static primer_status choose_format(struct run *run, primer_error *error)
 {
-    const struct settings *settings = run->settings;
-    run->understood = true;
-    if (settings->template_name != NULL)
-        run->format = primer_chat_format_named(settings->template_name);
-    else if (settings->raw)
-        run->format = primer_chat_format_named("plain");
-    else
-        run->format = primer_chat_format_of(run->model, &run->understood);
+    const char *const name = run->settings->template_name;
+    const bool own = name != NULL && strcmp(name, OWN) == 0;
+    bool understood;
+    if (run->settings->raw) {
+        run->format = primer_chat_format_named(name == NULL || own ? "plain" : name);
+        return PRIMER_OK;
+    }
+    const primer_status status = primer_chat_format_own(run->model, &run->own, &run->own_problem);
+    if (own && status != PRIMER_OK) {
+        *error = run->own_problem;
+        return status;
+    }
+    if (own && run->own == NULL)
+        return error_set(error, PRIMER_EINVAL, "--template own: the model's file carries none");
+    run->format = primer_chat_format_named(name);
+    if (run->format == NULL)
+        run->format = run->own != NULL ? run->own : primer_chat_format_of(run->model, &understood);
     return PRIMER_OK;
 }
 
@@ -166,7 +179,10 @@ static primer_status special_tokens(const struct run *run, const primer_message 
     char *text = NULL;
     size_t length = 0;
     FORWARD(primer_chat_text(run->format, messages, count, true, &text, &length, error));
-    const bool begun = strncmp(text, "<s>", 3) == 0;
+    size_t bos = 0;
+    const char *const begin = primer_token_bytes(run->model, primer_token_bos(run->model), &bos);
+    const bool begun =
+        strncmp(text, "<s>", 3) == 0 || (bos > 0 && length >= bos && memcmp(text, begin, bos) == 0);
     const primer_status status =
         primer_tokenize(run->model, text, length,
                         PRIMER_TEXT_SPECIAL | (begun ? 0U : PRIMER_TEXT_BOS), ids, id_count, error);
@@ -276,20 +292,21 @@ static primer_status open_chat(struct run *run, primer_error *error)
     const struct terminal_options options = {.model = run->model,
                                              .draft = run->draft,
                                              .format = run->format,
-                                             .understood = run->understood,
+                                             .own = run->own,
+                                             .problem = run->own_problem.message,
                                              .parameters = &run->settings->parameters,
                                              .system = run->settings->system,
                                              .statistics = run->settings->verbose};
     return terminal_chat(&options, error);
 }
 
-static void say_not_understood(const struct run *run)
+static void say_unusable(const struct run *run)
 {
-    if (!run->understood)
+    if (*run->own_problem.message != '\0' && run->settings->template_name == NULL)
         fprintf(stderr,
-                "primer: the chat template in this file is not understood yet; %s is used "
+                "primer: the chat template in this file can't be used (%s); %s is used instead "
                 "(--template NAME takes another)\n",
-                primer_chat_format_name(run->format));
+                run->own_problem.message, primer_chat_format_name(run->format));
 }
 
 static primer_status open_models(struct run *run, primer_error *error)
@@ -315,18 +332,19 @@ static int run_command(struct settings *settings)
     TRY(open_models(&run, error));
     if (!chat)
         TRY(gather_text(&run, error));
-    TRY(choose_format(&run));
+    TRY(choose_format(&run, error));
     if (!chat && !settings->raw && run.text.length == 0)
         FAIL(PRIMER_EINVAL, "there is no prompt: neither an argument nor text on standard input");
     if (chat) {
         status = open_chat(&run, error);
     } else {
-        say_not_understood(&run);
+        say_unusable(&run);
         status = answer_once(&run, &interrupted, error);
     }
 
 cleanup:
     buffer_free(&run.text);
+    primer_chat_format_free(run.own);
     primer_model_free(run.draft);
     primer_model_free(run.model);
     buffer_free(&run.prefixes);

@@ -60,7 +60,8 @@ static const struct option table[] = {
     TEXT("--system -sys --system-prompt", "TEXT", system, COMMAND_RUN, prompt_group,
          "what the model is told before everything"),
     TEXT("--template --chat-template", "NAME", template_name, COMMAND_RUN, prompt_group,
-         "phi-qa, phi-chat, llama2, mistral, chatml or plain"),
+         "own (the file's, which is used by itself), phi-qa, phi-chat, llama2, mistral, chatml or "
+         "plain"),
     FLAG("--raw", raw, COMMAND_RUN, prompt_group,
          "no template: the text goes on, and nothing else is printed"),
     FLAG("--special", special, COMMAND_RUN | COMMAND_TOKENS | COMMAND_PERPLEXITY, prompt_group,

@@ -9,9 +9,16 @@ _Static_assert((int)PRIMER_TEXT_SPECIAL == (int)TOKENIZER_SPECIAL &&
 primer_status primer_tokenize(const primer_model *model, const char *text, size_t length,
                               unsigned flags, int32_t **ids, size_t *count, primer_error *error)
 {
+    return primer_tokenize_marked(model, text, NULL, length, flags, ids, count, error);
+}
+
+primer_status primer_tokenize_marked(const primer_model *model, const char *text,
+                                     const unsigned char *outside, size_t length, unsigned flags,
+                                     int32_t **ids, size_t *count, primer_error *error)
+{
     struct token_list list = {0};
     const primer_status status =
-        tokenizer_encode(model->tokenizer, text, length, flags, &list, error);
+        tokenizer_encode_marked(model->tokenizer, text, outside, length, flags, &list, error);
     if (status != PRIMER_OK) {
         token_list_free(&list);
         return status;

@@ -40,6 +40,13 @@ void dialogue_free(struct dialogue *dialogue)
     *dialogue = (struct dialogue){0};
 }
 
+const primer_chat_format *dialogue_format(const struct dialogue *dialogue, const char *name)
+{
+    const bool own = dialogue->own != NULL && name != NULL &&
+                     strcmp(primer_chat_format_name(dialogue->own), name) == 0;
+    return own ? dialogue->own : primer_chat_format_named(name);
+}
+
 primer_status dialogue_renew_session(struct dialogue *dialogue, primer_error *error)
 {
     primer_session *session = NULL;

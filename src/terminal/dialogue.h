@@ -16,6 +16,7 @@
 struct dialogue {
     primer_model *model; /* borrowed */
     const primer_chat_format *format;
+    const primer_chat_format *own; /* of the model's file, borrowed; NULL: none */
     struct parameters parameters;
     struct conversation conversation;
     primer_session *session;
@@ -33,6 +34,9 @@ primer_status dialogue_create(struct dialogue *dialogue, primer_model *model, pr
                               const primer_chat_format *format, struct parameters *parameters,
                               primer_error *error);
 void dialogue_free(struct dialogue *dialogue);
+
+/* A format by name, the file's own too; NULL: there is none. */
+const primer_chat_format *dialogue_format(const struct dialogue *dialogue, const char *name);
 
 /* Asks, and writes the answer to standard output. */
 primer_status dialogue_say(struct dialogue *dialogue, const char *text, primer_error *error);

@@ -221,8 +221,8 @@ struct saved {
     const primer_chat_format *format;
 };
 
-static primer_status read_object(const char *path, const json_t *object, struct saved *saved,
-                                 primer_error *error)
+static primer_status read_object(const struct dialogue *dialogue, const char *path,
+                                 const json_t *object, struct saved *saved, primer_error *error)
 {
     const json_t *version = json_object_get(object, "primer_chat"),
                  *system = json_object_get(object, "system");
@@ -236,7 +236,7 @@ static primer_status read_object(const char *path, const json_t *object, struct 
     FORWARD(expect(path, system, JSON_STRING, "system", "a text", error));
     FORWARD(expect(path, template, JSON_STRING, "template", "a template's name", error));
     FORWARD(expect(path, dropped, JSON_INTEGER, "dropped", "a whole number", error));
-    saved->format = primer_chat_format_named(json_string_value(template));
+    saved->format = dialogue_format(dialogue, json_string_value(template));
     if (saved->format == NULL)
         return error_set(error, PRIMER_EFORMAT, "%s: template \"%s\" is unknown", path,
                          json_string_value(template));
@@ -270,8 +270,10 @@ static primer_status load_object(const char *path, json_t **object, primer_error
  * at all. */
 static primer_status replace(struct dialogue *dialogue, struct saved *saved, primer_error *error)
 {
-    struct dialogue next = {
-        .model = dialogue->model, .format = saved->format, .parameters = saved->parameters};
+    struct dialogue next = {.model = dialogue->model,
+                            .format = saved->format,
+                            .own = dialogue->own,
+                            .parameters = saved->parameters};
     saved->parameters = (struct parameters){0};
     parameters_draw_seed(&next.parameters);
     primer_status status = dialogue_renew_session(&next, error);
@@ -298,7 +300,7 @@ primer_status saved_chat_read(struct dialogue *dialogue, const char *path, bool 
     struct buffer session = {0};
     parameters_default(&saved.parameters);
     TRY(load_object(path, &object, error));
-    TRY(read_object(path, object, &saved, error));
+    TRY(read_object(dialogue, path, object, &saved, error));
     TRY(session_path(path, &session, error));
     TRY(replace(dialogue, &saved, error));
     *restored = file_exists(session.bytes) &&

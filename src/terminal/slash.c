@@ -105,19 +105,27 @@ static primer_status set_system(struct dialogue *dialogue, char *argument, prime
     return PRIMER_OK;
 }
 
-static void list_templates(void)
+static void list_template(const primer_chat_format *format, const primer_chat_format *now)
 {
+    fprintf(stderr, "%s %-10s %s\n", format == now ? "*" : " ", primer_chat_format_name(format),
+            primer_chat_format_summary(format));
+}
+
+/* All there are, the current one with a star. */
+static void list_templates(const struct dialogue *dialogue)
+{
+    if (dialogue->own != NULL)
+        list_template(dialogue->own, dialogue->format);
     for (size_t i = 0; primer_chat_format_at(i) != NULL; i++)
-        fprintf(stderr, "  %-10s %s\n", primer_chat_format_name(primer_chat_format_at(i)),
-                primer_chat_format_summary(primer_chat_format_at(i)));
+        list_template(primer_chat_format_at(i), dialogue->format);
 }
 
 static primer_status set_template(struct dialogue *dialogue, char *argument, primer_error *error)
 {
     const char *name = trimmed(argument);
-    const primer_chat_format *format = primer_chat_format_named(name);
+    const primer_chat_format *format = dialogue_format(dialogue, name);
     if (format == NULL) {
-        list_templates();
+        list_templates(dialogue);
         return error_set(error, PRIMER_EINVAL, "template: found \"%s\", expected one of the above",
                          name);
     }
@@ -198,12 +206,7 @@ static primer_status show_template(struct dialogue *dialogue, char *argument, pr
 {
     (void)argument, (void)error;
     const char *own = primer_model_info(dialogue->model)->chat_template;
-    const char *now = primer_chat_format_name(dialogue->format);
-    for (size_t i = 0; primer_chat_format_at(i) != NULL; i++) {
-        const char *name = primer_chat_format_name(primer_chat_format_at(i));
-        fprintf(stderr, "%s %-10s %s\n", strcmp(name, now) == 0 ? "*" : " ", name,
-                primer_chat_format_summary(primer_chat_format_at(i)));
-    }
+    list_templates(dialogue);
     if (own == NULL)
         fputs("the model's file carries no template\n", stderr);
     return PRIMER_OK;

@@ -115,11 +115,12 @@ static void greet(const struct terminal_options *options, const struct dialogue 
             render_style(STDERR_FILENO, RENDER_PLAIN), about->architecture, about->type,
             render_bytes(about->file_bytes, size), primer_session_context(dialogue->session),
             primer_chat_format_name(options->format));
-    if (!options->understood)
+    if (*options->problem != '\0')
         fprintf(stderr,
-                "%sprimer: the chat template in this file is not understood yet; %s is used "
+                "%sprimer: the chat template in this file can't be used (%s); %s is used instead "
                 "(/set template NAME takes another)%s\n",
-                render_style(STDERR_FILENO, RENDER_WARN), primer_chat_format_name(options->format),
+                render_style(STDERR_FILENO, RENDER_WARN), options->problem,
+                primer_chat_format_name(options->format),
                 render_style(STDERR_FILENO, RENDER_PLAIN));
     fprintf(stderr, "%s/help lists commands, Ctrl-D leaves%s\n",
             render_style(STDERR_FILENO, RENDER_DIM), render_style(STDERR_FILENO, RENDER_PLAIN));
@@ -164,6 +165,7 @@ primer_status terminal_chat(const struct terminal_options *options, primer_error
     interrupt_install(NULL);
     TRY(dialogue_create(&terminal.dialogue, options->model, options->draft, options->format,
                         options->parameters, error));
+    terminal.dialogue.own = options->own;
     terminal.dialogue.statistics = options->statistics;
     TRY(conversation_set_system(&terminal.dialogue.conversation, options->system, error));
     TRY(open_input(&terminal, error));

@@ -10,7 +10,8 @@ struct terminal_options {
     primer_model *model; /* borrowed */
     primer_model *draft; /* a smaller one that guesses ahead, borrowed; NULL: none */
     const primer_chat_format *format;
-    bool understood;               /* the format is what the file's own template says */
+    const primer_chat_format *own; /* the file's; borrowed; NULL: none */
+    const char *problem;           /* why the file's own can't be used; "" otherwise */
     struct parameters *parameters; /* taken over */
     const char *system;            /* or NULL */
     bool statistics;               /* after each answer */

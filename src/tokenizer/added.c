@@ -62,33 +62,35 @@ void added_free(struct added *added)
     *added = (struct added){0};
 }
 
-static int32_t longest_at(const struct added *added, const char *text, size_t length, size_t at,
-                          bool special, size_t *end)
+static int32_t longest_at(const struct added *added, const struct added_text *text, size_t at,
+                          size_t *end)
 {
     int32_t id = -1;
-    uint32_t node = added->root[(unsigned char)text[at]];
+    bool special = text->special;
+    uint32_t node = added->root[(unsigned char)text->bytes[at]];
     while (node != 0) {
+        special = special && (text->outside == NULL || text->outside[at] == 0);
         at++;
         if (added->nodes[node].id >= 0 && (special || !added->nodes[node].special)) {
             id = added->nodes[node].id;
             *end = at;
         }
-        if (at == length)
+        if (at == text->length)
             break;
-        node = sibling(added, added->nodes[node].child, (unsigned char)text[at]);
+        node = sibling(added, added->nodes[node].child, (unsigned char)text->bytes[at]);
     }
     return id;
 }
 
-int32_t added_search(const struct added *added, const char *text, size_t length, size_t at,
-                     bool special, size_t *begin, size_t *end)
+int32_t added_search(const struct added *added, const struct added_text *text, size_t at,
+                     size_t *begin, size_t *end)
 {
-    if (!added->any[special])
+    if (!added->any[text->special])
         return -1;
-    for (; at < length; at++) {
-        if (!added->starts[special][(unsigned char)text[at]])
+    for (; at < text->length; at++) {
+        if (!added->starts[text->special][(unsigned char)text->bytes[at]])
             continue;
-        const int32_t id = longest_at(added, text, length, at, special, end);
+        const int32_t id = longest_at(added, text, at, end);
         if (id >= 0) {
             *begin = at;
             return id;

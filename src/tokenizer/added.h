@@ -34,8 +34,16 @@ struct added {
 primer_status added_insert(struct added *added, const char *text, size_t length, int32_t id,
                            bool special, primer_error *error);
 void added_free(struct added *added);
-/* The first token at or after text[at]: its id (-1: none), and where it begins and ends. */
-int32_t added_search(const struct added *added, const char *text, size_t length, size_t at,
-                     bool special, size_t *begin, size_t *end);
+/* Where to look. */
+struct added_text {
+    const char *bytes;
+    const unsigned char
+        *outside; /* a byte for each: a special token has none that isn't 0; or NULL */
+    size_t length;
+    bool special; /* special tokens are looked for */
+};
+/* The first token at or after byte `at`: its id (-1: none), and where it begins and ends. */
+int32_t added_search(const struct added *added, const struct added_text *text, size_t at,
+                     size_t *begin, size_t *end);
 
 #endif

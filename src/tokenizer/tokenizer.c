@@ -134,15 +134,16 @@ static bool is_space(char byte)
     return byte == ' ' || (byte >= '\t' && byte <= '\r');
 }
 
-static primer_status encode_text(struct encoder *encoder, const char *text, size_t length,
+static primer_status encode_text(struct encoder *encoder, const struct added_text *where,
                                  unsigned flags, primer_error *error)
 {
     const struct tokenizer *const tokenizer = encoder->tokenizer;
-    const bool special = (flags & TOKENIZER_SPECIAL) != 0;
+    const char *const text = where->bytes;
+    const size_t length = where->length;
     bool prefix = tokenizer->prefix != TOKENIZER_PREFIX_NEVER && (flags & TOKENIZER_CONTINUE) == 0;
     for (size_t at = 0;;) {
         size_t begin = length, end = length;
-        const int32_t id = added_search(&tokenizer->added, text, length, at, special, &begin, &end);
+        const int32_t id = added_search(&tokenizer->added, where, at, &begin, &end);
         const struct vocabulary_token *const token =
             id < 0 ? NULL : &tokenizer->vocabulary.tokens[id];
         if (token != NULL && token->strips_left) {
@@ -163,7 +164,15 @@ static primer_status encode_text(struct encoder *encoder, const char *text, size
 primer_status tokenizer_encode(const struct tokenizer *tokenizer, const char *text, size_t length,
                                unsigned flags, struct token_list *out, primer_error *error)
 {
+    return tokenizer_encode_marked(tokenizer, text, NULL, length, flags, out, error);
+}
+
+primer_status tokenizer_encode_marked(const struct tokenizer *tokenizer, const char *text,
+                                      const unsigned char *outside, size_t length, unsigned flags,
+                                      struct token_list *out, primer_error *error)
+{
     primer_status status = PRIMER_OK;
+    const struct added_text where = {text, outside, length, (flags & TOKENIZER_SPECIAL) != 0};
     const size_t before = out->count;
     struct encoder encoder = {.tokenizer = tokenizer, .out = out};
     if (length > TOKENIZER_TEXT_MOST)
@@ -172,7 +181,7 @@ primer_status tokenizer_encode(const struct tokenizer *tokenizer, const char *te
     if ((flags & TOKENIZER_BOS) != 0 && tokenizer->adds_bos && tokenizer->bos >= 0)
         TRY(token_list_append(out, tokenizer->bos, error));
     TRY(word_cache_create(&encoder.cache, length, error));
-    TRY(encode_text(&encoder, text, length, flags, error));
+    TRY(encode_text(&encoder, &where, flags, error));
 cleanup:
     if (status != PRIMER_OK)
         out->count = before;

@@ -51,9 +51,13 @@ struct token_list {
 void token_list_free(struct token_list *list);
 primer_status token_list_append(struct token_list *list, int32_t id, primer_error *error);
 
-/* Appends the ids of the text; a failure leaves the list as it was. */
+/* Appends the ids of the text; a failure leaves the list as it was. `outside` [length] or NULL:
+ * where it isn't 0, nothing becomes a special token. */
 primer_status tokenizer_encode(const struct tokenizer *tokenizer, const char *text, size_t length,
                                unsigned flags, struct token_list *out, primer_error *error);
+primer_status tokenizer_encode_marked(const struct tokenizer *tokenizer, const char *text,
+                                      const unsigned char *outside, size_t length, unsigned flags,
+                                      struct token_list *out, primer_error *error);
 
 /* Appends the bytes of `count` ids. The space that SentencePiece puts before a text (and after a
  * special token in it) is taken off again, the first one not where TOKENIZER_CONTINUE is given;
