@@ -6,15 +6,29 @@
 #include "chat/jinja.h"
 #include "fuzz_driver.h"
 
+#define FROM_OUTSIDE "\xEE\x80\x80" /* U+E000: only the conversation has it */
+
+/* A mark is 0 or 1, and 1 wherever there is what only the conversation has; `anywhere`: the template
+ * may have it too. */
+static void check_marks(const struct jinja_output *output, bool anywhere)
+{
+    for (size_t i = 0; i < output->text.length; i++) {
+        const unsigned char mark = (unsigned char)output->outside.bytes[i];
+        fuzz_check(mark <= 1, "a mark is 0 or 1");
+        if (!anywhere && (unsigned char)output->text.bytes[i] == 0xEE)
+            fuzz_check(mark == 1, "what the conversation says is marked");
+    }
+}
+
 static json_t *conversation(void)
 {
     return json_pack("{s:[{s:s, s:s}, {s:s, s:s}, {s:s, s:n, s:[{s:{s:s, s:{s:i}}}]}], s:b, s:s, "
                      "s:[{s:s, s:{s:s, s:{}}}]}",
                      "messages", "role", "system", "content", "Be brief.", "role", "user",
-                     "content", "What is \xC3\xA9?", "role", "assistant", "content", "tool_calls",
-                     "function", "name", "add", "arguments", "a", 1, "add_generation_prompt", 1,
-                     "bos_token", "<s>", "tools", "type", "function", "function", "name", "add",
-                     "parameters");
+                     "content", "What is \xC3\xA9" FROM_OUTSIDE "?", "role", "assistant", "content",
+                     "tool_calls", "function", "name", "add", "arguments", "a", 1,
+                     "add_generation_prompt", 1, "bos_token", "<s>", "tools", "type", "function",
+                     "function", "name", "add", "parameters");
 }
 
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
@@ -30,9 +44,8 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
         status = jinja_render(template, variables, NULL, 0, &limits, &output, &error);
         fuzz_status(status, &error);
         fuzz_check(output.text.length == output.outside.length, "each byte has a mark");
-        fuzz_check(memchr(output.outside.length > 0 ? output.outside.bytes : "", 2,
-                          output.outside.length) == NULL,
-                   "a mark is 0 or 1");
+        check_marks(&output, memmem(data, size, FROM_OUTSIDE, 3) != NULL ||
+                                 memchr(data, '\\', size) != NULL);
     }
     json_decref(variables);
     jinja_free(template);

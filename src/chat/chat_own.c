@@ -15,8 +15,10 @@
 
 static json_t *message_json(const primer_message *message)
 {
-    return json_pack("{s:s, s:s}", "role", message->role == NULL ? "" : message->role, "content",
-                     message->content == NULL ? "" : message->content);
+    /* Unchecked: what a model wrote may end within a character. */
+    return json_pack("{s:o, s:o}", "role",
+                     json_string_nocheck(message->role == NULL ? "" : message->role), "content",
+                     json_string_nocheck(message->content == NULL ? "" : message->content));
 }
 
 static primer_status variables_of(const primer_message *messages, size_t count, bool answer,
@@ -26,7 +28,7 @@ static primer_status variables_of(const primer_message *messages, size_t count, 
     for (size_t i = 0; i < count && list != NULL; i++)
         if (json_array_append_new(list, message_json(&messages[i])) != 0) {
             json_decref(list);
-            return error_set(error, PRIMER_EINVAL, "message %zu is not valid UTF-8", i + 1);
+            return memory_failure(error, "the conversation", count);
         }
     *out = list == NULL
                ? NULL
@@ -41,10 +43,10 @@ static primer_status render(const primer_chat_format *format, const primer_messa
     primer_status status = PRIMER_OK;
     json_t *variables = NULL;
     const struct jinja_limits limits = {0};
-    json_t *const marks =
-        json_pack("{s:s, s:s}", "bos_token", format->bos, "eos_token", format->eos);
+    json_t *const marks = json_pack("{s:o, s:o}", "bos_token", json_string_nocheck(format->bos),
+                                    "eos_token", json_string_nocheck(format->eos));
     if (marks == NULL)
-        return error_set(error, PRIMER_EUNSUPPORTED, "the beginning or end token is not UTF-8");
+        return memory_failure(error, "the conversation", count);
     TRY(variables_of(messages, count, answer, &variables, error));
     status = jinja_render(format->template, variables, marks, (int64_t)time(NULL), &limits, output,
                           error);
@@ -101,13 +103,13 @@ static char *token_text(const primer_model *model, int32_t id)
     return copy;
 }
 
-/* A template that can't write the simplest conversation is no use. */
-static primer_status try_out(const primer_chat_format *format, primer_error *error)
+/* A template that can't write the simplest conversations is no use. */
+static primer_status try_out(const primer_chat_format *format, size_t turns, primer_error *error)
 {
-    const primer_message message = {"user", "primer"};
+    const primer_message talk[] = {{"user", "primer"}, {"assistant", "yes"}, {"user", "primer"}};
     struct jinja_output output = {0};
-    FORWARD(render(format, &message, 1, true, &output, error));
-    const bool there = strstr(output.text.bytes, message.content) != NULL;
+    FORWARD(render(format, talk, turns, true, &output, error));
+    const bool there = strstr(output.text.bytes, talk[0].content) != NULL;
     buffer_free(&output.text);
     buffer_free(&output.outside);
     return there ? PRIMER_OK
@@ -136,7 +138,8 @@ primer_status primer_chat_format_own(const primer_model *model, primer_chat_form
     if (made->bos == NULL || made->eos == NULL)
         FAIL(PRIMER_ENOMEM, "no memory for a chat format");
     TRY(jinja_compile(text, strlen(text), &made->template, error));
-    TRY(try_out(made, error));
+    TRY(try_out(made, 1, error));
+    TRY(try_out(made, 3, error));
     *format = made;
     return PRIMER_OK;
 

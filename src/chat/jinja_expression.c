@@ -9,14 +9,18 @@ static primer_status evaluate(struct jinja_run *run, const struct jinja_node *no
 
 /* ---- names and members ----------------------------------------------------------------------- */
 
-static struct jinja_value lookup(const struct jinja_run *run, struct jinja_text name)
+static primer_status lookup(struct jinja_run *run, struct jinja_text name, struct jinja_value *out)
 {
+    *out = (struct jinja_value){.kind = JINJA_UNDEFINED};
     for (const struct jinja_scope *scope = run->scope; scope != NULL; scope = scope->parent) {
+        FORWARD(jinja_run_step(run, scope->variables.count / 16));
         const struct jinja_value *const found = jinja_dict_find(&scope->variables, name);
-        if (found != NULL)
-            return *found;
+        if (found == NULL)
+            continue;
+        *out = *found;
+        break;
     }
-    return (struct jinja_value){.kind = JINJA_UNDEFINED};
+    return PRIMER_OK;
 }
 
 /* A member by name: an entry, else a method, else a length. */
@@ -24,6 +28,7 @@ static primer_status named_member(struct jinja_run *run, const struct jinja_valu
                                   struct jinja_text name, struct jinja_value *out)
 {
     const bool entries = object->kind == JINJA_DICT || object->kind == JINJA_NAMESPACE;
+    FORWARD(jinja_run_step(run, entries ? object->dict->count / 16 : 0));
     const struct jinja_value *const entry = entries ? jinja_dict_find(object->dict, name) : NULL;
     *out = (struct jinja_value){.kind = JINJA_UNDEFINED};
     if (entry != NULL) {
@@ -41,9 +46,10 @@ static primer_status named_member(struct jinja_run *run, const struct jinja_valu
         return PRIMER_OK;
     if (object->kind == JINJA_LIST)
         *out = jinja_value_integer((int64_t)object->list->count);
-    else if (object->kind == JINJA_TEXT_VALUE)
-        *out = jinja_value_integer((int64_t)jinja_text_characters(object->text));
-    return PRIMER_OK;
+    if (object->kind != JINJA_TEXT_VALUE)
+        return PRIMER_OK;
+    *out = jinja_value_integer((int64_t)jinja_text_characters(object->text));
+    return jinja_run_step(run, object->text.length / 64);
 }
 
 /* Where character `index` begins and how long it is; false outside. */
@@ -145,36 +151,61 @@ static primer_status slice_range(struct jinja_run *run, const struct jinja_node 
     return PRIMER_OK;
 }
 
-static primer_status evaluate_slice(struct jinja_run *run, const struct jinja_node *node,
-                                    struct jinja_value *out)
+/* Characters [first, end) of a text. */
+static struct jinja_text run_of_characters(struct jinja_text text, int64_t first, int64_t end)
 {
-    struct jinja_value object, items, item;
+    size_t begin = 0, at = 0;
+    for (int64_t i = 0; i < end && at < text.length; i++) {
+        if (i == first)
+            begin = at;
+        at += jinja_text_character(text, at);
+    }
+    return jinja_text_part(text, begin, first < end ? at - begin : 0);
+}
+
+static primer_status slice_text(struct jinja_run *run, const struct jinja_node *node,
+                                struct jinja_text text, struct jinja_value *out)
+{
+    const struct jinja_value whole = jinja_value_text(text);
+    const struct jinja_arguments none = {0};
+    struct jinja_value items;
     struct jinja_writer writer = {0};
     struct range range;
-    FORWARD(evaluate(run, node->a, &object));
-    const bool text = object.kind == JINJA_TEXT_VALUE;
-    if (!text && object.kind != JINJA_LIST)
-        return jinja_run_failure(run, "a slice of %s", jinja_value_kind(&object));
-    items = object;
-    if (text) {
-        const struct jinja_arguments none = {0};
-        FORWARD(jinja_filter_named(jinja_text_of("list", 4))(run, &object, &none, &items));
+    FORWARD(jinja_run_step(run, text.length / 64));
+    FORWARD(slice_range(run, node, (int64_t)jinja_text_characters(text), &range));
+    if (range.step == 1) {
+        *out = jinja_value_text(run_of_characters(text, range.first, range.end));
+        return PRIMER_OK;
     }
-    const int64_t count = (int64_t)items.list->count;
-    FORWARD(slice_range(run, node, count, &range));
-    FORWARD(jinja_list_make(run, out));
+    FORWARD(jinja_filter_named(jinja_text_of("list", 4))(run, &whole, &none, &items));
     for (int64_t i = range.first; range.step > 0 ? i < range.end : i > range.end;) {
-        item = items.list->items[i];
         FORWARD(jinja_run_step(run, 1));
-        if (text)
-            FORWARD(jinja_write(run, &writer, item.text));
-        else
-            FORWARD(jinja_list_add(run, out->list, &item));
+        FORWARD(jinja_write(run, &writer, items.list->items[i].text));
         if (__builtin_add_overflow(i, range.step, &i))
             break;
     }
-    if (text)
-        *out = jinja_value_text(jinja_written(&writer));
+    *out = jinja_value_text(jinja_written(&writer));
+    return PRIMER_OK;
+}
+
+static primer_status evaluate_slice(struct jinja_run *run, const struct jinja_node *node,
+                                    struct jinja_value *out)
+{
+    struct jinja_value object;
+    struct range range;
+    FORWARD(evaluate(run, node->a, &object));
+    if (object.kind == JINJA_TEXT_VALUE)
+        return slice_text(run, node, object.text, out);
+    if (object.kind != JINJA_LIST)
+        return jinja_run_failure(run, "a slice of %s", jinja_value_kind(&object));
+    FORWARD(slice_range(run, node, (int64_t)object.list->count, &range));
+    FORWARD(jinja_list_make(run, out));
+    for (int64_t i = range.first; range.step > 0 ? i < range.end : i > range.end;) {
+        FORWARD(jinja_run_step(run, 1));
+        FORWARD(jinja_list_add(run, out->list, &object.list->items[i]));
+        if (__builtin_add_overflow(i, range.step, &i))
+            break;
+    }
     return PRIMER_OK;
 }
 
@@ -316,7 +347,9 @@ static primer_status operate(struct jinja_run *run, struct jinja_text operator,
 {
     const bool unequal = jinja_text_is(operator, "!=");
     if (unequal || jinja_text_is(operator, "==")) {
-        *out = jinja_value_boolean(jinja_value_equal(a, b) != unequal);
+        bool equal;
+        FORWARD(jinja_value_equal(run, a, b, &equal));
+        *out = jinja_value_boolean(equal != unequal);
         return PRIMER_OK;
     }
     const bool not_in = jinja_text_is(operator, "not in");
@@ -525,8 +558,7 @@ static primer_status evaluate_kind(struct jinja_run *run, const struct jinja_nod
         *out = jinja_value_real(node->real);
         return PRIMER_OK;
     case JINJA_NODE_NAME:
-        *out = lookup(run, node->text);
-        return PRIMER_OK;
+        return lookup(run, node->text, out);
     case JINJA_NODE_LIST:
     case JINJA_NODE_TUPLE:
         return evaluate_list(run, node, out);

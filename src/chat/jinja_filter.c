@@ -160,6 +160,7 @@ static primer_status filter_trim(struct jinja_run *run, const struct jinja_value
     (void)arguments;
     if (self->kind != JINJA_TEXT_VALUE)
         return no_filter(run, "trim", self);
+    FORWARD(jinja_run_step(run, self->text.length / 64));
     *out = jinja_value_text(jinja_text_strip(self->text, true, true));
     return PRIMER_OK;
 }
@@ -270,6 +271,8 @@ static primer_status filter_length(struct jinja_run *run, const struct jinja_val
     (void)arguments;
     size_t count = 0;
     if (self->kind == JINJA_TEXT_VALUE)
+        FORWARD(jinja_run_step(run, self->text.length / 64));
+    if (self->kind == JINJA_TEXT_VALUE)
         count = jinja_text_characters(self->text);
     else if (self->kind == JINJA_LIST)
         count = self->list->count;
@@ -309,8 +312,9 @@ static primer_status filter_join(struct jinja_run *run, const struct jinja_value
     FORWARD(items_of(run, "join", self, &items));
     for (size_t i = 0; i < items.list->count; i++) {
         struct jinja_value item = items.list->items[i];
+        FORWARD(jinja_run_step(run, 1));
         if (attribute != NULL && attribute->kind == JINJA_TEXT_VALUE)
-            item = jinja_value_path(&item, attribute->text);
+            FORWARD(jinja_value_path(run, &item, attribute->text, &item));
         if (i > 0 && between != NULL)
             FORWARD(jinja_write_value(run, &writer, between));
         FORWARD(jinja_write_value(run, &writer, &item));
@@ -328,9 +332,8 @@ static primer_status filter_unique(struct jinja_run *run, const struct jinja_val
     FORWARD(jinja_list_make(run, out));
     for (size_t i = 0; i < items.list->count; i++) {
         bool known = false;
-        FORWARD(jinja_run_step(run, out->list->count));
         for (size_t j = 0; j < out->list->count && !known; j++)
-            known = jinja_value_equal(&out->list->items[j], &items.list->items[i]);
+            FORWARD(jinja_value_equal(run, &out->list->items[j], &items.list->items[i], &known));
         if (!known)
             FORWARD(jinja_list_add(run, out->list, &items.list->items[i]));
     }
@@ -348,8 +351,11 @@ static primer_status compare(struct jinja_run *run, const struct jinja_value *a,
                              const struct jinja_value *b, const struct order *order, int *result)
 {
     const bool whole = order->path.bytes == NULL;
-    const struct jinja_value x = whole ? *a : jinja_value_path(a, order->path);
-    const struct jinja_value y = whole ? *b : jinja_value_path(b, order->path);
+    struct jinja_value x = *a, y = *b;
+    if (!whole) {
+        FORWARD(jinja_value_path(run, a, order->path, &x));
+        FORWARD(jinja_value_path(run, b, order->path, &y));
+    }
     FORWARD(jinja_value_compare(run, &x, &y, order->case_sensitive, result));
     *result = order->reverse ? -*result : *result;
     return PRIMER_OK;
@@ -472,10 +478,11 @@ static primer_status choose(struct jinja_run *run, const struct jinja_value *sel
     FORWARD(jinja_list_make(run, out));
     for (size_t i = 0; i < items.list->count; i++) {
         const struct jinja_value *const item = &items.list->items[i];
-        const struct jinja_value value =
-            choice->attribute ? jinja_value_path(item, path->text) : *item;
+        struct jinja_value value = *item;
         bool holds;
         FORWARD(jinja_run_step(run, 1));
+        if (choice->attribute)
+            FORWARD(jinja_value_path(run, item, path->text, &value));
         FORWARD(passes(run, &value, arguments, choice->attribute, &holds));
         if (holds == choice->keep)
             FORWARD(jinja_list_add(run, out->list, item));
@@ -516,7 +523,7 @@ static primer_status filter_map(struct jinja_run *run, const struct jinja_value 
         if (filter != NULL) {
             FORWARD(filter(run, &items.list->items[i], &(struct jinja_arguments){0}, &value));
         } else {
-            value = jinja_value_path(&items.list->items[i], path->text);
+            FORWARD(jinja_value_path(run, &items.list->items[i], path->text, &value));
             value = value.kind == JINJA_UNDEFINED && otherwise != NULL ? *otherwise : value;
         }
         FORWARD(jinja_list_add(run, out->list, &value));

@@ -4,6 +4,8 @@
 #include <string.h>
 #include <time.h>
 
+#define SET_MOST 64 /* bytes of the characters to strip */
+
 /* ---- arguments ------------------------------------------------------------------------------- */
 
 static primer_status text_argument(struct jinja_run *run, const struct jinja_arguments *arguments,
@@ -39,13 +41,16 @@ static primer_status strip_some(struct jinja_run *run, const struct jinja_value 
                                 const struct jinja_arguments *arguments, bool front, bool end,
                                 struct jinja_value *out)
 {
-    struct jinja_text text = self->text, set;
+    struct jinja_text text = self->text, set = {0};
+    FORWARD(jinja_run_step(run, text.length / 64));
     const struct jinja_value *const characters = jinja_argument(arguments, 0, "chars");
     if (characters == NULL || characters->kind == JINJA_NONE) {
         *out = jinja_value_text(jinja_text_strip(text, front, end));
         return PRIMER_OK;
     }
     FORWARD(text_argument(run, arguments, 0, "chars", &set));
+    if (set.length > SET_MOST)
+        return jinja_run_failure(run, "strip: more than %d characters", SET_MOST);
     for (size_t n; front && text.length > 0; text = jinja_text_part(text, n, text.length - n)) {
         n = jinja_text_character(text, 0);
         if (jinja_text_find(set, 0, jinja_text_part(text, 0, n)) == SIZE_MAX)
@@ -96,6 +101,7 @@ static primer_status has_some_at_end(struct jinja_run *run, const struct jinja_v
     const struct jinja_value *const what = jinja_argument(arguments, 0, NULL);
     *out = jinja_value_boolean(false);
     if (what != NULL && what->kind == JINJA_TEXT_VALUE) {
+        FORWARD(jinja_run_step(run, what->text.length / 64));
         out->truth = has_at_end(self->text, what->text, end);
         return PRIMER_OK;
     }
@@ -104,6 +110,7 @@ static primer_status has_some_at_end(struct jinja_run *run, const struct jinja_v
     for (size_t i = 0; i < what->list->count && !out->truth; i++) {
         if (what->list->items[i].kind != JINJA_TEXT_VALUE)
             return jinja_run_failure(run, "expected a text or a tuple of texts");
+        FORWARD(jinja_run_step(run, 1 + what->list->items[i].text.length / 64));
         out->truth = has_at_end(self->text, what->list->items[i].text, end);
     }
     return PRIMER_OK;
@@ -156,6 +163,7 @@ static primer_status method_split(struct jinja_run *run, const struct jinja_valu
     struct jinja_text by;
     int64_t most;
     size_t at = 0;
+    FORWARD(jinja_run_step(run, text.length / 64));
     FORWARD(integer_argument(run, arguments, 1, "maxsplit", -1, &most));
     FORWARD(jinja_list_make(run, out));
     if (separator == NULL || separator->kind == JINJA_NONE)
@@ -181,6 +189,7 @@ primer_status jinja_method_replace(struct jinja_run *run, const struct jinja_val
     struct jinja_writer writer = {0};
     int64_t count;
     size_t at = 0;
+    FORWARD(jinja_run_step(run, text.length / 64));
     FORWARD(text_argument(run, arguments, 0, "old", &old));
     FORWARD(text_argument(run, arguments, 1, "new", &new));
     FORWARD(integer_argument(run, arguments, 2, "count", -1, &count));
@@ -263,6 +272,7 @@ static primer_status method_get(struct jinja_run *run, const struct jinja_value 
 {
     struct jinja_text key;
     FORWARD(text_argument(run, arguments, 0, "key", &key));
+    FORWARD(jinja_run_step(run, self->dict->count / 16));
     const struct jinja_value *const found = jinja_dict_find(self->dict, key);
     const struct jinja_value *const otherwise = jinja_argument(arguments, 1, "default");
     *out = found != NULL       ? *found
@@ -357,21 +367,34 @@ KIND_TEST(iterable, value->kind == JINJA_LIST || value->kind == JINJA_TEXT_VALUE
 KIND_TEST(sequence,
           value->kind == JINJA_LIST || value->kind == JINJA_DICT || value->kind == JINJA_TEXT_VALUE)
 KIND_TEST(callable, value->kind == JINJA_FUNCTION)
-KIND_TEST(equal, jinja_value_equal(value, other))
-KIND_TEST(unequal, !jinja_value_equal(value, other))
+
+static primer_status test_equal(struct jinja_run *run, const struct jinja_value *value,
+                                const struct jinja_value *other, bool *holds)
+{
+    return jinja_value_equal(run, value, other, holds);
+}
+
+static primer_status test_unequal(struct jinja_run *run, const struct jinja_value *value,
+                                  const struct jinja_value *other, bool *holds)
+{
+    FORWARD(jinja_value_equal(run, value, other, holds));
+    *holds = !*holds;
+    return PRIMER_OK;
+}
 
 static primer_status test_in(struct jinja_run *run, const struct jinja_value *value,
                              const struct jinja_value *other, bool *holds)
 {
     *holds = false;
     if (other->kind == JINJA_TEXT_VALUE && value->kind == JINJA_TEXT_VALUE) {
+        FORWARD(jinja_run_step(run, other->text.length / 64));
         *holds = jinja_text_find(other->text, 0, value->text) != SIZE_MAX;
     } else if (other->kind == JINJA_DICT && value->kind == JINJA_TEXT_VALUE) {
+        FORWARD(jinja_run_step(run, other->dict->count / 16));
         *holds = jinja_dict_find(other->dict, value->text) != NULL;
     } else if (other->kind == JINJA_LIST) {
-        FORWARD(jinja_run_step(run, other->list->count));
         for (size_t i = 0; i < other->list->count && !*holds; i++)
-            *holds = jinja_value_equal(value, &other->list->items[i]);
+            FORWARD(jinja_value_equal(run, value, &other->list->items[i], holds));
     } else if (other->kind != JINJA_UNDEFINED) {
         return jinja_run_failure(run, "%s can't be in %s", jinja_value_kind(value),
                                  jinja_value_kind(other));
@@ -567,7 +590,13 @@ static primer_status function_now(struct jinja_run *run, const struct jinja_valu
     pattern[format.length] = '\0';
     FORWARD(jinja_run_take(run, most, 1, &text));
     const bool known = localtime_r(&now, &local) != NULL;
-    *out = jinja_value_text(jinja_text_of(text, known ? strftime(text, most, pattern, &local) : 0));
+    const size_t length = known ? strftime(text, most, pattern, &local) : 0;
+    unsigned char *marks = NULL; /* of outside if the format is */
+    FORWARD(jinja_run_take(run, most, 1, &marks));
+    for (size_t i = 0; format.outside != NULL && i < format.length; i++)
+        if (format.outside[i] != 0)
+            memset(marks, 1, length);
+    *out = jinja_value_text((struct jinja_text){text, marks, length});
     return PRIMER_OK;
 }
 

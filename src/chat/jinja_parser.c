@@ -18,6 +18,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define PARAMETERS_MOST 255 /* of a macro */
+
 struct parser {
     const struct jinja_token *token; /* the next one */
     struct jinja_memory *memory;
@@ -308,6 +310,9 @@ static primer_status parse_parameters(struct parser *parser, struct jinja_node_l
 {
     FORWARD(expect_sign(parser, "("));
     FORWARD(parse_arguments(parser, out));
+    if (out->count > PARAMETERS_MOST)
+        return jinja_failure(parser->error, parser->token->line, "more than %d parameters",
+                             PARAMETERS_MOST);
     bool defaults = false;
     for (size_t i = 0; i < out->count; i++) {
         const struct jinja_node *const item = out->items[i];
@@ -685,8 +690,12 @@ static primer_status parse_calling(struct parser *parser, struct jinja_node *nod
 static primer_status parse_filter_block(struct parser *parser, struct jinja_node *node)
 {
     FORWARD(parse_applied(parser, JINJA_NODE_FILTER, "a filter's name", &node->a));
-    while (accept_sign(parser, "|"))
+    const size_t depth = parser->depth;
+    while (accept_sign(parser, "|")) {
+        FORWARD(go_deeper(parser));
         FORWARD(parse_applied(parser, JINJA_NODE_FILTER, "a filter's name", &node->a));
+    }
+    parser->depth = depth;
     return parse_block(parser, "endfilter", &node->body);
 }
 

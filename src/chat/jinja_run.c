@@ -143,7 +143,8 @@ static primer_status loop_items(struct jinja_run *run, const struct jinja_node *
     struct jinja_value what, items;
     const struct jinja_arguments none = {0};
     FORWARD(jinja_expression(run, node->b, &what));
-    if (what.kind != JINJA_LIST && what.kind != JINJA_DICT && what.kind != JINJA_TEXT_VALUE)
+    if (what.kind != JINJA_LIST && what.kind != JINJA_DICT && what.kind != JINJA_TEXT_VALUE &&
+        what.kind != JINJA_UNDEFINED)
         return jinja_run_failure(run, "a loop over %s", jinja_value_kind(&what));
     FORWARD(jinja_filter_named(jinja_text_of("list", 4))(run, &what, &none, &items));
     *out = items;

@@ -22,10 +22,13 @@ struct jinja_text jinja_text_part(struct jinja_text text, size_t at, size_t leng
 
 size_t jinja_text_find(struct jinja_text text, size_t at, struct jinja_text what)
 {
-    for (; at <= text.length && what.length <= text.length - at; at++)
-        if (what.length == 0 || memcmp(text.bytes + at, what.bytes, what.length) == 0)
-            return at;
-    return SIZE_MAX;
+    if (at > text.length || what.length > text.length - at)
+        return SIZE_MAX;
+    if (what.length == 0)
+        return at;
+    const char *const found =
+        memmem(text.bytes + at, text.length - at, what.bytes, what.length); /* in linear time */
+    return found == NULL ? SIZE_MAX : (size_t)(found - text.bytes);
 }
 
 size_t jinja_text_character(struct jinja_text text, size_t at)

@@ -62,51 +62,76 @@ bool jinja_value_number(const struct jinja_value *value, double *number)
     }
 }
 
-static bool lists_equal(const struct jinja_list *a, const struct jinja_list *b)
+static primer_status equal_at(struct jinja_run *run, const struct jinja_value *a,
+                              const struct jinja_value *b, size_t depth, bool *equal);
+
+static primer_status lists_equal(struct jinja_run *run, const struct jinja_list *a,
+                                 const struct jinja_list *b, size_t depth, bool *equal)
 {
-    if (a == b)
-        return true;
-    for (size_t i = 0; i < a->count && a->count == b->count; i++)
-        if (!jinja_value_equal(&a->items[i], &b->items[i]))
-            return false;
-    return a->count == b->count;
+    *equal = a->count == b->count;
+    for (size_t i = 0; a != b && i < a->count && *equal; i++)
+        FORWARD(equal_at(run, &a->items[i], &b->items[i], depth, equal));
+    return PRIMER_OK;
 }
 
-static bool dicts_equal(const struct jinja_dict *a, const struct jinja_dict *b)
+static primer_status dicts_equal(struct jinja_run *run, const struct jinja_dict *a,
+                                 const struct jinja_dict *b, size_t depth, bool *equal)
 {
-    if (a == b)
-        return true;
-    for (size_t i = 0; i < a->count && a->count == b->count; i++) {
+    *equal = a->count == b->count;
+    for (size_t i = 0; a != b && i < a->count && *equal; i++) {
+        FORWARD(jinja_run_step(run, b->count / 16));
         const struct jinja_value *const other = jinja_dict_find(b, a->entries[i].key);
-        if (other == NULL || !jinja_value_equal(&a->entries[i].value, other))
-            return false;
+        *equal = other != NULL;
+        if (other != NULL)
+            FORWARD(equal_at(run, &a->entries[i].value, other, depth, equal));
     }
-    return a->count == b->count;
+    return PRIMER_OK;
 }
 
-bool jinja_value_equal(const struct jinja_value *a, const struct jinja_value *b)
+static primer_status equal_of_kind(struct jinja_run *run, const struct jinja_value *a,
+                                   const struct jinja_value *b, size_t depth, bool *equal)
 {
-    double x, y;
-    if (a->kind == JINJA_INTEGER && b->kind == JINJA_INTEGER)
-        return a->integer == b->integer;
-    if (jinja_value_number(a, &x) && jinja_value_number(b, &y))
-        return x == y;
-    if (a->kind <= JINJA_NONE && b->kind <= JINJA_NONE)
-        return true;
-    if (a->kind != b->kind)
-        return false;
     switch (a->kind) {
     case JINJA_TEXT_VALUE:
-        return jinja_text_same(a->text, b->text);
+        *equal = jinja_text_same(a->text, b->text);
+        return jinja_run_step(run, a->text.length / 64);
     case JINJA_LIST:
-        return lists_equal(a->list, b->list);
+        return lists_equal(run, a->list, b->list, depth + 1, equal);
     case JINJA_DICT:
-        return dicts_equal(a->dict, b->dict);
+        return dicts_equal(run, a->dict, b->dict, depth + 1, equal);
     case JINJA_NAMESPACE:
-        return a->dict == b->dict;
+        *equal = a->dict == b->dict;
+        return PRIMER_OK;
     default:
-        return a->function == b->function;
+        *equal = a->function == b->function;
+        return PRIMER_OK;
     }
+}
+
+static primer_status equal_at(struct jinja_run *run, const struct jinja_value *a,
+                              const struct jinja_value *b, size_t depth, bool *equal)
+{
+    double x, y;
+    FORWARD(jinja_run_step(run, 1));
+    if (depth > JINJA_DEPTH)
+        return jinja_run_failure(run, "values nested more than %d levels deep", JINJA_DEPTH);
+    if (a->kind == JINJA_INTEGER && b->kind == JINJA_INTEGER)
+        *equal = a->integer == b->integer;
+    else if (jinja_value_number(a, &x) && jinja_value_number(b, &y))
+        *equal = x == y;
+    else if (a->kind <= JINJA_NONE && b->kind <= JINJA_NONE)
+        *equal = true;
+    else if (a->kind != b->kind)
+        *equal = false;
+    else
+        return equal_of_kind(run, a, b, depth, equal);
+    return PRIMER_OK;
+}
+
+primer_status jinja_value_equal(struct jinja_run *run, const struct jinja_value *a,
+                                const struct jinja_value *b, bool *equal)
+{
+    return equal_at(run, a, b, 0, equal);
 }
 
 /* By bytes, which for UTF-8 is by code points. */
@@ -133,6 +158,7 @@ primer_status jinja_value_compare(struct jinja_run *run, const struct jinja_valu
         return jinja_run_failure(run, "%s and %s can't be compared", jinja_value_kind(a),
                                  jinja_value_kind(b));
     struct jinja_text s = a->text, t = b->text;
+    FORWARD(jinja_run_step(run, (s.length < t.length ? s.length : t.length) / 64));
     if (!case_sensitive) {
         FORWARD(jinja_text_upper(run, s, false, &s));
         FORWARD(jinja_text_upper(run, t, false, &t));
@@ -256,17 +282,21 @@ static struct jinja_value member(const struct jinja_value *value, struct jinja_t
     return index < value->list->count ? value->list->items[index] : (struct jinja_value){0};
 }
 
-struct jinja_value jinja_value_path(const struct jinja_value *value, struct jinja_text path)
+primer_status jinja_value_path(struct jinja_run *run, const struct jinja_value *value,
+                               struct jinja_text path, struct jinja_value *out)
 {
     const struct jinja_text dot = jinja_text_of(".", 1);
     struct jinja_value found = *value;
     for (size_t at = 0; at <= path.length;) {
         const size_t next = jinja_text_find(path, at, dot);
         const size_t end = next == SIZE_MAX ? path.length : next;
+        const bool entries = found.kind == JINJA_DICT || found.kind == JINJA_NAMESPACE;
+        FORWARD(jinja_run_step(run, 1 + (entries ? found.dict->count / 16 : 0)));
         found = member(&found, jinja_text_part(path, at, end - at));
         at = end + 1;
     }
-    return found;
+    *out = found;
+    return PRIMER_OK;
 }
 
 /* ---- from JSON ------------------------------------------------------------------------------- */
@@ -296,6 +326,19 @@ static primer_status list_of_json(struct jinja_run *run, const json_t *json, boo
     return PRIMER_OK;
 }
 
+/* The usual names of roles are words of templates, whoever names them: "<|" + role + "|>" may be a
+ * special token. */
+static bool is_usual_role(struct jinja_text key, const struct jinja_value *value)
+{
+    static const char *const roles[] = {"system", "user", "assistant", "tool", "developer"};
+    if (!jinja_text_is(key, "role") || value->kind != JINJA_TEXT_VALUE)
+        return false;
+    for (size_t i = 0; i < sizeof roles / sizeof roles[0]; i++)
+        if (jinja_text_is(value->text, roles[i]))
+            return true;
+    return false;
+}
+
 static primer_status dict_of_json(struct jinja_run *run, const json_t *json, bool outside,
                                   struct jinja_value *out)
 {
@@ -307,6 +350,8 @@ static primer_status dict_of_json(struct jinja_run *run, const json_t *json, boo
         const char *const name = json_object_iter_key(at);
         FORWARD(text_of_json(run, name, strlen(name), outside, &key));
         FORWARD(jinja_value_of_json(run, json_object_iter_value(at), outside, &value));
+        if (is_usual_role(key, &value))
+            value.text.outside = NULL;
         FORWARD(jinja_dict_set(run, out->dict, key, &value));
     }
     return PRIMER_OK;

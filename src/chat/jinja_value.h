@@ -130,7 +130,8 @@ static inline struct jinja_value jinja_value_text(struct jinja_text text)
 const char *jinja_value_kind(const struct jinja_value *value); /* "a list" */
 bool jinja_value_true(const struct jinja_value *value);
 bool jinja_value_number(const struct jinja_value *value, double *number); /* booleans too */
-bool jinja_value_equal(const struct jinja_value *a, const struct jinja_value *b);
+primer_status jinja_value_equal(struct jinja_run *run, const struct jinja_value *a,
+                                const struct jinja_value *b, bool *equal);
 /* -1, 0, 1; an error where the kinds can't be compared. Texts by code points. */
 primer_status jinja_value_compare(struct jinja_run *run, const struct jinja_value *a,
                                   const struct jinja_value *b, bool case_sensitive, int *order);
@@ -212,6 +213,7 @@ const struct jinja_value *jinja_argument(const struct jinja_arguments *arguments
 
 /* The member of a value: of dicts and namespaces by key, of lists by index; undefined where there
  * is none. `path` may have dots. */
-struct jinja_value jinja_value_path(const struct jinja_value *value, struct jinja_text path);
+primer_status jinja_value_path(struct jinja_run *run, const struct jinja_value *value,
+                               struct jinja_text path, struct jinja_value *out);
 
 #endif

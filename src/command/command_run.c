@@ -147,7 +147,7 @@ cleanup:
 }
 
 /* The file's own template; where it can't be run, the nearest of the named ones. */
-static primer_status choose_format(struct run *run, primer_error *error)
+static primer_status choose_format(struct run *run, bool chat, primer_error *error)
 {
     const char *const name = run->settings->template_name;
     const bool own = name != NULL && strcmp(name, OWN) == 0;
@@ -156,7 +156,9 @@ static primer_status choose_format(struct run *run, primer_error *error)
         run->format = primer_chat_format_named(name == NULL || own ? "plain" : name);
         return PRIMER_OK;
     }
-    const primer_status status = primer_chat_format_own(run->model, &run->own, &run->own_problem);
+    const bool wanted = name == NULL || own || chat;
+    const primer_status status =
+        wanted ? primer_chat_format_own(run->model, &run->own, &run->own_problem) : PRIMER_OK;
     if (own && status != PRIMER_OK) {
         *error = run->own_problem;
         return status;
@@ -332,7 +334,7 @@ static int run_command(struct settings *settings)
     TRY(open_models(&run, error));
     if (!chat)
         TRY(gather_text(&run, error));
-    TRY(choose_format(&run, error));
+    TRY(choose_format(&run, chat, error));
     if (!chat && !settings->raw && run.text.length == 0)
         FAIL(PRIMER_EINVAL, "there is no prompt: neither an argument nor text on standard input");
     if (chat) {

@@ -19,7 +19,7 @@
 #include "base/memory.h"
 #include "kv/kv_internal.h"
 
-#define SPARE_BYTES ((size_t)256 << 20) /* most that waits for the next session of this pool */
+#define SPARE_BYTES ((size_t)256 << 20) /* most that waits for the next sessions of this pool */
 
 struct kv_pool {
     struct kv_geometry geometry;

@@ -90,7 +90,10 @@ primer_status dialogue_take_back(struct dialogue *dialogue, primer_error *error)
 {
     if (!conversation_take_back(&dialogue->conversation, "user"))
         return error_set(error, PRIMER_EINVAL, "nothing was said yet");
-    return rewind_session(dialogue, error);
+    /* What is left may be a conversation that no template writes: then nothing of it is kept. */
+    return rewind_session(dialogue, NULL) == PRIMER_OK
+               ? PRIMER_OK
+               : primer_session_rewind(dialogue->session, 0, error);
 }
 
 primer_status dialogue_set(struct dialogue *dialogue, const struct parameter *parameter,

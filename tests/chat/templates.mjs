@@ -45,10 +45,11 @@ const CONVERSATIONS = {
     developer: [{role: "developer", content: "d"}, {role: "user", content: "u"}]
 };
 
-// What only this package prints: JavaScript's own words for a list or dict in a text, and a tuple that
-// it can't unpack though it is one.
+// What only this package does: JavaScript's own words for a list or dict in a text, a tuple that it can't
+// unpack though it is one, an error for a loop over what isn't defined, which Jinja leaves out.
 const isItsOwn = ({text, error}) => (text ?? "").includes("[object ") ||
-    (text ?? "").includes("},{") || (error ?? "").includes("TupleValue");
+    (text ?? "").includes("},{") || (error ?? "").includes("TupleValue") ||
+    (error ?? "").includes("for loop: got UndefinedValue");
 
 function render(template, variables) {
     try {

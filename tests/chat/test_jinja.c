@@ -125,6 +125,7 @@ static void test_bytes_know_where_they_come_from(void **state)
     expect_marks("{% macro m(q) %}[{{ q }}]{% endmacro %}{{ m(a)|indent(2, true) }}", "  [<x>]",
                  "...ooo.");
     expect_marks("{{ a|length }}{{ a == '<x>' }}", "3true", ".....");
+    expect_marks("{{ a[0:2] }}{{ a[::-1] }}", "<x>x<", "ooooo");
 }
 
 /* ---- limits ---------------------------------------------------------------------------------- */
@@ -155,6 +156,44 @@ static void expect_refused_many(const char *head, const char *piece, size_t coun
     buffer_free(&text);
 }
 
+/* Within so many steps, with memory for all. */
+static void expect_too_long(const char *template, size_t steps)
+{
+    json_t *const variables = json_object();
+    const struct jinja_limits limits = {.steps = steps};
+    struct jinja_output output;
+    primer_error error = {0};
+    assert_int_equal(run(template, variables, &limits, &output, &error), PRIMER_EINVAL);
+    if (strstr(error.message, "runs for too long") == NULL)
+        fail_msg("%.60s: error \"%s\"", template, error.message);
+    output_free(&output);
+    json_decref(variables);
+}
+
+#define DOUBLED                                                                                    \
+    "{% set ns = namespace(s='ab') %}{% for i in range(20) %}{% set ns.s = ns.s ~ ns.s %}{% "      \
+    "endfor %}"
+
+static void test_long_work_is_counted(void **state)
+{
+    (void)state;
+    expect_too_long("{% for i in range(1000) %}{% endfor %}", 900);
+    expect_too_long("{% for i in range(3) %}{% for j in range(100) %}x{% endfor %}{% endfor %}",
+                    400);
+    expect_too_long(DOUBLED "{% for i in range(99) %}{{ 1 if 'bb' in ns.s }}{% endfor %}", 1000000);
+    expect_too_long(DOUBLED "{% for i in range(99) %}{% set x = ns.s|length %}{% endfor %}",
+                    1000000);
+    expect_too_long(DOUBLED "{% for i in range(99) %}{% set x = ns.s.strip() %}{% endfor %}",
+                    1000000);
+    expect_too_long(DOUBLED "{% set t = ns.s ~ '' %}"
+                            "{% for i in range(99) %}{% set x = ns.s == t %}{% endfor %}",
+                    2000000);
+    expect_too_long("{% set a = namespace(v=[1]) %}{% set b = namespace(v=[1]) %}"
+                    "{% for i in range(60) %}{% set a.v = [a.v, a.v] %}{% set b.v = [b.v, b.v] %}"
+                    "{% endfor %}{{ a.v == b.v }}",
+                    100000);
+}
+
 static void test_nothing_runs_without_end(void **state)
 {
     (void)state;
@@ -165,9 +204,14 @@ static void test_nothing_runs_without_end(void **state)
                    "{% set ns.s = ns.s ~ ns.s %}{% endfor %}",
                    "too");
     expect_refused("{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}", "levels deep");
-    expect_refused("{% set ns = namespace(l=[]) %}{% for i in range(9999) %}"
+    expect_refused("{% set ns = namespace(l=[]) %}{% for i in range(200) %}"
                    "{% set ns.l = [ns.l] %}{% endfor %}{{ ns.l|tojson }}",
-                   "");
+                   "levels deep");
+    expect_refused("{% set ns = namespace(l=[]) %}{% for i in range(200) %}"
+                   "{% set ns.l = [ns.l] %}{% endfor %}{{ ns.l == [ns.l] }}",
+                   "levels deep");
+    expect_refused_many("{% filter trim", "|trim", 5000, " %}{% endfilter %}", "levels deep");
+    expect_refused_many("{% macro m(", "a, ", 300, ") %}{% endmacro %}", "parameters");
     expect_refused_many("{{ ", "(", 5000, " }}", "levels deep");
     expect_refused_many("{{ ", "not ", 5000, "x }}", "levels deep");
     expect_refused_many("{{ ", "-", 5000, "1 }}", "levels deep");
@@ -220,6 +264,7 @@ int main(int count, char **arguments)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_cases),
         cmocka_unit_test(test_bytes_know_where_they_come_from),
+        cmocka_unit_test(test_long_work_is_counted),
         cmocka_unit_test(test_nothing_runs_without_end),
         cmocka_unit_test(test_errors_name_the_line),
         cmocka_unit_test(test_survives_without_memory),

@@ -67,6 +67,17 @@ static inline struct fenced_activation activation_random(struct random *random,
     return made;
 }
 
+/* What is left of a panel behind its first `blocks` blocks. */
+static inline struct quant_panel check_panel_rest(struct quant_panel panel, enum quant_kind kind,
+                                                  size_t blocks)
+{
+    const size_t lanes = blocks * quant_kind_parts(kind) * QUANT_PANEL_ROWS;
+    panel.values += blocks * QUANT_PANEL_ROWS * QUANT_BLOCK;
+    panel.scales += lanes;
+    panel.minima += panel.minima != NULL ? lanes : 0;
+    return panel;
+}
+
 /* A panel product in two pieces, of `rows` rows to out [tokens][out_stride]. */
 static inline void check_panel_product(kernel_panel_product *product,
                                        const struct quant_format *format,
@@ -75,13 +86,9 @@ static inline void check_panel_product(kernel_panel_product *product,
                                        size_t tokens, float *out, size_t out_stride)
 {
     const size_t piece = blocks / 2;
-    const size_t lanes = piece * quant_kind_parts(format->kind) * QUANT_PANEL_ROWS;
     const size_t stride = (tokens % 2 + 1) * QUANT_PANEL_ROWS;
     struct fence sums = fence_make(tokens * stride * sizeof(float));
-    struct quant_panel rest = *panel;
-    rest.values += piece * QUANT_PANEL_ROWS * QUANT_BLOCK;
-    rest.scales += lanes;
-    rest.minima += rest.minima != NULL ? lanes : 0;
+    const struct quant_panel rest = check_panel_rest(*panel, format->kind, piece);
     memset(sums.bytes, 0xff, sums.size); /* NaN: what is there at block 0 doesn't matter */
     if (piece > 0)
         product(format, panel, 1, piece, activation, 0, first_token, tokens, fence_floats(&sums),

@@ -107,14 +107,17 @@ static void shared_pages_are_copied_on_write(void **state)
     kv_pool_free(pool);
 }
 
-/* Allocations while a session of 200 tokens comes and goes. */
-static size_t allocations_of_a_session(struct kv_pool *pool)
+/* Allocations while so many sessions of 200 tokens, up to 3, come and go together. */
+static size_t allocations_of(struct kv_pool *pool, size_t sessions)
 {
-    struct kv_cache cache;
+    struct kv_cache caches[3];
     const size_t before = memory_allocation_count();
-    assert_int_equal(kv_cache_create(&cache, pool, 200, NULL), PRIMER_OK);
-    kv_cache_prepare(&cache, 0, 200);
-    kv_cache_free(&cache);
+    for (size_t i = 0; i < sessions; i++) {
+        assert_int_equal(kv_cache_create(&caches[i], pool, 200, NULL), PRIMER_OK);
+        kv_cache_prepare(&caches[i], 0, 200);
+    }
+    for (size_t i = 0; i < sessions; i++)
+        kv_cache_free(&caches[i]);
     return memory_allocation_count() - before;
 }
 
@@ -124,10 +127,12 @@ static void the_next_session_gets_the_pages(void **state)
     const struct kv_geometry g = geometry_of(QUANT_F16, 0);
     struct kv_pool *pool = NULL;
     assert_int_equal(kv_pool_create(&pool, &g, NULL), PRIMER_OK);
-    const size_t first = allocations_of_a_session(pool), second = allocations_of_a_session(pool);
+    const size_t first = allocations_of(pool, 1), second = allocations_of(pool, 1);
     assert_int_equal(first, second + 2 * 5); /* five pages: memory, and what says of it */
     kv_pool_give_back(pool);
-    assert_int_equal(allocations_of_a_session(pool), first);
+    assert_int_equal(allocations_of(pool, 1), first);
+    assert_int_equal(allocations_of(pool, 3), 3 * second + 2 * 2 * 5);
+    assert_int_equal(allocations_of(pool, 3), 3 * second); /* all that were there at once stay */
     kv_pool_free(pool);
 }
 

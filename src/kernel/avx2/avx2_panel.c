@@ -69,10 +69,10 @@ UNROLL_INLINE void panel_add(const uint8_t *const *values, size_t registers,
     const size_t range = (size_t)8 >> width, step = range < groups ? range : groups;
     UNROLL
     for (size_t g = first; g < first + groups; g += step) {
-        __m256i words[PANEL_TOKENS * LANES_PARTS];
+        __m256i words[PANEL_TOKENS * PANEL_SIDE * LANES_PARTS];
         UNROLL
         for (size_t i = g; i < g + step; i++) {
-            __m256i u[LANES_PARTS];
+            __m256i u[PANEL_SIDE * LANES_PARTS];
             UNROLL
             for (size_t r = 0; r < registers; r++)
                 u[r] = _mm256_loadu_si256((const void *)(values[r] + i * 64));
