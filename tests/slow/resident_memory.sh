@@ -17,7 +17,7 @@ import json, os, re, subprocess, sys, time
 program, model = sys.argv[1:]
 prompt, generated, limit = 512, 32, 150e6
 command = [program, "bench", model, "-p", str(prompt), "-n", str(generated), "--runs", "1",
-           "--json"]
+           "--no-limits", "--json"] # to measure limits the file would be mapped once more
 process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 def resident(pid):
@@ -52,6 +52,7 @@ print(f"{len(samples)} samples; file {of_file / 1e6:.0f} MB, other {other / 1e6:
       f"KV cache {kv / 1e6:.1f} MB; beyond {beyond / 1e6:.1f} MB")
 assert len(samples) > 20, "too few samples"
 assert of_file > 1.4e9, "the file was not mapped"
+assert of_file < 1.6e9, "the file is mapped more than once"
 assert report["kv_bytes"] == kv, (report["kv_bytes"], kv)
 assert 0 < beyond < limit, f"{beyond / 1e6:.1f} MB, expected under {limit / 1e6:.0f}"
 PYTHON
