@@ -58,7 +58,7 @@ endif
 # Instructions that only the files of one folder may use; the processor is asked at run time.
 ISA_avx2 := -mavx2 -mfma -mf16c
 ISA_avx2_vnni := $(ISA_avx2) -mavxvnni
-ISA_avx512 := $(ISA_avx2) -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni -mavx512vbmi
+ISA_avx512 := $(ISA_avx2) -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni
 ISA_neon_dot := -march=armv8.2-a+dotprod
 ifneq ($(SANITIZE),)
 # Straight code of thousands of instructions: what sanitizers add to it is slow to optimize.

@@ -55,7 +55,7 @@ static void detect_levels(void)
     const unsigned avx_states = 0x06, avx512_states = 0xE6;
     const unsigned vnni_vl = 1u << 31 | 1u << 16;                 /* leaf 7, EBX: VL F */
     const unsigned avx512 = vnni_vl | 1u << 30 | 1u << 17;        /*         and BW DQ */
-    const unsigned avx512_vnni = 1u << 11, avx512_vbmi = 1u << 1; /*      ECX */
+    const unsigned avx512_vnni = 1u << 11;                        /*      ECX */
     unsigned a, b, c, d, basic, structured_b, structured_c, most;
     const unsigned states = saved_states();
     if (!__get_cpuid(1, &a, &b, &basic, &d) ||
@@ -69,7 +69,7 @@ static void detect_levels(void)
     const bool wide = all_of(states, avx512_states) && all_of(structured_b, vnni_vl) &&
                       all_of(structured_c, avx512_vnni);
     has[CPU_AVX2_VNNI] = has_avx_vnni || wide;
-    has[CPU_AVX512] = wide && all_of(structured_b, avx512) && all_of(structured_c, avx512_vbmi);
+    has[CPU_AVX512] = wide && all_of(structured_b, avx512);
 }
 
 /* The brand string: 48 bytes out of three leaves. */

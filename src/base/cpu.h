@@ -4,7 +4,7 @@
  * (OSXSAVE, XCR0). Levels, each containing the one before it on the same architecture:
  *
  *   x86-64: scalar < avx2 (AVX2 FMA F16C) < avx2_vnni (AVX-VNNI, or AVX512-VNNI+VL)
- *                  < avx512 (F BW VL DQ VNNI VBMI)
+ *                  < avx512 (F BW VL DQ VNNI)
  *   AArch64: scalar < neon < neon_dot (dot product)
  */
 #ifndef BASE_CPU_H

@@ -1,4 +1,4 @@
-/* avx512.h - the level of AVX-512 with VNNI and VBMI: sixteen lanes a register, four byte products
+/* avx512.h - the level of AVX-512 with VNNI: sixteen lanes a register, four byte products
  * a lane. */
 #ifndef KERNEL_AVX512_AVX512_H
 #define KERNEL_AVX512_AVX512_H
