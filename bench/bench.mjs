@@ -21,13 +21,14 @@
 import {existsSync, mkdirSync, readFileSync, renameSync, writeFileSync} from "node:fs";
 import {join, resolve} from "node:path";
 import {cleanUpOnSignals} from "./children.mjs";
-import {Peer} from "./engine_peer.mjs";
+import {Peer, SETTINGS} from "./engine_peer.mjs";
 import {Primer} from "./engine_primer.mjs";
 import {describeMachine, identityOf, stolenTime} from "./machine.mjs";
 import {makeModel, removeIfShort} from "./models.mjs";
 import {allPlots} from "./plots.mjs";
 import {digits, report} from "./report.mjs";
 import {MODELS, ROWS, SIZES, chosenRows} from "./rows.mjs";
+import {openSettings} from "./statistics.mjs";
 
 const FLAGS = ["small", "again", "report"];
 
@@ -121,6 +122,8 @@ async function measureRow(row, bench, options) {
         result.facts = await bench.primer.facts(bench.model);
         while (result.rounds.length < options.rounds) {
             const stolen = stolenTime();
+            bench.peer.settings = openSettings(result.rounds.map(round => round.peer), SETTINGS,
+                row.lower);
             const {limits, ...round} = await row.measure(bench);
             result.rounds.push({...round, limits, stolen: stolen(),
                 when: new Date().toISOString()});

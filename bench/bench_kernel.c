@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/clock.h"
+#include "base/cpu.h"
 #include "base/half.h"
 #include "base/memory.h"
 #include "base/random.h"
@@ -56,7 +57,8 @@ struct limits {
 REPEAT(fused_256, FUSED, ymm)
 REPEAT(fused_512, FUSED, zmm)
 REPEAT(pairs_256, PAIRS, ymm)
-REPEAT(dot_256, DOT_VEX, ymm)
+REPEAT(dot_256, DOT, ymm)
+REPEAT(dot_256_vex, DOT_VEX, ymm)
 REPEAT(dot_512, DOT, zmm)
 
 static void read_256(const unsigned char *bytes, size_t size)
@@ -98,7 +100,7 @@ static struct limits limits_of(enum cpu_level level, const unsigned char *stream
     if (level == CPU_AVX512)
         limits.integers = rate_of(dot_512, 128.0);
     else if (level == CPU_AVX2_VNNI)
-        limits.integers = rate_of(dot_256, 64.0);
+        limits.integers = rate_of(cpu_has_avx_vnni() ? dot_256_vex : dot_256, 64.0);
     else if (level == CPU_AVX2)
         limits.integers = rate_of(pairs_256, 64.0);
     if (level != CPU_SCALAR)

@@ -9,6 +9,7 @@ import {track} from "./children.mjs";
 
 const WORKER = join(dirname(fileURLToPath(import.meta.url)), "peer_worker.mjs");
 const MOST_SECONDS = 900;
+export const SETTINGS = [0, 1]; // flash attention off and on
 
 class Worker {
     constructor(folder) {
@@ -57,6 +58,7 @@ export class Peer {
         this.threads = threads;
         this.problem = null; // for good: there is no such engine here
         this.failures = []; // what failed of single measurements
+        this.settings = SETTINGS; // those to be measured
         this.worker = null;
         this.opened = null;
     }
@@ -93,8 +95,8 @@ export class Peer {
         if (worker) await worker.close();
     }
 
-    // Both settings' answers to a command: {"0": value, "1": value}, without those that failed;
-    // null where there is no engine.
+    // The settings' answers to a command: {"0": value, "1": value}, without those that failed or
+    // aren't to be measured; null where there is no engine.
     async both(wanted, command, field) {
         return this.each(async flash => {
             await this.open(wanted);
@@ -119,7 +121,7 @@ export class Peer {
     async each(measure) {
         if (this.problem) return null;
         const found = {};
-        for (const flash of [0, 1]) {
+        for (const flash of this.settings) {
             try {
                 found[flash] = await measure(flash);
             } catch (error) {

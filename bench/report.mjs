@@ -194,7 +194,8 @@ function methodLines(stored) {
     return ["## How", "", wrapped(`Machines share their processors and their memory, and speeds
         change by half within minutes. So what is compared is measured side by side: a round is the limits,
         primer, the limits again, llama.cpp with flash attention off and on; then the next round. A
-        figure is the median of the rounds (${stored.rounds} unless said otherwise), beside it the
+        setting of llama.cpp's that was slower by over a tenth in both of the first two rounds isn't
+        measured in the others. A figure is the median of the rounds (${stored.rounds} unless said otherwise), beside it the
         least and the most. A ratio is the median of the rounds' own ratios, to that setting of
         llama.cpp whose median is better (←). A share of a limit is of the mean of the limits before
         and after that very run.`), "", ...[

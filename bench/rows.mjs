@@ -7,7 +7,7 @@
 //     {group: "self", what, unit, first: {label, values}, second: {label, values}, goal}
 //     {group: "absolute", what, unit, values: [], goal}       no more than the goal
 //
-// A round's limits are measured before and after primer's part; shares are of their mean.
+// A row whose figure is better when lower says so in `lower`. A round's limits are measured before and after primer's part; shares are of their mean.
 import {mkdtempSync, rmSync} from "node:fs";
 import {join} from "node:path";
 import {begun, finished} from "./children.mjs";
@@ -197,7 +197,7 @@ const clientsRow = {
 // ---- start and memory ---------------------------------------------------------------------------
 
 const firstTokenRow = {
-    name: "first-token-q4_0", model: "q4_0",
+    name: "first-token-q4_0", model: "q4_0", lower: true,
     about: "from nothing to the first token of a 16-token prompt, the file in the page cache: " +
         "primer from before its process is started until the token is written, llama.cpp from " +
         "its load call in a process that is up",

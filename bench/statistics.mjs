@@ -39,6 +39,17 @@ export function bestSetting(settings, lowerIsBetter = false) {
     return best?.name;
 }
 
+// The settings, of rounds [{setting: value}, ..], that may still turn out best: all of them, but for
+// one that was worse than another by over a tenth in each of the first two rounds that have both.
+export function openSettings(rounds, settings, lowerIsBetter = false) {
+    const worse = (round, a, b) => lowerIsBetter ? round[a] > 1.1 * round[b]
+        : 1.1 * round[a] < round[b];
+    return settings.filter(a => !settings.some(b => {
+        const both = rounds.filter(r => Number.isFinite(r?.[a]) && Number.isFinite(r?.[b]));
+        return both.length >= 2 && both.slice(0, 2).every(round => worse(round, a, b));
+    }));
+}
+
 // {met, missed}: missed is the part of the goal that is lacking (or too much, where the goal is a
 // most). Equal is met.
 export function judge(value, goal, goalIsMost = false) {

@@ -12,6 +12,13 @@ const near = (value, expected, message) =>
         `expected ${expected}`);
 
 function checkStatistics() {
+    const two = [{0: 10, 1: 12}, {0: 10, 1: 12}];
+    assert.deepEqual(statistics.openSettings(two.slice(1), [0, 1]), [0, 1]);
+    assert.deepEqual(statistics.openSettings(two, [0, 1]), [1]);
+    assert.deepEqual(statistics.openSettings(two, [0, 1], true), [0]);
+    assert.deepEqual(statistics.openSettings([...two, {1: 1}], [0, 1]), [1]);
+    assert.deepEqual(statistics.openSettings([two[0], {0: 11.5, 1: 12}], [0, 1]), [0, 1]);
+    assert.deepEqual(statistics.openSettings([null, {0: 1}, two[0]], [0, 1]), [0, 1]);
     assert.equal(statistics.median([5, 1, 3]), 3);
     assert.equal(statistics.median([4, 1, 3, 2]), 2.5);
     assert.equal(statistics.median([1, Infinity, Infinity]), Infinity);
