@@ -280,6 +280,9 @@ typedef struct primer_generation {
     size_t stop_count;
     bool ignore_end;                     /* go on past end tokens */
     size_t top_logprobs;                 /* 0: no log-probabilities are computed */
+    struct primer_constraint *constraint; /* NULL: none; what the answer may be (primer_chat.h) */
+    const char *constraint_after; /* it begins behind this text ("</think>"); NULL: at once */
+    bool special;                 /* control tokens but for end tokens are part of the text */
     primer_generated_callback *callback; /* NULL: none */
     void *context;
 } primer_generation;

@@ -47,6 +47,85 @@ primer_status primer_chat_tokens(const primer_model *model, const primer_chat_fo
                                  const primer_message *messages, size_t count, bool answer,
                                  int32_t **ids, size_t *id_count, primer_error *error);
 
+/* ---- whole conversations, with tools --------------------------------------------------------- */
+
+/* A conversation as JSON text, in the shape of OpenAI's API:
+ *
+ *   {"messages": [{"role": "system|developer|user|assistant|tool", "content": "text" or
+ *     [{"type": "text", "text": "..."}], "tool_calls": [{"id", "function": {"name", "arguments": object
+ *     or text}}], "tool_call_id", "name", "reasoning_content"}],
+ *    "tools": [{"type": "function", "function": {"name", "description", "parameters"}}],
+ *    "variables": {...}}     what else the model's own template may look at (enable_thinking)
+ *
+ * Errors: PRIMER_EFORMAT names the member; PRIMER_EUNSUPPORTED for content that is no text, and for
+ * what the format can't write. A format without a way to write tools has them described in the
+ * system's text. `flags`: PRIMER_CHAT_ANSWER opens the assistant's turn. */
+enum { PRIMER_CHAT_ANSWER = 1 };
+primer_status primer_chat_json_text(const primer_chat_format *format, const char *json,
+                                    size_t json_length, unsigned flags, char **text, size_t *length,
+                                    primer_error *error);
+primer_status primer_chat_json_tokens(const primer_model *model, const primer_chat_format *format,
+                                      const char *json, size_t json_length, unsigned flags,
+                                      int32_t **ids, size_t *count, primer_error *error);
+/* Whether the format writes tools, and thinking, by itself. */
+bool primer_chat_format_tools(const primer_chat_format *format);
+bool primer_chat_format_thinks(const primer_chat_format *format);
+
+/* An answer's text taken apart while it is written. */
+typedef enum primer_chat_part_kind {
+    PRIMER_CHAT_CONTENT,        /* text: more of the answer */
+    PRIMER_CHAT_THINKING,       /* text: more of what the model thinks */
+    PRIMER_CHAT_CALL,           /* text: the name of a tool that is called; index: which call, from 0 */
+    PRIMER_CHAT_CALL_ARGUMENTS, /* text: more of its arguments, JSON; index as before */
+    PRIMER_CHAT_CALL_END        /* index as before */
+} primer_chat_part_kind;
+typedef struct primer_chat_part {
+    primer_chat_part_kind kind;
+    const char *text; /* borrowed during the call; not NUL-terminated */
+    size_t length, index;
+} primer_chat_part;
+typedef bool primer_chat_part_callback(void *context, const primer_chat_part *part);
+typedef struct primer_chat_reader primer_chat_reader;
+
+/* `tools`: calls are looked for. `thinking`: the prompt ended inside a thinking part. */
+primer_status primer_chat_reader_create(const primer_chat_format *format, bool tools, bool thinking,
+                                        primer_chat_reader **reader, primer_error *error);
+void primer_chat_reader_free(primer_chat_reader *reader);
+/* False where the callback was: nothing more is read. Text that may become a mark is held back. */
+bool primer_chat_reader_feed(primer_chat_reader *reader, const char *text, size_t length,
+                             primer_chat_part_callback *callback, void *context);
+/* The answer is over: what was held back. */
+bool primer_chat_reader_end(primer_chat_reader *reader, primer_chat_part_callback *callback,
+                            void *context);
+
+/* ---- constraints ----------------------------------------------------------------------------- */
+
+/* What an answer may be (primer_generation.constraint). Doesn't change once made, serves any number
+ * of answers, models and threads. */
+typedef struct primer_constraint primer_constraint;
+
+/* Any JSON value, or any object. */
+primer_status primer_constraint_json(bool object, primer_constraint **constraint,
+                                     primer_error *error);
+/* JSON Schema: at least what OpenAI's strict mode has, and pattern, format, lengths, limits of
+ * numbers. PRIMER_EUNSUPPORTED names a keyword that would have to be ignored, and its place. */
+primer_status primer_constraint_schema(const char *schema, size_t length,
+                                       primer_constraint **constraint, primer_error *error);
+/* GBNF, llama.cpp's notation; errors name the line. */
+primer_status primer_constraint_grammar(const char *text, size_t length,
+                                        primer_constraint **constraint, primer_error *error);
+primer_status primer_constraint_regex(const char *pattern, size_t length,
+                                      primer_constraint **constraint, primer_error *error);
+primer_status primer_constraint_choice(const char *const *choices, size_t count,
+                                       primer_constraint **constraint, primer_error *error);
+/* Calls of tools as the format writes them, arguments always valid for their schemas.
+ * `tools`: the JSON array of a conversation. `choice`: "auto" (text, calls, or both), "required",
+ * or a tool's name; `parallel`: several calls are allowed. */
+primer_status primer_constraint_tools(const primer_chat_format *format, const char *tools,
+                                      size_t length, const char *choice, bool parallel,
+                                      primer_constraint **constraint, primer_error *error);
+void primer_constraint_free(primer_constraint *constraint);
+
 #ifdef __cplusplus
 }
 #endif
