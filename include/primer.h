@@ -244,7 +244,7 @@ primer_status primer_sampler_next(primer_sampler *sampler, const primer_session 
 /* ---- generation ------------------------------------------------------------------------------ */
 
 typedef enum primer_stop_reason {
-    PRIMER_STOP_END = 0,  /* the model wrote an end token */
+    PRIMER_STOP_END = 0,  /* the model wrote an end token, or the constraint allows nothing more */
     PRIMER_STOP_STRING,   /* a stop string appeared (not part of the text) */
     PRIMER_STOP_LENGTH,   /* max_tokens were written */
     PRIMER_STOP_CONTEXT,  /* the context is full */

@@ -66,6 +66,10 @@ void constraint_matcher_free(struct constraint_matcher *matcher);
 const uint64_t *constraint_matcher_mask(struct constraint_matcher *matcher, primer_error *error);
 /* Goes on through a token; false, and unchanged, where it isn't allowed. */
 bool constraint_matcher_take(struct constraint_matcher *matcher, int32_t id);
+/* The same for bytes that are no whole token: whether they may come next; and goes on through them. */
+bool constraint_matcher_allows(struct constraint_matcher *matcher, const char *bytes, size_t length);
+bool constraint_matcher_take_bytes(struct constraint_matcher *matcher, const char *bytes,
+                                   size_t length);
 /* Whether the answer may end here; whether it must. */
 bool constraint_matcher_complete(const struct constraint_matcher *matcher);
 bool constraint_matcher_finished(const struct constraint_matcher *matcher);
