@@ -1,0 +1,42 @@
+/* answer_collect.h - events put together to whole answers, for those who don't want a stream.
+ *
+ *   answer_run(exchange, &request, answer_collect_sink, &collected, &usage, error)
+ */
+#ifndef SERVER_ANSWER_COLLECT_H
+#define SERVER_ANSWER_COLLECT_H
+
+#include "base/buffer.h"
+#include "server/answer.h"
+
+struct collected_call {
+    struct buffer name, arguments;
+};
+
+struct collected_token {
+    int32_t id;
+    double logprob;
+    primer_token_probability *top; /* [top_count] */
+    size_t top_count;
+};
+
+struct collected_choice {
+    struct buffer content, thinking;
+    struct collected_call *calls; /* [call_count] */
+    size_t call_count;
+    struct collected_token *tokens; /* [token_count] */
+    size_t token_count, token_capacity;
+    primer_stop_reason reason;
+    const char *stop;
+};
+
+struct collected {
+    struct collected_choice choices[ANSWER_CHOICES_MOST];
+    bool keep_tokens;          /* set before: ids and log-probabilities are wanted */
+    primer_status status;      /* PRIMER_ENOMEM where something could not be kept */
+    struct exchange *exchange; /* not NULL: asked whether the client is still there */
+};
+
+answer_sink answer_collect_sink; /* its context is a struct collected, zeroed before */
+void answer_collect_free(struct collected *collected);
+
+#endif

@@ -1,0 +1,16 @@
+/* endpoints.h - every endpoint; the table in route.c says which path is whose. */
+#ifndef SERVER_ENDPOINTS_H
+#define SERVER_ENDPOINTS_H
+
+#include "server/exchange.h"
+
+/* openai_*.c */
+endpoint openai_chat, openai_completions, openai_embeddings, openai_models, openai_model;
+
+/* ollama_*.c */
+
+/* extra.c, metrics.c */
+endpoint extra_health, extra_tokenize, extra_detokenize, extra_tokenizer_info, extra_apply_template;
+endpoint metrics_endpoint;
+
+#endif
