@@ -80,6 +80,21 @@ typedef struct primer_model_information {
 /* Borrowed for the model's life. */
 const primer_model_information *primer_model_info(const primer_model *model);
 
+enum {
+    PRIMER_DESCRIBE_ARRAYS = 1, /* arrays whole; else those of more than 5 elements are null */
+    PRIMER_DESCRIBE_TENSORS = 2 /* "tensors" too */
+};
+/* What a file says of itself, as a JSON object; nothing of it is loaded or run.
+ *
+ *   {"path", "version": of GGUF, "file_bytes", "modified": seconds since 1970, "parameters",
+ *    "type": as above, "identity": 16 hexadecimal digits, of the header and samples of the weights,
+ *    "metadata": {"general.architecture": "phi2", ...}    every key of the file
+ *    "tensors": [{"name", "type", "shape": [fastest dimension first], "bytes"}]} */
+primer_status primer_model_describe(const primer_model *model, unsigned flags, char **json,
+                                    size_t *length, primer_error *error);
+primer_status primer_file_describe(const char *path, unsigned flags, char **json, size_t *length,
+                                   primer_error *error);
+
 /* ---- text and tokens ------------------------------------------------------------------------- */
 
 enum {

@@ -6,10 +6,10 @@
  */
 #include "command/inspection.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "format/gguf_json.h"
 #include "terminal/render.h"
 
 enum { SHOWN_ELEMENTS = 6, SHOWN_TEXT = 72 /* bytes */, NAME_BYTES = 256 };
@@ -88,27 +88,6 @@ uint64_t inspection_kv_bytes(const struct gguf *gguf)
 
 /* ---- one value ------------------------------------------------------------------------------- */
 
-static bool is_real(enum gguf_type type)
-{
-    return type == GGUF_F32 || type == GGUF_F64;
-}
-
-static primer_status write_number(struct buffer *out, const struct gguf_value *value,
-                                  enum gguf_type type, size_t index, primer_error *error)
-{
-    if (type == GGUF_BOOL)
-        return buffer_text(out, gguf_array_integer(value, index) != 0 ? "true" : "false", error);
-    if (type == GGUF_U64)
-        return buffer_format(out, error, "%llu",
-                             (unsigned long long)gguf_array_integer(value, index));
-    if (!is_real(type))
-        return buffer_format(out, error, "%lld", (long long)gguf_array_integer(value, index));
-    const double number = gguf_array_number(value, index);
-    if (!isfinite(number))
-        return buffer_text(out, "null", error);
-    return buffer_format(out, error, type == GGUF_F32 ? "%.9g" : "%.17g", number);
-}
-
 /* Shortened texts are cut at a character's border and end in "...". */
 static primer_status write_string(struct buffer *out, struct gguf_string text, bool whole,
                                   primer_error *error)
@@ -135,7 +114,7 @@ static primer_status write_elements(struct buffer *out, const struct gguf_value 
         if (value->element_type == GGUF_STRING)
             FORWARD(write_string(out, gguf_array_string(value, &offset), whole, error));
         else
-            FORWARD(write_number(out, value, value->element_type, i, error));
+            FORWARD(gguf_json_number(out, value, i, error));
     }
     return PRIMER_OK;
 }
@@ -146,7 +125,7 @@ static primer_status write_scalar(struct buffer *out, const struct gguf_value *v
     size_t offset = 0;
     return value->type == GGUF_STRING
                ? write_string(out, gguf_array_string(value, &offset), whole, error)
-               : write_number(out, value, value->type, 0, error);
+               : gguf_json_number(out, value, 0, error);
 }
 
 static size_t shown_elements(const struct gguf_value *value,

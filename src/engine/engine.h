@@ -82,6 +82,12 @@ struct primer_session {
     primer_statistics statistics;
 };
 
+/* A hash of everything before the tensor data, the file's size, and 256 bytes from the beginning,
+ * the middle and the end of every tensor. */
+uint64_t engine_identity(const struct gguf *gguf);
+/* The format that most weight bytes have. */
+const char *engine_main_type(const struct gguf *gguf);
+
 /* Weights + KV caches against the memory there is; PRIMER_ENOMEM with a remedy. */
 primer_status engine_memory_check(primer_model *model, uint64_t more_kv, uint64_t scratch,
                                   size_t context, primer_error *error);

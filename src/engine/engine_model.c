@@ -15,26 +15,6 @@ void primer_free(void *block)
     memory_free(block);
 }
 
-/* A hash of everything before the tensor data, the file's size, and 256 bytes from the beginning,
- * the middle and the end of every tensor: two files that differ in their weights differ here, short
- * of intent, and no pass over gigabytes is needed. */
-static uint64_t identify(const struct gguf *gguf)
-{
-    const struct file_map *map = gguf_map(gguf);
-    const unsigned char *first = map->bytes + map->size;
-    uint64_t hash = map->size;
-    for (size_t i = 0; i < gguf_tensor_count(gguf); i++) {
-        const struct gguf_tensor *t = gguf_tensor_at(gguf, i);
-        const size_t piece = t->bytes < 256 ? t->bytes : 256;
-        if (t->data < first)
-            first = t->data;
-        hash = hash_bytes(t->data, piece, hash);
-        hash = hash_bytes(t->data + (t->bytes - piece) / 2, piece, hash);
-        hash = hash_bytes(t->data + t->bytes - piece, piece, hash);
-    }
-    return hash_bytes(map->bytes, (size_t)(first - map->bytes), hash);
-}
-
 /* Without what only a prefix cache holds, which was promised to nobody. */
 static size_t pages_of_sessions(struct kv_pool *pool)
 {
@@ -106,20 +86,6 @@ static char *copy_key(const struct gguf *gguf, const char *key)
     return memory_copy_bytes(text.bytes, text.length);
 }
 
-/* The format that most weight bytes have. */
-static const char *main_type(const struct gguf *gguf)
-{
-    size_t bytes[QUANT_TYPES] = {0}, best = QUANT_F32;
-    for (size_t i = 0; i < gguf_tensor_count(gguf); i++) {
-        const struct gguf_tensor *t = gguf_tensor_at(gguf, i);
-        bytes[t->format->type] += t->bytes;
-    }
-    for (size_t i = 0; i < QUANT_TYPES; i++)
-        if (bytes[i] > bytes[best])
-            best = i;
-    return quant_format_of((uint32_t)best)->name;
-}
-
 static primer_status fill_information(primer_model *m, primer_error *error)
 {
     const struct model *model = m->model;
@@ -134,7 +100,7 @@ static primer_status fill_information(primer_model *m, primer_error *error)
         .path = gguf_path(m->gguf),
         .name = m->name,
         .architecture = model->architecture->name,
-        .type = main_type(m->gguf),
+        .type = engine_main_type(m->gguf),
         .chat_template = m->chat_template,
         .level = cpu_level_name(m->kernel->level),
         .parameters = model->parameters,
@@ -276,7 +242,7 @@ static primer_status open_gguf(struct gguf *gguf, const primer_model_options *op
     TRY(prepare_all(m, error));
     TRY(fill_information(m, error));
     TRY(scheduler_create(&m->scheduler, m->model, m->kernel, m->pool, error));
-    m->identity = identify(gguf);
+    m->identity = engine_identity(gguf);
     TRY(open_disk(m, options, error));
     *model = m;
     m = NULL;
