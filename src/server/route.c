@@ -1,0 +1,70 @@
+/* route.c - see route.h. The table is short: it is walked from the top. */
+#include "server/route.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "server/endpoints.h"
+
+static const struct route table[] = {
+    /* OpenAI's */
+    {"POST", "/v1/chat/completions", openai_chat, ROUTE_ANSWERS},
+    {"POST", "/v1/completions", openai_completions, ROUTE_ANSWERS},
+    {"POST", "/v1/embeddings", openai_embeddings, ROUTE_ANSWERS},
+    {"GET", "/v1/models", openai_models, 0},
+    {"GET", "/v1/models/*", openai_model, 0},
+
+    /* Ollama's */
+
+    /* what other servers have besides, and what watches over this one */
+    {"GET", "/health", extra_health, ROUTE_OPEN},
+    {"GET", "/v1/health", extra_health, ROUTE_OPEN},
+    {"POST", "/tokenize", extra_tokenize, 0},
+    {"POST", "/detokenize", extra_detokenize, 0},
+    {"GET", "/tokenizer_info", extra_tokenizer_info, 0},
+    {"POST", "/apply-template", extra_apply_template, 0},
+    {"GET", "/metrics", metrics_endpoint, 0},
+};
+enum { ROWS = sizeof table / sizeof table[0] };
+
+const struct route *route_at(size_t index)
+{
+    return index < ROWS ? &table[index] : NULL;
+}
+
+/* Whether the pattern covers the path; *rest is what its star stands for, or the path's end. */
+static bool covers(const char *pattern, const char *path, const char **rest)
+{
+    const size_t length = strlen(pattern);
+    const bool star = length > 0 && pattern[length - 1] == '*';
+    if (!star) {
+        *rest = path + strlen(path);
+        return strcmp(pattern, path) == 0;
+    }
+    *rest = path + length - 1;
+    return strncmp(pattern, path, length - 1) == 0 && path[length - 1] != '\0';
+}
+
+static void add_allowed(char *allowed, size_t capacity, const char *method)
+{
+    const size_t used = strlen(allowed);
+    const char *also = strcmp(method, "GET") == 0 ? ", HEAD" : "";
+    if (strstr(allowed, method) == NULL)
+        snprintf(allowed + used, capacity - used, "%s%s%s", used > 0 ? ", " : "", method, also);
+}
+
+const struct route *route_find(const char *method, const char *path, const char **rest,
+                               char *allowed, size_t capacity)
+{
+    const char *wanted = strcmp(method, "HEAD") == 0 ? "GET" : method;
+    allowed[0] = '\0';
+    for (size_t i = 0; i < ROWS; i++) {
+        if (!covers(table[i].pattern, path, rest))
+            continue;
+        if (strcmp(table[i].method, wanted) == 0)
+            return &table[i];
+        add_allowed(allowed, capacity, table[i].method);
+    }
+    return NULL;
+}
