@@ -102,12 +102,12 @@ static primer_status cannot_bind(const struct addrinfo *address, int problem, pr
                      strerror(problem));
 }
 
-static primer_status open_address(struct listen *listen, const struct addrinfo *address,
+static primer_status open_address(struct listen *out, const struct addrinfo *address,
                                   primer_error *error)
 {
     primer_status status = PRIMER_OK;
     const int on = 1;
-    if (listen->count == LISTEN_MOST)
+    if (out->count == LISTEN_MOST)
         return error_set(error, PRIMER_EINVAL, "host: at most %d addresses", LISTEN_MOST);
     struct listen_socket made = {
         .descriptor = socket(address->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
@@ -117,12 +117,12 @@ static primer_status open_address(struct listen *listen, const struct addrinfo *
     if (address->ai_family == AF_INET6)
         setsockopt(made.descriptor, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
     if (bind(made.descriptor, address->ai_addr, address->ai_addrlen) != 0 ||
-        (listen)(made.descriptor, BACKLOG) != 0) {
+        listen(made.descriptor, BACKLOG) != 0) {
         status = cannot_bind(address, errno, error);
         goto cleanup;
     }
     TRY(describe(&made, error));
-    listen->sockets[listen->count++] = made;
+    out->sockets[out->count++] = made;
     return PRIMER_OK;
 
 cleanup:
