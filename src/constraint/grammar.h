@@ -47,6 +47,9 @@ void grammar_define(struct grammar *grammar, size_t rule, size_t node);
 size_t grammar_schema(struct grammar *grammar, const json_t *schema, const char *path);
 size_t grammar_json(struct grammar *grammar, bool object); /* any value, or any object */
 
+/* A failure that a notation found, to be told by grammar_finish; the first one is kept. */
+void grammar_failure(struct grammar *grammar, const primer_error *error);
+
 /* Takes the grammar's memory over, whatever comes out. */
 primer_status grammar_finish(struct grammar *grammar, size_t root, primer_constraint **constraint,
                              primer_error *error);
