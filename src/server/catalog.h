@@ -1,6 +1,6 @@
 /* catalog.h - models by name: read at the start, loaded when asked for, let go when unused.
  *
- *   names of one entry   aliases · base name without .gguf · base name · general.name
+ *   names of one entry   aliases · base name without .gguf · base name · general.name · path
  *   a name's form        [registry.ollama.ai/][library/]name[:latest], case ignored (Ollama's rule)
  *
  * An entry is LOADED while somebody uses it (references > 0) or until `expires`; several may be
@@ -27,9 +27,9 @@ struct catalog_entry {
     const char *path;
     const char *architecture, *type, *general_name, *chat_template; /* the last: or NULL */
     uint64_t parameters, file_bytes;
-    size_t context, embedding, vocabulary;
-    int64_t modified;   /* the file's, seconds since 1970 */
-    bool tools, thinks; /* its chat format writes them */
+    size_t context, embedding; /* trained with; 0: the file doesn't say */
+    int64_t modified;          /* the file's, seconds since 1970 */
+    bool tools, thinks;        /* its chat format writes them */
 };
 
 /* A model in use: one reference. */
@@ -65,7 +65,8 @@ primer_status catalog_use(struct catalog *catalog, const char *name, bool (*gone
 /* The model of one's own or NULL where it isn't loaded; doesn't load. Counts a use. */
 bool catalog_use_loaded(struct catalog *catalog, const struct catalog_entry *entry,
                         struct catalog_use *use);
-/* Ends the use. keep_alive: nanoseconds, SERVER_KEEP_FOREVER, or -1: the server's own. */
+/* Ends the use. keep_alive: nanoseconds, SERVER_KEEP_FOREVER, or one of these. */
+enum { CATALOG_KEEP_DEFAULT = -1 /* the server's own */, CATALOG_KEEP_UNCHANGED = -2 };
 void catalog_end_use(struct catalog *catalog, struct catalog_use *use, int64_t keep_alive);
 /* When it is used no longer it goes at once. */
 void catalog_unload(struct catalog *catalog, const struct catalog_entry *entry);

@@ -41,13 +41,14 @@ struct server_options {
     size_t parallel;                /* answers at once; 0: 4 */
     size_t max_queue;               /* requests that wait for a place; 0: 512 */
     size_t max_loaded;              /* models; 0: 3 */
-    const char *keep_alive;    /* how long an unused model stays: "5m", "-1"; NULL: 5 minutes */
-    const char *template_name; /* of a chat format; NULL: the model's own, or what fits it */
-    size_t body_most;          /* bytes of a request; 0: 64 MiB */
-    size_t connections;        /* open at once; 0: 1024 */
-    double grace_seconds;      /* running answers may go on when stopped; < 0: not at all */
-    double stall_seconds;      /* a reader may take nothing for; 0: 60 */
-    const char *access_log;    /* a file, "-": standard error; NULL: none */
+    const char *keep_alive; /* how long an unused model stays: "5m", "-1"; NULL: 5 minutes */
+    int64_t keep_alive_nanoseconds; /* the same; filled by server_run */
+    const char *template_name;      /* of a chat format; NULL: the model's own, or what fits it */
+    size_t body_most;               /* bytes of a request; 0: 64 MiB */
+    size_t connections;             /* open at once; 0: 1024 */
+    double grace_seconds;           /* running answers may go on when stopped; < 0: not at all */
+    double stall_seconds;           /* a reader may take nothing for; 0: 60 */
+    const char *access_log;         /* a file, "-": standard error; NULL: none */
     bool log_prompts;
 };
 

@@ -10,7 +10,6 @@
 
 struct server {
     struct server_options options; /* with the defaults filled in */
-    int64_t keep_alive;            /* nanoseconds */
     struct catalog *catalog;
     struct metrics *metrics;
     int64_t started; /* wall clock, seconds since 1970 */
