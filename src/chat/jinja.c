@@ -76,8 +76,8 @@ static primer_status prepare(struct jinja_run *run, const json_t *variables, con
     return marks == NULL ? PRIMER_OK : declare(run, marks, false);
 }
 
-static primer_status deliver(const struct jinja_writer *writer, struct jinja_output *output,
-                             primer_error *error)
+primer_status jinja_deliver(const struct jinja_writer *writer, struct jinja_output *output,
+                            primer_error *error)
 {
     primer_status status = PRIMER_OK;
     struct jinja_output made = {0};
@@ -110,7 +110,7 @@ primer_status jinja_render(const struct jinja_template *template, const json_t *
         .scope = &scope};
     TRY(prepare(&run, variables, marks, &globals));
     TRY(jinja_run_body(&run, &template->root, &writer));
-    TRY(deliver(&writer, output, error));
+    TRY(jinja_deliver(&writer, output, error));
 
 cleanup:
     jinja_memory_free(&run.memory);

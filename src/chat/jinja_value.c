@@ -301,8 +301,8 @@ primer_status jinja_value_path(struct jinja_run *run, const struct jinja_value *
 
 /* ---- from JSON ------------------------------------------------------------------------------- */
 
-static primer_status text_of_json(struct jinja_run *run, const char *bytes, size_t length,
-                                  bool outside, struct jinja_text *out)
+primer_status jinja_text_copy(struct jinja_run *run, const char *bytes, size_t length, bool outside,
+                              struct jinja_text *out)
 {
     char *copy = NULL;
     unsigned char *marks = NULL;
@@ -326,15 +326,11 @@ static primer_status list_of_json(struct jinja_run *run, const json_t *json, boo
     return PRIMER_OK;
 }
 
-/* The usual names of roles are words of templates, whoever names them: "<|" + role + "|>" may be a
- * special token. */
-static bool is_usual_role(struct jinja_text key, const struct jinja_value *value)
+bool jinja_text_usual_role(struct jinja_text text)
 {
     static const char *const roles[] = {"system", "user", "assistant", "tool", "developer"};
-    if (!jinja_text_is(key, "role") || value->kind != JINJA_TEXT_VALUE)
-        return false;
     for (size_t i = 0; i < sizeof roles / sizeof roles[0]; i++)
-        if (jinja_text_is(value->text, roles[i]))
+        if (jinja_text_is(text, roles[i]))
             return true;
     return false;
 }
@@ -348,9 +344,10 @@ static primer_status dict_of_json(struct jinja_run *run, const json_t *json, boo
         struct jinja_value value;
         struct jinja_text key;
         const char *const name = json_object_iter_key(at);
-        FORWARD(text_of_json(run, name, strlen(name), outside, &key));
+        FORWARD(jinja_text_copy(run, name, strlen(name), outside, &key));
         FORWARD(jinja_value_of_json(run, json_object_iter_value(at), outside, &value));
-        if (is_usual_role(key, &value))
+        if (jinja_text_is(key, "role") && value.kind == JINJA_TEXT_VALUE &&
+            jinja_text_usual_role(value.text))
             value.text.outside = NULL;
         FORWARD(jinja_dict_set(run, out->dict, key, &value));
     }
@@ -385,7 +382,7 @@ primer_status jinja_value_of_json(struct jinja_run *run, const json_t *json, boo
         return container_of_json(run, json, outside, out);
     case JSON_STRING:
         out->kind = JINJA_TEXT_VALUE;
-        return text_of_json(run, json_string_value(json), json_string_length(json), outside,
+        return jinja_text_copy(run, json_string_value(json), json_string_length(json), outside,
                             &out->text);
     case JSON_INTEGER:
         *out = jinja_value_integer(json_integer_value(json));

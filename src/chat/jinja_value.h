@@ -4,6 +4,7 @@
 #define CHAT_JINJA_VALUE_H
 
 #include <jansson.h>
+#include "chat/jinja.h"
 #include "chat/jinja_tree.h"
 
 enum jinja_kind {
@@ -164,6 +165,16 @@ static inline struct jinja_text jinja_written(const struct jinja_writer *writer)
     return (struct jinja_text){writer->bytes == NULL ? "" : writer->bytes, writer->outside,
                                writer->length};
 }
+
+/* What was written, to buffers that outlive the run. */
+primer_status jinja_deliver(const struct jinja_writer *writer, struct jinja_output *output,
+                            primer_error *error);
+/* A copy of the run's memory, all of whose bytes are from outside or none. */
+primer_status jinja_text_copy(struct jinja_run *run, const char *bytes, size_t length, bool outside,
+                              struct jinja_text *out);
+/* The usual names of roles are words of templates, whoever names them: "<|" + role + "|>" may be a
+ * special token. */
+bool jinja_text_usual_role(struct jinja_text text);
 
 /* As {{ value }} prints it: nothing for none and undefined. */
 primer_status jinja_write_value(struct jinja_run *run, struct jinja_writer *writer,
