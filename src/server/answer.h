@@ -77,7 +77,8 @@ struct answer_event {
 /* False: nobody wants more of it; the answer ends with PRIMER_ECANCELED. */
 typedef bool answer_sink(void *context, const struct answer_event *event);
 
-/* The server's own, with `num_ctx` (0: the server's). 400 where the model can't have so many. */
+/* The server's own, for `num_ctx` tokens (0: the server's default); never more than the model reaches,
+ * so that what a client asks for on the safe side does no harm. `context` is always filled. */
 primer_status answer_session_options(struct exchange *exchange, const struct catalog_use *use,
                                      size_t num_ctx, primer_session_options *options,
                                      primer_error *error);

@@ -80,8 +80,4 @@ struct exchange *exchange_create(struct http *http, struct MHD_Connection *conne
 void exchange_drop(struct exchange *exchange);
 /* Makes an error the answer, in the dialect's shape. */
 void exchange_fail(struct exchange *exchange, primer_status status, const primer_error *error);
-/* A worker's task: runs the route's endpoint and ends the exchange. */
-void exchange_run(void *context);
-bool exchange_run_gone(void *context);
-
 #endif

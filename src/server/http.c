@@ -265,7 +265,8 @@ static enum MHD_Result begin(struct http *http, struct MHD_Connection *connectio
 static enum MHD_Result hand_over(struct exchange *e)
 {
     struct http *http = e->http;
-    struct workers *workers = (e->route->flags & ROUTE_ANSWERS) != 0 ? http->answers : http->others;
+    struct workers *workers =
+        (e->route->flags & ROUTE_ANSWERS) != 0 ? server->answers : server->others;
     pthread_mutex_lock(&e->lock);
     e->state = EXCHANGE_WORKING;
     e->suspended = true;

@@ -25,7 +25,6 @@ struct http {
     struct security *security;
     struct access_log *log;
     struct patience *patience;
-    struct workers *answers, *others; /* routes that take a place, and those that don't */
     struct MHD_Daemon *daemons[LISTEN_MOST];
     size_t daemon_count;
     atomic_size_t body_bytes; /* of all requests being read or answered */
@@ -41,5 +40,9 @@ void http_quiesce(struct http *http);
 bool http_drain(struct http *http, double seconds);
 /* Ends the threads of the library; no exchange may be with a worker any more. */
 void http_stop(struct http *http);
+
+/* A worker's task, its context an exchange: runs the route's endpoint. And whether that is in vain. */
+workers_task exchange_run;
+workers_gone exchange_run_gone;
 
 #endif

@@ -20,7 +20,6 @@ void metrics_request(struct metrics *metrics, const char *route, int http, const
 void metrics_answer(struct metrics *metrics, const char *model, const struct answer_usage *usage);
 void metrics_between_tokens(struct metrics *metrics, const char *model, double seconds);
 void metrics_truncated(struct metrics *metrics, const char *model, size_t messages, size_t tokens);
-void metrics_queue(struct metrics *metrics, size_t waiting, size_t running);
 
 /* Everything, with what the catalog and the models say. */
 primer_status metrics_write(struct server *server, struct buffer *out, primer_error *error);

@@ -1,18 +1,23 @@
-/* state.h - what every endpoint may look at: the running server. Constant but for what names its own
- * lock. */
+/* state.h - what every endpoint may look at: the running server. Constant while it runs; what its
+ * pointers lead to has locks of its own. */
 #ifndef SERVER_STATE_H
 #define SERVER_STATE_H
 
-#include <stdatomic.h>
 #include "server/catalog.h"
 #include "server/metrics.h"
 #include "server/server.h"
+
+struct workers;
 
 struct server {
     struct server_options options; /* with the defaults filled in */
     struct catalog *catalog;
     struct metrics *metrics;
-    int64_t started; /* wall clock, seconds since 1970 */
+    struct workers *answers, *others; /* of routes that take a place, and of those that don't */
+    int64_t started;                  /* wall clock, seconds since 1970 */
 };
+
+/* Requests that wait for a place, and that have one. */
+void server_load(struct server *server, size_t *waiting, size_t *running);
 
 #endif
