@@ -36,25 +36,24 @@ globalThis.fetch = (input, options) => {
 const wanted = process.env.CASE ?? ""; // a part of a case's name: only those
 
 // Runs every case in order, says how each went, and ends the process: 1 where one failed.
-export async function cases(list, {atEnd} = {}) {
+export async function cases(list, {longest = 90} = {}) {
     const failed = [];
     for (const [name, body] of Object.entries(list)) {
         if (!name.includes(wanted)) continue;
         const begin = performance.now();
         try {
-            await within(seconds(90), name, body());
+            await within(seconds(longest), name, body());
             console.log(`ok ${name} (${Math.round(performance.now() - begin)} ms)`);
         } catch (error) {
             failed.push(name);
             console.log(`FAILED ${name}: ${describe(error)}`);
         }
     }
-    await finish(failed, atEnd);
+    await finish(failed);
 }
 
-async function finish(failed, atEnd) {
+async function finish(failed) {
     try {
-        await atEnd?.();
         for (const server of [...running]) await server.stop();
     } catch (error) {
         failed.push("end");
@@ -146,7 +145,8 @@ process.on("exit", () => {
 
 class Server {
     constructor(models, options, environment) {
-        const given = ["serve", ...models, "--host", "127.0.0.1", "--port", "0", ...options];
+        const port = options.includes("--port") ? [] : ["--port", "0"];
+        const given = ["serve", ...models, "--host", "127.0.0.1", ...port, ...options];
         this.models = models.map(file => basename(file, ".gguf"));
         this.out = this.errors = "";
         this.child = spawn(primer, given, {stdio: ["ignore", "pipe", "pipe"],
