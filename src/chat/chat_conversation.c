@@ -1,0 +1,324 @@
+/* chat_conversation.c - conversations made fit for formats.
+ *
+ * The messages are copied once, and each step rewrites the copy. */
+#include "chat/chat_conversation.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buffer.h"
+#include "base/hash.h"
+#include "base/memory.h"
+#include "chat/chat_generic.h"
+
+#define ID_LENGTH 9
+
+static primer_status no_memory(primer_error *error)
+{
+    return memory_failure(error, "the conversation", 1);
+}
+
+static const char *text_member(const json_t *object, const char *name)
+{
+    const char *const text = json_string_value(json_object_get(object, name));
+    return text == NULL ? "" : text;
+}
+
+static bool has_role(const json_t *message, const char *role)
+{
+    return strcmp(text_member(message, "role"), role) == 0;
+}
+
+static primer_status put(json_t *object, const char *name, json_t *value, primer_error *error)
+{
+    return json_object_set_new_nocheck(object, name, value) == 0 ? PRIMER_OK : no_memory(error);
+}
+
+static primer_status append(json_t *list, json_t *value, primer_error *error)
+{
+    return json_array_append_new(list, value) == 0 ? PRIMER_OK : no_memory(error);
+}
+
+static size_t calls_of(const json_t *message)
+{
+    return json_array_size(json_object_get(message, "tool_calls"));
+}
+
+/* The content becomes `before`, a blank line, and what it was. */
+static primer_status put_before(json_t *message, const char *before, primer_error *error)
+{
+    primer_status status = PRIMER_OK;
+    struct buffer text = {0};
+    const char *const content = text_member(message, "content");
+    TRY(buffer_text(&text, before, error));
+    if (*before != '\0' && *content != '\0')
+        TRY(buffer_text(&text, "\n\n", error));
+    TRY(buffer_text(&text, content, error));
+    TRY(put(message, "content", json_stringn_nocheck(text.bytes, text.length), error));
+
+cleanup:
+    buffer_free(&text);
+    return status;
+}
+
+/* ---- the system's texts ---------------------------------------------------------------------- */
+
+static primer_status rename_developers(json_t *messages, primer_error *error)
+{
+    for (size_t i = 0; i < json_array_size(messages); i++)
+        if (has_role(json_array_get(messages, i), "developer"))
+            FORWARD(put(json_array_get(messages, i), "role", json_string("system"), error));
+    return PRIMER_OK;
+}
+
+static bool is_system(const json_t *message)
+{
+    return has_role(message, "system") || has_role(message, "developer");
+}
+
+/* From message `first` on, into the next user's turn, or one of its own at the end. */
+static primer_status fold_system(json_t *messages, size_t first, primer_error *error)
+{
+    primer_status status = PRIMER_OK;
+    json_t *waiting = NULL; /* a system's message that isn't in the list any more */
+    for (size_t i = first; i < json_array_size(messages);) {
+        json_t *const message = json_array_get(messages, i);
+        if (is_system(message)) {
+            if (waiting != NULL)
+                TRY(put_before(message, text_member(waiting, "content"), error));
+            json_decref(waiting);
+            waiting = json_incref(message);
+            json_array_remove(messages, i);
+            continue;
+        }
+        if (waiting != NULL && has_role(message, "user")) {
+            TRY(put_before(message, text_member(waiting, "content"), error));
+            json_decref(waiting);
+            waiting = NULL;
+        }
+        i++;
+    }
+    if (waiting != NULL && *text_member(waiting, "content") != '\0') {
+        TRY(put(waiting, "role", json_string("user"), error));
+        TRY(append(messages, json_incref(waiting), error));
+    }
+
+cleanup:
+    json_decref(waiting);
+    return status;
+}
+
+/* ---- turns ----------------------------------------------------------------------------------- */
+
+/* `message` with the one call `index`, and its words only where it is the first. */
+static primer_status append_call(json_t *list, const json_t *message, size_t index,
+                                 primer_error *error)
+{
+    json_t *const alone = json_copy((json_t *)(uintptr_t)message);
+    json_t *const call = json_array_get(json_object_get(message, "tool_calls"), index);
+    FORWARD(append(list, alone, error));
+    FORWARD(put(alone, "tool_calls", json_pack("[O]", call), error));
+    if (index == 0)
+        return PRIMER_OK;
+    json_object_del(alone, "reasoning_content");
+    return put(alone, "content", json_string(""), error);
+}
+
+/* The results in [from, to) that answer `id`; each is taken once. */
+static primer_status append_results(json_t *list, json_t *messages, size_t from, size_t to,
+                                    bool *taken, const char *id, primer_error *error)
+{
+    for (size_t i = from; i < to; i++) {
+        json_t *const result = json_array_get(messages, i);
+        if (taken[i - from] || (id != NULL && strcmp(text_member(result, "tool_call_id"), id) != 0))
+            continue;
+        taken[i - from] = true;
+        FORWARD(append(list, json_incref(result), error));
+    }
+    return PRIMER_OK;
+}
+
+/* Message `at` with several calls, each in a turn of its own, followed by its result; *next is behind
+ * the results. */
+static primer_status split_calls(json_t *list, json_t *messages, size_t at, size_t *next,
+                                 primer_error *error)
+{
+    primer_status status = PRIMER_OK;
+    json_t *const message = json_array_get(messages, at);
+    const json_t *const calls = json_object_get(message, "tool_calls");
+    size_t end = at + 1;
+    while (has_role(json_array_get(messages, end), "tool"))
+        end++;
+    bool *const taken = memory_allocate(end - at, sizeof *taken);
+    if (taken == NULL)
+        return no_memory(error);
+    for (size_t i = 0; i < json_array_size(calls); i++) {
+        TRY(append_call(list, message, i, error));
+        TRY(append_results(list, messages, at + 1, end, taken,
+                           text_member(json_array_get(calls, i), "id"), error));
+    }
+    TRY(append_results(list, messages, at + 1, end, taken, NULL, error));
+    *next = end;
+
+cleanup:
+    memory_free(taken);
+    return status;
+}
+
+/* Words in a turn before the calls. */
+static primer_status split_words(json_t *list, json_t *message, primer_error *error)
+{
+    json_t *const words = json_copy(message);
+    FORWARD(append(list, words, error));
+    json_object_del(words, "tool_calls");
+    json_object_del(message, "reasoning_content");
+    FORWARD(put(message, "content", json_string(""), error));
+    return append(list, json_incref(message), error);
+}
+
+static primer_status split(const struct chat_traits *traits, json_t **messages, primer_error *error)
+{
+    primer_status status = PRIMER_OK;
+    json_t *const list = json_array();
+    if (list == NULL)
+        return no_memory(error);
+    for (size_t i = 0, next; i < json_array_size(*messages); i = next) {
+        json_t *const message = json_array_get(*messages, i);
+        const size_t calls = calls_of(message);
+        next = i + 1;
+        if (traits->one_call && calls > 1)
+            TRY(split_calls(list, *messages, i, &next, error));
+        else if (traits->calls_alone && calls > 0 && *text_member(message, "content") != '\0')
+            TRY(split_words(list, message, error));
+        else
+            TRY(append(list, json_incref(message), error));
+    }
+    json_decref(*messages);
+    *messages = json_incref(list);
+
+cleanup:
+    json_decref(list);
+    return status;
+}
+
+static primer_status merge(json_t *messages, primer_error *error)
+{
+    for (size_t i = 1; i < json_array_size(messages);) {
+        json_t *const message = json_array_get(messages, i);
+        const json_t *const former = json_array_get(messages, i - 1);
+        const bool same = strcmp(text_member(message, "role"), text_member(former, "role")) == 0;
+        if (!same || has_role(message, "tool") || calls_of(message) + calls_of(former) > 0) {
+            i++;
+            continue;
+        }
+        FORWARD(put_before(message, text_member(former, "content"), error));
+        json_array_remove(messages, i - 1);
+    }
+    return PRIMER_OK;
+}
+
+/* ---- members --------------------------------------------------------------------------------- */
+
+/* Nine letters and digits, the same for the same id. */
+static primer_status shorten_id(json_t *object, const char *name, primer_error *error)
+{
+    static const char digits[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    const char *const id = json_string_value(json_object_get(object, name));
+    if (id == NULL)
+        return PRIMER_OK;
+    if (strlen(id) == ID_LENGTH && strspn(id, digits) == ID_LENGTH)
+        return PRIMER_OK;
+    char made[ID_LENGTH + 1] = "";
+    uint64_t hash = hash_bytes(id, strlen(id), 0);
+    for (size_t i = 0; i < ID_LENGTH; i++, hash /= sizeof digits - 1)
+        made[i] = digits[hash % (sizeof digits - 1)];
+    return put(object, name, json_string(made), error);
+}
+
+static primer_status finish_call(const primer_chat_format *format, json_t *call,
+                                 primer_error *error)
+{
+    json_t *const function = json_object_get(call, "function");
+    if (format->style != NULL && format->style->ids)
+        FORWARD(shorten_id(call, "id", error));
+    if (!format->traits.text_arguments)
+        return PRIMER_OK;
+    char *const text = json_dumps(json_object_get(function, "arguments"), 0);
+    if (text == NULL)
+        return no_memory(error);
+    const primer_status status = put(function, "arguments", json_string_nocheck(text), error);
+    free(text);
+    return status;
+}
+
+static primer_status finish(const primer_chat_format *format, json_t *message, primer_error *error)
+{
+    const struct chat_traits *const traits = &format->traits;
+    json_t *const calls = json_object_get(message, "tool_calls");
+    for (size_t i = 0; i < json_array_size(calls); i++)
+        FORWARD(finish_call(format, json_array_get(calls, i), error));
+    if (format->style != NULL && format->style->ids)
+        FORWARD(shorten_id(message, "tool_call_id", error));
+    json_t *const content = json_object_get(message, "content");
+    if (traits->null_content && calls != NULL && json_string_length(content) == 0)
+        return put(message, "content", json_null(), error);
+    if (!traits->parts)
+        return PRIMER_OK;
+    return put(message, "content", json_pack("[{s:s, s:O}]", "type", "text", "text", content),
+               error);
+}
+
+/* ---- the whole ------------------------------------------------------------------------------- */
+
+static bool speaks_of_tools(const struct chat_conversation *conversation)
+{
+    bool spoken = conversation->tools != NULL;
+    for (size_t i = 0; i < json_array_size(conversation->messages) && !spoken; i++) {
+        const json_t *const message = json_array_get(conversation->messages, i);
+        spoken = calls_of(message) > 0 || has_role(message, "tool");
+    }
+    return spoken;
+}
+
+static primer_status rewrite(const primer_chat_format *format,
+                             const struct chat_conversation *given, bool repair, json_t **messages,
+                             primer_error *error)
+{
+    const struct chat_traits *const traits = &format->traits;
+    if (!traits->tools && speaks_of_tools(given))
+        FORWARD(chat_generic_rewrite(*messages, given->tools, error));
+    if (!traits->developer)
+        FORWARD(rename_developers(*messages, error));
+    if (traits->no_system || repair)
+        FORWARD(fold_system(*messages, traits->no_system ? 0 : 1, error));
+    if (traits->one_call)
+        FORWARD(split(&(struct chat_traits){.one_call = true}, messages, error));
+    if (traits->calls_alone)
+        FORWARD(split(&(struct chat_traits){.calls_alone = true}, messages, error));
+    if (traits->merges || repair)
+        FORWARD(merge(*messages, error));
+    for (size_t i = 0; i < json_array_size(*messages); i++)
+        FORWARD(finish(format, json_array_get(*messages, i), error));
+    return PRIMER_OK;
+}
+
+primer_status chat_conversation_fit(const primer_chat_format *format,
+                                    const struct chat_conversation *given, bool repair,
+                                    struct chat_conversation *fitted, primer_error *error)
+{
+    primer_status status = PRIMER_OK;
+    json_t *messages = json_deep_copy(given->messages);
+    if (messages == NULL)
+        return no_memory(error);
+    TRY(rewrite(format, given, repair, &messages, error));
+    *fitted = (struct chat_conversation){
+        .messages = json_incref(messages),
+        .tools = format->traits.tools ? json_incref(given->tools) : NULL,
+        .variables = json_incref(given->variables),
+    };
+
+cleanup:
+    json_decref(messages);
+    return status;
+}

@@ -1,0 +1,495 @@
+/* chat_json.c - reading conversations; messages name the member: "messages[2].tool_calls[0].
+ * function.name: expected a text, found a number".
+ *
+ * Members that mean nothing here are left alone. Ids that are missing are given in order, so that
+ * templates that want them, and results without one, find each other.
+ */
+#include "chat/chat_json.h"
+
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/buffer.h"
+#include "base/memory.h"
+
+#define PATH_BYTES 128
+
+/* A value and what messages call it. */
+struct member {
+    json_t *value; /* borrowed; NULL: missing */
+    char path[PATH_BYTES];
+};
+
+const char *chat_json_kind(const json_t *value)
+{
+    if (value == NULL)
+        return "nothing";
+    switch (json_typeof(value)) {
+    case JSON_OBJECT:
+        return "an object";
+    case JSON_ARRAY:
+        return "a list";
+    case JSON_STRING:
+        return "a text";
+    case JSON_INTEGER:
+    case JSON_REAL:
+        return "a number";
+    case JSON_NULL:
+        return "null";
+    default:
+        return "true or false";
+    }
+}
+
+static struct member member_of(const struct member *object, const char *name)
+{
+    struct member member = {.value = json_object_get(object->value, name)};
+    if (object->path[0] == '\0')
+        snprintf(member.path, sizeof member.path, "%s", name);
+    else
+        snprintf(member.path, sizeof member.path, "%.80s.%s", object->path, name);
+    if (json_is_null(member.value))
+        member.value = NULL;
+    return member;
+}
+
+static struct member item_of(const struct member *array, size_t index)
+{
+    struct member member = {.value = json_array_get(array->value, index)};
+    snprintf(member.path, sizeof member.path, "%.100s[%zu]", array->path, index);
+    return member;
+}
+
+static primer_status unexpected(const struct member *member, const char *expected,
+                                primer_error *error)
+{
+    return error_set(error, PRIMER_EFORMAT, "%s: expected %s, found %s", member->path, expected,
+                     chat_json_kind(member->value));
+}
+
+static primer_status want_object(const struct member *member, primer_error *error)
+{
+    return json_is_object(member->value) ? PRIMER_OK : unexpected(member, "an object", error);
+}
+
+static primer_status want_text(const struct member *member, primer_error *error)
+{
+    return json_is_string(member->value) ? PRIMER_OK : unexpected(member, "a text", error);
+}
+
+static primer_status want_list(const struct member *member, size_t most, primer_error *error)
+{
+    if (!json_is_array(member->value))
+        return unexpected(member, "a list", error);
+    if (json_array_size(member->value) <= most)
+        return PRIMER_OK;
+    return error_set(error, PRIMER_ELIMIT, "%s: %zu items, at most %zu are taken", member->path,
+                     json_array_size(member->value), most);
+}
+
+/* A text that may be missing, to `out` under the same name. */
+static primer_status keep_text(const struct member *object, const char *name, json_t *out,
+                               primer_error *error)
+{
+    const struct member member = member_of(object, name);
+    if (member.value == NULL)
+        return PRIMER_OK;
+    FORWARD(want_text(&member, error));
+    return json_object_set(out, name, member.value) == 0
+               ? PRIMER_OK
+               : memory_failure(error, "the conversation", sizeof member);
+}
+
+static bool is_too_deep(const json_t *value, size_t left)
+{
+    const char *name;
+    json_t *item;
+    size_t index;
+    if (left == 0)
+        return json_is_object(value) || json_is_array(value);
+    json_t *const changeable = (json_t *)(uintptr_t)value; /* jansson's iterators want it so */
+    json_object_foreach(changeable, name, item) if (is_too_deep(item, left - 1)) return true;
+    json_array_foreach(changeable, index, item) if (is_too_deep(item, left - 1)) return true;
+    return false;
+}
+
+static primer_status parse(const char *json, size_t length, const char *what, json_t **out,
+                           primer_error *error)
+{
+    json_error_t problem;
+    if (length > CHAT_JSON_BYTES)
+        return error_set(error, PRIMER_ELIMIT, "%s: %zu bytes, at most %zu are taken", what, length,
+                         CHAT_JSON_BYTES);
+    json_t *const value = json_loadb(json, length, JSON_DECODE_ANY, &problem);
+    if (value == NULL && json_error_code(&problem) == json_error_out_of_memory)
+        return memory_failure(error, "the conversation", length);
+    if (value == NULL)
+        return error_set(error, PRIMER_EFORMAT, "%s: no JSON: line %d, column %d: %s", what,
+                         problem.line, problem.column, problem.text);
+    if (!is_too_deep(value, CHAT_JSON_DEPTH)) {
+        *out = value;
+        return PRIMER_OK;
+    }
+    json_decref(value);
+    return error_set(error, PRIMER_ELIMIT, "%s: nested more than %d levels deep", what,
+                     CHAT_JSON_DEPTH);
+}
+
+/* ---- contents -------------------------------------------------------------------------------- */
+
+/* A part of a content, appended to the text of the ones before. */
+static primer_status read_part(const struct member *part, struct buffer *text, primer_error *error)
+{
+    FORWARD(want_object(part, error));
+    const struct member kind = member_of(part, "type");
+    FORWARD(want_text(&kind, error));
+    char shown[48];
+    if (strcmp(json_string_value(kind.value), "text") != 0)
+        return error_set(error, PRIMER_EUNSUPPORTED, "%s: \"%s\": only parts of text are read",
+                         kind.path,
+                         error_printable(json_string_value(kind.value),
+                                         json_string_length(kind.value), shown, sizeof shown));
+    const struct member words = member_of(part, "text");
+    FORWARD(want_text(&words, error));
+    return buffer_append(text, json_string_value(words.value), json_string_length(words.value),
+                         error);
+}
+
+/* NULL: there is none. */
+static primer_status read_content(const struct member *content, json_t **out, primer_error *error)
+{
+    primer_status status = PRIMER_OK;
+    struct buffer text = {0};
+    *out = NULL;
+    if (content->value == NULL)
+        return PRIMER_OK;
+    if (json_is_string(content->value)) {
+        *out = json_incref(content->value);
+        return PRIMER_OK;
+    }
+    if (!json_is_array(content->value))
+        return unexpected(content, "a text or a list of parts", error);
+    TRY(want_list(content, CHAT_JSON_MESSAGES, error));
+    TRY(buffer_reserve(&text, 1, error));
+    for (size_t i = 0; i < json_array_size(content->value); i++) {
+        const struct member part = item_of(content, i);
+        TRY(read_part(&part, &text, error));
+    }
+    *out = json_stringn_nocheck(text.bytes, text.length);
+    if (*out == NULL)
+        status = memory_failure(error, "the conversation", text.length);
+
+cleanup:
+    buffer_free(&text);
+    return status;
+}
+
+/* ---- calls ----------------------------------------------------------------------------------- */
+
+/* Given as an object, or as the text of one; nothing at all is an empty one. */
+static primer_status read_arguments(const struct member *arguments, json_t **out,
+                                    primer_error *error)
+{
+    const char *const text = json_string_value(arguments->value);
+    const size_t length = json_string_length(arguments->value);
+    if (json_is_object(arguments->value)) {
+        *out = json_incref(arguments->value);
+        return PRIMER_OK;
+    }
+    if (arguments->value == NULL || (text != NULL && length == 0)) {
+        *out = json_object();
+        return *out != NULL ? PRIMER_OK : memory_failure(error, "the conversation", 1);
+    }
+    if (text == NULL)
+        return unexpected(arguments, "an object, or a text that is one", error);
+    FORWARD(parse(text, length, arguments->path, out, error));
+    if (json_is_object(*out))
+        return PRIMER_OK;
+    const primer_status status =
+        error_set(error, PRIMER_EFORMAT, "%s: expected the text of an object, found that of %s",
+                  arguments->path, chat_json_kind(*out));
+    json_decref(*out);
+    *out = NULL;
+    return status;
+}
+
+/* `number`: of the call in the conversation, for an id where it has none. */
+static primer_status read_call(const struct member *call, size_t number, json_t *list,
+                               primer_error *error)
+{
+    char own[32];
+    json_t *arguments = NULL;
+    FORWARD(want_object(call, error));
+    const struct member id = member_of(call, "id"), function = member_of(call, "function");
+    if (id.value != NULL)
+        FORWARD(want_text(&id, error));
+    FORWARD(want_object(&function, error));
+    const struct member name = member_of(&function, "name"),
+                        given = member_of(&function, "arguments");
+    FORWARD(want_text(&name, error));
+    if (json_string_length(name.value) == 0)
+        return error_set(error, PRIMER_EFORMAT, "%s: is empty", name.path);
+    FORWARD(read_arguments(&given, &arguments, error));
+    snprintf(own, sizeof own, "call%05zu", number % 100000);
+    json_t *const made =
+        json_pack("{s:o, s:s, s:{s:O, s:o}}", "id",
+                  id.value == NULL ? json_string(own) : json_incref(id.value), "type", "function",
+                  "function", "name", name.value, "arguments", arguments);
+    return json_array_append_new(list, made) == 0
+               ? PRIMER_OK
+               : memory_failure(error, "the conversation", sizeof *call);
+}
+
+/* The calls that wait for their results, and how many calls there were. */
+struct waiting {
+    json_t *ids;
+    size_t calls;
+};
+
+static primer_status read_calls(const struct member *calls, json_t *message,
+                                struct waiting *waiting, primer_error *error)
+{
+    if (calls->value == NULL)
+        return PRIMER_OK;
+    FORWARD(want_list(calls, CHAT_JSON_CALLS, error));
+    const size_t count = json_array_size(calls->value);
+    if (count == 0)
+        return PRIMER_OK;
+    json_t *const list = json_array();
+    if (json_object_set_new(message, "tool_calls", list) != 0)
+        return memory_failure(error, "the conversation", count);
+    json_array_clear(waiting->ids);
+    for (size_t i = 0; i < count; i++) {
+        const struct member call = item_of(calls, i);
+        FORWARD(read_call(&call, waiting->calls++, list, error));
+        if (json_array_append(waiting->ids, json_object_get(json_array_get(list, i), "id")) != 0)
+            return memory_failure(error, "the conversation", count);
+    }
+    return PRIMER_OK;
+}
+
+/* A result answers the call of its id, or, without one, the next that waits. */
+static primer_status answer_call(json_t *message, struct waiting *waiting, primer_error *error)
+{
+    const char *const id = json_string_value(json_object_get(message, "tool_call_id"));
+    size_t found = 0;
+    while (id != NULL && found < json_array_size(waiting->ids) &&
+           strcmp(json_string_value(json_array_get(waiting->ids, found)), id) != 0)
+        found++;
+    json_t *const next = json_array_get(waiting->ids, found);
+    const int failed = next != NULL && id == NULL
+                           ? json_object_set(message, "tool_call_id", next)
+                           : 0;
+    if (next != NULL)
+        json_array_remove(waiting->ids, found);
+    return failed == 0 ? PRIMER_OK : memory_failure(error, "the conversation", 1);
+}
+
+/* ---- messages -------------------------------------------------------------------------------- */
+
+static primer_status read_role(const struct member *message, json_t *out, primer_error *error)
+{
+    static const char *const roles[] = {"system", "developer", "user", "assistant", "tool"};
+    const struct member role = member_of(message, "role");
+    FORWARD(want_text(&role, error));
+    for (size_t i = 0; i < sizeof roles / sizeof roles[0]; i++)
+        if (strcmp(roles[i], json_string_value(role.value)) == 0)
+            return json_object_set(out, "role", role.value) == 0
+                       ? PRIMER_OK
+                       : memory_failure(error, "the conversation", 1);
+    char shown[48];
+    return error_set(error, PRIMER_EFORMAT,
+                     "%s: expected system, developer, user, assistant or tool, found \"%s\"",
+                     role.path,
+                     error_printable(json_string_value(role.value), json_string_length(role.value),
+                                     shown, sizeof shown));
+}
+
+/* What the model thought, under any of the names that servers give it. */
+static primer_status read_reasoning(const struct member *message, json_t *out, primer_error *error)
+{
+    static const char *const names[] = {"reasoning_content", "reasoning", "thinking"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        const struct member text = member_of(message, names[i]);
+        if (!json_is_string(text.value) && i > 0)
+            continue;
+        if (text.value == NULL)
+            continue;
+        FORWARD(want_text(&text, error));
+        return json_object_set(out, names[0], text.value) == 0
+                   ? PRIMER_OK
+                   : memory_failure(error, "the conversation", 1);
+    }
+    return PRIMER_OK;
+}
+
+static primer_status read_message(const struct member *message, struct waiting *waiting,
+                                  json_t *out, primer_error *error)
+{
+    json_t *content = NULL;
+    FORWARD(want_object(message, error));
+    FORWARD(read_role(message, out, error));
+    const char *const role = json_string_value(json_object_get(out, "role"));
+    const bool assistant = strcmp(role, "assistant") == 0;
+    const struct member given = member_of(message, "content"),
+                        calls = member_of(message, "tool_calls");
+    FORWARD(read_content(&given, &content, error));
+    if (content == NULL && !assistant)
+        return unexpected(&given, "a text or a list of parts", error);
+    if (content == NULL)
+        content = json_string("");
+    if (json_object_set_new(out, "content", content) != 0)
+        return memory_failure(error, "the conversation", 1);
+    FORWARD(keep_text(message, "name", out, error));
+    if (assistant) {
+        FORWARD(read_reasoning(message, out, error));
+        return read_calls(&calls, out, waiting, error);
+    }
+    if (strcmp(role, "tool") != 0)
+        return PRIMER_OK;
+    FORWARD(keep_text(message, "tool_call_id", out, error));
+    return answer_call(out, waiting, error);
+}
+
+static primer_status read_messages(const struct member *messages, json_t **out,
+                                   primer_error *error)
+{
+    primer_status status = PRIMER_OK;
+    struct waiting waiting = {.ids = json_array()};
+    json_t *const list = json_array();
+    if (list == NULL || waiting.ids == NULL)
+        FAIL(PRIMER_ENOMEM, "no memory for the conversation");
+    TRY(want_list(messages, CHAT_JSON_MESSAGES, error));
+    for (size_t i = 0; i < json_array_size(messages->value); i++) {
+        const struct member message = item_of(messages, i);
+        json_t *const made = json_object();
+        if (json_array_append_new(list, made) != 0)
+            FAIL(PRIMER_ENOMEM, "no memory for the conversation");
+        TRY(read_message(&message, &waiting, made, error));
+    }
+    *out = json_incref(list);
+
+cleanup:
+    json_decref(list);
+    json_decref(waiting.ids);
+    return status;
+}
+
+/* ---- tools ----------------------------------------------------------------------------------- */
+
+static primer_status read_tool(const struct member *tool, json_t *list, primer_error *error)
+{
+    FORWARD(want_object(tool, error));
+    const struct member type = member_of(tool, "type"), function = member_of(tool, "function");
+    char shown[48];
+    if (type.value != NULL)
+        FORWARD(want_text(&type, error));
+    if (type.value != NULL && strcmp(json_string_value(type.value), "function") != 0)
+        return error_set(error, PRIMER_EUNSUPPORTED, "%s: \"%s\": only functions are called",
+                         type.path,
+                         error_printable(json_string_value(type.value),
+                                         json_string_length(type.value), shown, sizeof shown));
+    FORWARD(want_object(&function, error));
+    const struct member name = member_of(&function, "name"),
+                        description = member_of(&function, "description"),
+                        parameters = member_of(&function, "parameters");
+    FORWARD(want_text(&name, error));
+    if (json_string_length(name.value) == 0)
+        return error_set(error, PRIMER_EFORMAT, "%s: is empty", name.path);
+    if (description.value != NULL)
+        FORWARD(want_text(&description, error));
+    if (parameters.value != NULL)
+        FORWARD(want_object(&parameters, error));
+    json_t *const typed = type.value != NULL ? json_incref(tool->value)
+                                             : json_pack("{s:s}", "type", "function");
+    const bool made = typed != NULL && json_object_update_missing(typed, tool->value) == 0 &&
+                      json_array_append(list, typed) == 0;
+    json_decref(typed);
+    return made ? PRIMER_OK : memory_failure(error, "the tools", sizeof *tool);
+}
+
+static primer_status read_tools(const struct member *tools, json_t **out, primer_error *error)
+{
+    primer_status status = PRIMER_OK;
+    *out = NULL;
+    if (tools->value == NULL)
+        return PRIMER_OK;
+    json_t *const list = json_array();
+    if (list == NULL)
+        return memory_failure(error, "the tools", 1);
+    TRY(want_list(tools, CHAT_JSON_TOOLS, error));
+    for (size_t i = 0; i < json_array_size(tools->value); i++) {
+        const struct member tool = item_of(tools, i);
+        TRY(read_tool(&tool, list, error));
+    }
+    if (json_array_size(list) > 0)
+        *out = json_incref(list);
+
+cleanup:
+    json_decref(list);
+    return status;
+}
+
+primer_status chat_json_read_tools(const char *json, size_t length, json_t **tools,
+                                   primer_error *error)
+{
+    struct member root = {.path = "tools"};
+    FORWARD(parse(json, length, "tools", &root.value, error));
+    primer_status status = want_list(&root, CHAT_JSON_TOOLS, error);
+    if (status == PRIMER_OK)
+        status = read_tools(&root, tools, error);
+    json_decref(root.value);
+    return status;
+}
+
+/* ---- the whole ------------------------------------------------------------------------------- */
+
+/* The template's own variables can't be taken by others. */
+static primer_status read_variables(const struct member *variables, json_t **out,
+                                    primer_error *error)
+{
+    static const char *const taken[] = {"messages", "tools", "add_generation_prompt", "bos_token",
+                                        "eos_token"};
+    *out = NULL;
+    if (variables->value == NULL)
+        return PRIMER_OK;
+    FORWARD(want_object(variables, error));
+    for (size_t i = 0; i < sizeof taken / sizeof taken[0]; i++)
+        if (json_object_get(variables->value, taken[i]) != NULL)
+            return error_set(error, PRIMER_EFORMAT, "%s.%s: is given by the conversation itself",
+                             variables->path, taken[i]);
+    *out = json_incref(variables->value);
+    return PRIMER_OK;
+}
+
+primer_status chat_json_read(const char *json, size_t length,
+                             struct chat_conversation *conversation, primer_error *error)
+{
+    primer_status status = PRIMER_OK;
+    struct chat_conversation made = {0};
+    struct member root = {.path = "the conversation"};
+    TRY(parse(json, length, root.path, &root.value, error));
+    TRY(want_object(&root, error));
+    root.path[0] = '\0';
+    const struct member messages = member_of(&root, "messages"), tools = member_of(&root, "tools"),
+                        variables = member_of(&root, "variables");
+    TRY(read_messages(&messages, &made.messages, error));
+    TRY(read_tools(&tools, &made.tools, error));
+    TRY(read_variables(&variables, &made.variables, error));
+    *conversation = made;
+    made = (struct chat_conversation){0};
+
+cleanup:
+    chat_json_free(&made);
+    json_decref(root.value);
+    return status;
+}
+
+void chat_json_free(struct chat_conversation *conversation)
+{
+    json_decref(conversation->messages);
+    json_decref(conversation->tools);
+    json_decref(conversation->variables);
+    *conversation = (struct chat_conversation){0};
+}
