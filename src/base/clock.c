@@ -23,6 +23,11 @@ uint64_t clock_cpu_nanoseconds(void)
     return read_clock(CLOCK_PROCESS_CPUTIME_ID);
 }
 
+int64_t clock_wall_nanoseconds(void)
+{
+    return (int64_t)read_clock(CLOCK_REALTIME);
+}
+
 int64_t clock_wall_seconds(void)
 {
     return (int64_t)time(NULL);

@@ -10,6 +10,7 @@ static inline double clock_seconds_since(uint64_t start)
 {
     return (double)(clock_nanoseconds() - start) * 1e-9;
 }
-int64_t clock_wall_seconds(void); /* since 1970-01-01 UTC */
+int64_t clock_wall_seconds(void);     /* since 1970-01-01 UTC */
+int64_t clock_wall_nanoseconds(void); /* the same */
 
 #endif

@@ -13,7 +13,7 @@
 
 enum { SHORT_ARRAY = 5 };
 
-/* Two files that differ in their weights differ here, short of intent; gigabytes aren't read for it. */
+/* Two files that differ in their weights differ here, short of intent, for little reading. */
 uint64_t engine_identity(const struct gguf *gguf)
 {
     const struct file_map *map = gguf_map(gguf);

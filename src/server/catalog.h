@@ -28,6 +28,8 @@ struct catalog_entry {
     const char *architecture, *type, *general_name, *chat_template; /* the last: or NULL */
     uint64_t parameters, file_bytes;
     size_t context, embedding; /* trained with; 0: the file doesn't say */
+    const char *identity;      /* of header and samples of the weights, 16 hexadecimal digits */
+    int64_t file_type;         /* general.file_type; -1: not said */
     int64_t modified;          /* the file's, seconds since 1970 */
     bool tools, thinks;        /* its chat format writes them */
 };

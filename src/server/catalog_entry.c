@@ -124,6 +124,9 @@ static primer_status fill(struct catalog_entry *entry, const json_t *described, 
     FORWARD(take_text(metadata, "general.name", "", &entry->general_name, error));
     FORWARD(take_text(metadata, "tokenizer.chat_template", NULL, &entry->chat_template, error));
     FORWARD(take_text(described, "type", "unknown", &entry->type, error));
+    FORWARD(take_text(described, "identity", "", &entry->identity, error));
+    const json_t *file_type = json_object_get(metadata, "general.file_type");
+    entry->file_type = json_is_integer(file_type) ? json_integer_value(file_type) : -1;
     entry->parameters = number_of(described, "parameters");
     entry->file_bytes = number_of(described, "file_bytes");
     entry->modified = (int64_t)number_of(described, "modified");
@@ -183,6 +186,7 @@ void catalog_entry_free(struct catalog_entry *entry)
     free_text(entry->path);
     free_text(entry->architecture);
     free_text(entry->type);
+    free_text(entry->identity);
     free_text(entry->general_name);
     free_text(entry->chat_template);
     *entry = (struct catalog_entry){0};
