@@ -59,7 +59,10 @@ primer_status primer_chat_tokens(const primer_model *model, const primer_chat_fo
  *
  * Errors: PRIMER_EFORMAT names the member; PRIMER_EUNSUPPORTED for content that is no text, and for
  * what the format can't write. A format without a way to write tools has them described in the
- * system's text. `flags`: PRIMER_CHAT_ANSWER opens the assistant's turn. */
+ * system's text. `flags`: PRIMER_CHAT_ANSWER opens the assistant's turn.
+ *
+ * The texts may not hold U+0000. What a template refuses by its own words is told in these, after
+ * what can be repaired was: system texts move into the next user's turn, turns of one role are joined. */
 enum { PRIMER_CHAT_ANSWER = 1 };
 primer_status primer_chat_json_text(const primer_chat_format *format, const char *json,
                                     size_t json_length, unsigned flags, char **text, size_t *length,
@@ -70,14 +73,22 @@ primer_status primer_chat_json_tokens(const primer_model *model, const primer_ch
 /* Whether the format writes tools, and thinking, by itself. */
 bool primer_chat_format_tools(const primer_chat_format *format);
 bool primer_chat_format_thinks(const primer_chat_format *format);
+/* The text that ends thinking ("</think>"): behind it begins what a constraint is about. NULL: the
+ * format has no thinking. */
+const char *primer_chat_format_thinking_end(const primer_chat_format *format);
+/* Whether a prompt's text ends inside a thinking part, opened by the template. */
+bool primer_chat_format_thinking_open(const primer_chat_format *format, const char *text,
+                                      size_t length);
 
-/* An answer's text taken apart while it is written. */
+/* An answer's text taken apart while it is written (generated with `special`: marks may be control
+ * tokens). What looks like a call and is none is content; white space around marks is left out. A call
+ * whose arguments break off, or are no JSON from some byte on, has no CALL_END. */
 typedef enum primer_chat_part_kind {
     PRIMER_CHAT_CONTENT,        /* text: more of the answer */
     PRIMER_CHAT_THINKING,       /* text: more of what the model thinks */
     PRIMER_CHAT_CALL,           /* text: the name of a tool that is called; index: which call, from 0 */
     PRIMER_CHAT_CALL_ARGUMENTS, /* text: more of its arguments, JSON; index as before */
-    PRIMER_CHAT_CALL_END        /* index as before */
+    PRIMER_CHAT_CALL_END        /* index as before; only where the arguments are complete */
 } primer_chat_part_kind;
 typedef struct primer_chat_part {
     primer_chat_part_kind kind;

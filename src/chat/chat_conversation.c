@@ -260,6 +260,9 @@ static primer_status finish(const primer_chat_format *format, json_t *message, p
         FORWARD(finish_call(format, json_array_get(calls, i), error));
     if (format->style != NULL && format->style->ids)
         FORWARD(shorten_id(message, "tool_call_id", error));
+    json_t *const thought = json_object_get(message, "reasoning_content");
+    if (calls != NULL && thought != NULL) /* Command R's name for it */
+        FORWARD(put(message, "tool_plan", json_incref(thought), error));
     json_t *const content = json_object_get(message, "content");
     if (traits->null_content && calls != NULL && json_string_length(content) == 0)
         return put(message, "content", json_null(), error);

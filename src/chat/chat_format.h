@@ -16,12 +16,27 @@
 #ifndef CHAT_CHAT_FORMAT_H
 #define CHAT_CHAT_FORMAT_H
 
+#include "chat/chat_style.h"
 #include "chat/jinja.h"
 #include "primer_chat.h"
 
 #define CHAT_FORMAT_SPECIALS 4
 #define CHAT_FORMAT_STOPS    16
 #define CHAT_FORMAT_SIGNS    3
+
+/* What a template of its own does and doesn't, found out by rendering (chat_probe.c). */
+struct chat_traits {
+    bool tools;          /* writes tools, calls and results, in a style that is known */
+    bool no_system;      /* refuses the system's text, or leaves it out */
+    bool merges;         /* refuses two turns of one role */
+    bool developer;      /* knows the role of that name */
+    bool text_arguments; /* wants a call's arguments as text, else as an object */
+    bool null_content;   /* wants no content beside calls, not even an empty one */
+    bool calls_alone;    /* leaves calls out where there is a content */
+    bool one_call;       /* writes one call a turn */
+    bool parts;          /* wants contents as lists of parts */
+    bool empty_tools;    /* wants an empty list where there are no tools */
+};
 
 struct primer_chat_format {
     const char *name, *summary;
@@ -42,15 +57,10 @@ struct primer_chat_format {
     /* A model's own template instead of the marks above; owned, NULL in the table. */
     struct jinja_template *template;
     char *bos, *eos; /* texts of the model's tokens, owned */
+    struct chat_traits traits;
+    const struct chat_style *style;       /* how it writes calls; NULL: none of its own */
+    const struct chat_thinking *thinking; /* NULL: none */
 };
-
-/* Of a format with a template of its own (chat_own.c). */
-primer_status chat_own_text(const primer_chat_format *format, const primer_message *messages,
-                            size_t count, bool answer, char **text, size_t *length,
-                            primer_error *error);
-primer_status chat_own_tokens(const primer_model *model, const primer_chat_format *format,
-                              const primer_message *messages, size_t count, bool answer,
-                              int32_t **ids, size_t *id_count, primer_error *error);
 
 /* The format that a template's text is (NULL: none of them), and the nearest one otherwise. */
 const primer_chat_format *chat_format_recognise(const char *template);

@@ -278,9 +278,8 @@ static primer_status answer_call(json_t *message, struct waiting *waiting, prime
            strcmp(json_string_value(json_array_get(waiting->ids, found)), id) != 0)
         found++;
     json_t *const next = json_array_get(waiting->ids, found);
-    const int failed = next != NULL && id == NULL
-                           ? json_object_set(message, "tool_call_id", next)
-                           : 0;
+    const int failed =
+        next != NULL && id == NULL ? json_object_set(message, "tool_call_id", next) : 0;
     if (next != NULL)
         json_array_remove(waiting->ids, found);
     return failed == 0 ? PRIMER_OK : memory_failure(error, "the conversation", 1);
@@ -352,8 +351,7 @@ static primer_status read_message(const struct member *message, struct waiting *
     return answer_call(out, waiting, error);
 }
 
-static primer_status read_messages(const struct member *messages, json_t **out,
-                                   primer_error *error)
+static primer_status read_messages(const struct member *messages, json_t **out, primer_error *error)
 {
     primer_status status = PRIMER_OK;
     struct waiting waiting = {.ids = json_array()};
@@ -401,8 +399,8 @@ static primer_status read_tool(const struct member *tool, json_t *list, primer_e
         FORWARD(want_text(&description, error));
     if (parameters.value != NULL)
         FORWARD(want_object(&parameters, error));
-    json_t *const typed = type.value != NULL ? json_incref(tool->value)
-                                             : json_pack("{s:s}", "type", "function");
+    json_t *const typed =
+        type.value != NULL ? json_incref(tool->value) : json_pack("{s:s}", "type", "function");
     const bool made = typed != NULL && json_object_update_missing(typed, tool->value) == 0 &&
                       json_array_append(list, typed) == 0;
     json_decref(typed);

@@ -1,54 +1,82 @@
 /* chat_own.c - a model's own template as a format.
  *
- * The template is given `messages`, `add_generation_prompt`, `bos_token` and `eos_token`. Of what it
- * writes, the bytes of messages are tokenised as plain text and its own as marks, all of it in one
- * run, since a tokenizer joins across such borders.
+ * The template is given `messages`, `tools`, `add_generation_prompt`, `bos_token`, `eos_token` and
+ * the conversation's own variables. Of what it writes, the bytes that come from outside are tokenised
+ * as plain text and its own as marks, all of it in one run, since a tokenizer joins across such
+ * borders.
  */
-#include "chat/chat_format.h"
+#include "chat/chat_own.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "base/memory.h"
+#include "chat/chat_conversation.h"
 
 #define NAME "own"
 
-static json_t *message_json(const primer_message *message)
+/* ---- what a template sees -------------------------------------------------------------------- */
+
+static primer_status put(json_t *object, const char *name, json_t *value, primer_error *error)
 {
-    /* Unchecked: what a model wrote may end within a character. */
-    return json_pack("{s:o, s:o}", "role",
-                     json_string_nocheck(message->role == NULL ? "" : message->role), "content",
-                     json_string_nocheck(message->content == NULL ? "" : message->content));
+    return json_object_set_new_nocheck(object, name, value) == 0
+               ? PRIMER_OK
+               : memory_failure(error, "the conversation", 1);
 }
 
-static primer_status variables_of(const primer_message *messages, size_t count, bool answer,
-                                  json_t **out, primer_error *error)
+/* The tools as a text, and the time, for templates that were written for these. */
+static primer_status put_listed(json_t *variables, const json_t *tools, primer_error *error)
 {
-    json_t *list = json_array();
-    for (size_t i = 0; i < count && list != NULL; i++)
-        if (json_array_append_new(list, message_json(&messages[i])) != 0) {
-            json_decref(list);
-            return memory_failure(error, "the conversation", count);
-        }
-    *out = list == NULL
-               ? NULL
-               : json_pack("{s:o, s:b}", "messages", list, "add_generation_prompt", answer);
-    return *out != NULL ? PRIMER_OK : memory_failure(error, "the conversation", count);
+    json_t *const functions = json_array();
+    for (size_t i = 0; i < json_array_size(tools); i++)
+        json_array_append(functions, json_object_get(json_array_get(tools, i), "function"));
+    char *const text = json_dumps(functions, JSON_INDENT(4));
+    json_decref(functions);
+    if (text == NULL)
+        return memory_failure(error, "the conversation", 1);
+    const primer_status status = put(variables, "functions", json_string_nocheck(text), error);
+    free(text);
+    FORWARD(status);
+    const time_t now = time(NULL);
+    struct tm parts;
+    char date[64] = "";
+    if (gmtime_r(&now, &parts) != NULL)
+        strftime(date, sizeof date, "%Y-%m-%d %H:%M:%S GMT", &parts);
+    return put(variables, "datetime", json_string(date), error);
 }
 
-static primer_status render(const primer_chat_format *format, const primer_message *messages,
-                            size_t count, bool answer, struct jinja_output *output,
-                            primer_error *error)
+static primer_status fill(json_t *variables, const primer_chat_format *format,
+                          const struct chat_conversation *conversation, bool answer,
+                          primer_error *error)
+{
+    if (conversation->variables != NULL &&
+        json_object_update(variables, conversation->variables) != 0)
+        return memory_failure(error, "the conversation", 1);
+    FORWARD(put(variables, "messages", json_incref(conversation->messages), error));
+    FORWARD(put(variables, "add_generation_prompt", json_boolean(answer), error));
+    if (conversation->tools != NULL)
+        FORWARD(put(variables, "tools", json_incref(conversation->tools), error));
+    else if (format->traits.empty_tools)
+        FORWARD(put(variables, "tools", json_array(), error));
+    return format->style != NULL && format->style->listed
+               ? put_listed(variables, conversation->tools, error)
+               : PRIMER_OK;
+}
+
+primer_status chat_own_render(const primer_chat_format *format,
+                              const struct chat_conversation *conversation, bool answer,
+                              const struct jinja_limits *limits, struct jinja_output *output,
+                              primer_error *error)
 {
     primer_status status = PRIMER_OK;
-    json_t *variables = NULL;
-    const struct jinja_limits limits = {0};
+    json_t *const variables = json_object();
     json_t *const marks = json_pack("{s:o, s:o}", "bos_token", json_string_nocheck(format->bos),
                                     "eos_token", json_string_nocheck(format->eos));
-    if (marks == NULL)
-        return memory_failure(error, "the conversation", count);
-    TRY(variables_of(messages, count, answer, &variables, error));
-    status = jinja_render(format->template, variables, marks, (int64_t)time(NULL), &limits, output,
+    if (marks == NULL || variables == NULL)
+        FAIL(PRIMER_ENOMEM, "no memory for the conversation");
+    TRY(fill(variables, format, conversation, answer, error));
+    status = jinja_render(format->template, variables, marks, (int64_t)time(NULL), limits, output,
                           error);
 
 cleanup:
@@ -57,12 +85,38 @@ cleanup:
     return status;
 }
 
-primer_status chat_own_text(const primer_chat_format *format, const primer_message *messages,
-                            size_t count, bool answer, char **text, size_t *length,
-                            primer_error *error)
+/* As it is, and, where the template refuses it, repaired; if that doesn't help either, the words are
+ * those of the first refusal. */
+static primer_status render(const primer_chat_format *format,
+                            const struct chat_conversation *conversation, bool answer,
+                            struct jinja_output *output, primer_error *error)
+{
+    const struct jinja_limits limits = {0};
+    primer_error first = {0}, second = {0};
+    primer_status status = PRIMER_OK;
+    for (int repair = 0; repair < 2; repair++) {
+        struct chat_conversation fitted = {0};
+        primer_error *const words = repair ? &second : &first;
+        status = chat_conversation_fit(format, conversation, repair, &fitted, words);
+        if (status == PRIMER_OK)
+            status = chat_own_render(format, &fitted, answer, &limits, output, words);
+        chat_json_free(&fitted);
+        if (status != PRIMER_EINVAL)
+            break;
+    }
+    if (status != PRIMER_OK && error != NULL)
+        *error = status == PRIMER_EINVAL || second.message[0] == '\0' ? first : second;
+    return status;
+}
+
+/* ---- as text and as tokens ------------------------------------------------------------------- */
+
+primer_status chat_own_text(const primer_chat_format *format,
+                            const struct chat_conversation *conversation, bool answer, char **text,
+                            size_t *length, primer_error *error)
 {
     struct jinja_output output = {0};
-    FORWARD(render(format, messages, count, answer, &output, error));
+    FORWARD(render(format, conversation, answer, &output, error));
     buffer_free(&output.outside);
     *text = output.text.bytes;
     *length = output.text.length;
@@ -70,11 +124,11 @@ primer_status chat_own_text(const primer_chat_format *format, const primer_messa
 }
 
 primer_status chat_own_tokens(const primer_model *model, const primer_chat_format *format,
-                              const primer_message *messages, size_t count, bool answer,
+                              const struct chat_conversation *conversation, bool answer,
                               int32_t **ids, size_t *id_count, primer_error *error)
 {
     struct jinja_output output = {0};
-    FORWARD(render(format, messages, count, answer, &output, error));
+    FORWARD(render(format, conversation, answer, &output, error));
     const size_t bos = strlen(format->bos);
     const bool begun = bos > 0 && output.text.length >= bos && output.outside.bytes[0] == 0 &&
                        memcmp(output.text.bytes, format->bos, bos) == 0;
@@ -103,20 +157,6 @@ static char *token_text(const primer_model *model, int32_t id)
     return copy;
 }
 
-/* A template that can't write the simplest conversations is no use. */
-static primer_status try_out(const primer_chat_format *format, size_t turns, primer_error *error)
-{
-    const primer_message talk[] = {{"user", "primer"}, {"assistant", "yes"}, {"user", "primer"}};
-    struct jinja_output output = {0};
-    FORWARD(render(format, talk, turns, true, &output, error));
-    const bool there = strstr(output.text.bytes, talk[0].content) != NULL;
-    buffer_free(&output.text);
-    buffer_free(&output.outside);
-    return there ? PRIMER_OK
-                 : error_set(error, PRIMER_EUNSUPPORTED,
-                             "the chat template leaves out what the user wrote");
-}
-
 primer_status primer_chat_format_own(const primer_model *model, primer_chat_format **format,
                                      primer_error *error)
 {
@@ -138,8 +178,9 @@ primer_status primer_chat_format_own(const primer_model *model, primer_chat_form
     if (made->bos == NULL || made->eos == NULL)
         FAIL(PRIMER_ENOMEM, "no memory for a chat format");
     TRY(jinja_compile(text, strlen(text), &made->template, error));
-    TRY(try_out(made, 1, error));
-    TRY(try_out(made, 3, error));
+    made->style = chat_style_of(text);
+    made->thinking = chat_style_thinking(text);
+    TRY(chat_probe(made, text, error));
     *format = made;
     return PRIMER_OK;
 

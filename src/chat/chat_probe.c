@@ -83,18 +83,22 @@ static primer_status try_out(const primer_chat_format *format, bool parts, bool 
                              "the chat template leaves out what the user wrote");
 }
 
-/* Contents are texts, or, where these don't do, lists of parts. */
+/* Contents are texts, or, where these don't do, lists of parts; and where neither does, there may
+ * have to be a list of tools. The refusal is that of the first. */
 static primer_status probe_contents(primer_chat_format *format, primer_error *error)
 {
+    struct chat_traits *const traits = &format->traits;
     const primer_status status = try_out(format, false, false, error);
-    format->traits.parts = status != PRIMER_OK && status != PRIMER_ENOMEM &&
-                           try_out(format, true, false, NULL) == PRIMER_OK;
-    if (status != PRIMER_OK && !format->traits.parts)
-        return status;
-    return try_out(format, format->traits.parts, true, error);
+    primer_status other = status;
+    for (size_t form = 1; form < 4 && other != PRIMER_OK && other != PRIMER_ENOMEM; form++) {
+        traits->parts = form % 2 != 0;
+        traits->empty_tools = form / 2 != 0;
+        other = try_out(format, traits->parts, false, NULL);
+    }
+    return other == PRIMER_OK ? try_out(format, traits->parts, true, error) : status;
 }
 
-static void probe_turns(primer_chat_format *format)
+static void probe_turns(primer_chat_format *format, const char *text)
 {
     struct chat_traits *const traits = &format->traits;
     const bool parts = traits->parts;
@@ -102,10 +106,15 @@ static void probe_turns(primer_chat_format *format)
                                 json_pack("[o, o]", turn("system", "primer_system", parts),
                                           turn("user", "primer_user", parts)),
                                 NULL, WORDS("primer_system", "primer_user"));
-    traits->merges = !writes(format,
-                             json_pack("[o, o]", turn("user", "primer_one", parts),
-                                       turn("user", "primer_two", parts)),
-                             NULL, WORDS("primer_one", "primer_two"));
+    traits->developer = strstr(text, "developer") != NULL &&
+                        writes(format,
+                               json_pack("[o, o]", turn("developer", "primer_system", parts),
+                                         turn("user", "primer_user", parts)),
+                               NULL, WORDS("primer_system", "primer_user"));
+    traits->merges = !writes(
+        format,
+        json_pack("[o, o]", turn("user", "primer_one", parts), turn("user", "primer_two", parts)),
+        NULL, WORDS("primer_one", "primer_two"));
 }
 
 /* ---- tools ----------------------------------------------------------------------------------- */
@@ -135,10 +144,9 @@ static json_t *result(const char *id, const char *name, const char *content)
 /* A question, a turn with these calls, and what they gave. */
 static json_t *conversation(const char *content, json_t *calls, json_t *results)
 {
-    json_t *const list =
-        json_pack("[o, {s:s, s:o, s:o}]", turn("user", "primer_user", false), "role", "assistant",
-                  "content", content == NULL ? json_null() : json_string(content), "tool_calls",
-                  calls);
+    json_t *const list = json_pack(
+        "[o, {s:s, s:o, s:o}]", turn("user", "primer_user", false), "role", "assistant", "content",
+        content == NULL ? json_null() : json_string(content), "tool_calls", calls);
     if (list != NULL && results != NULL)
         json_array_extend(list, results);
     json_decref(results);
@@ -186,9 +194,8 @@ static void probe_calls(primer_chat_format *format)
 primer_status chat_probe(primer_chat_format *format, const char *text, primer_error *error)
 {
     FORWARD(probe_contents(format, error));
-    probe_turns(format);
+    probe_turns(format, text);
     probe_calls(format);
-    format->traits.developer = strstr(text, "developer") != NULL;
     if (!format->traits.tools)
         format->style = NULL;
     return PRIMER_OK;

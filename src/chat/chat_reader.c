@@ -45,10 +45,10 @@ struct primer_chat_reader {
     enum chat_call_place call_place;
     bool spacious; /* white space too long to be held was given, and goes on */
     bool strip;    /* white space that comes next is left out */
-    bool started; /* the answer's first byte was decided on */
-    bool stopped; /* the callback wants no more */
-    size_t mark;  /* where in `held` the head begins */
-    size_t index; /* of the call that is read, or comes next */
+    bool started;  /* the answer's first byte was decided on */
+    bool stopped;  /* the callback wants no more */
+    size_t mark;   /* where in `held` the head begins */
+    size_t index;  /* of the call that is read, or comes next */
     struct chat_call call;
     struct chat_scan scan;
     primer_chat_part_callback *callback;

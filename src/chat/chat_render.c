@@ -17,6 +17,8 @@
 
 #include "base/buffer.h"
 #include "base/memory.h"
+#include "chat/chat_conversation.h"
+#include "chat/chat_own.h"
 
 /* ---- the walk -------------------------------------------------------------------------------- */
 
@@ -113,6 +115,45 @@ static primer_status walk(struct sink *sink, const primer_chat_format *format,
     return answer ? sink->mark(sink, format->answer_begin, error) : PRIMER_OK;
 }
 
+/* ---- conversations as JSON ------------------------------------------------------------------- */
+
+/* For a template of the model's own. Unchecked: what a model wrote may end within a character. */
+static primer_status conversation_of(const primer_message *messages, size_t count,
+                                     struct chat_conversation *conversation, primer_error *error)
+{
+    json_t *const list = json_array();
+    bool made = list != NULL;
+    for (size_t i = 0; i < count && made; i++) {
+        const char *const role = messages[i].role == NULL ? "" : messages[i].role;
+        const char *const content = messages[i].content == NULL ? "" : messages[i].content;
+        json_t *const message = json_pack("{s:o, s:o}", "role", json_string_nocheck(role),
+                                          "content", json_string_nocheck(content));
+        made = json_array_append_new(list, message) == 0;
+    }
+    if (!made) {
+        json_decref(list);
+        return memory_failure(error, "the conversation", count);
+    }
+    *conversation = (struct chat_conversation){.messages = list};
+    return PRIMER_OK;
+}
+
+/* For a named format: [count] messages that point into `fitted`. */
+static primer_status messages_of(const struct chat_conversation *fitted, primer_message **messages,
+                                 size_t *count, primer_error *error)
+{
+    *count = json_array_size(fitted->messages);
+    *messages = memory_allocate(*count, sizeof **messages);
+    if (*messages == NULL)
+        return memory_failure(error, "the conversation", *count * sizeof **messages);
+    for (size_t i = 0; i < *count; i++) {
+        const json_t *const message = json_array_get(fitted->messages, i);
+        (*messages)[i] = (primer_message){json_string_value(json_object_get(message, "role")),
+                                          json_string_value(json_object_get(message, "content"))};
+    }
+    return PRIMER_OK;
+}
+
 /* ---- as text --------------------------------------------------------------------------------- */
 
 struct text_sink {
@@ -135,9 +176,14 @@ primer_status primer_chat_text(const primer_chat_format *format, const primer_me
                                size_t count, bool answer, char **text, size_t *length,
                                primer_error *error)
 {
-    if (format->template != NULL)
-        return chat_own_text(format, messages, count, answer, text, length, error);
     primer_status status = PRIMER_OK;
+    if (format->template != NULL) {
+        struct chat_conversation conversation;
+        FORWARD(conversation_of(messages, count, &conversation, error));
+        status = chat_own_text(format, &conversation, answer, text, length, error);
+        chat_json_free(&conversation);
+        return status;
+    }
     struct text_sink out = {.sink = {text_mark, text_content}};
     TRY(buffer_reserve(&out.text, 1, error));
     TRY(walk(&out.sink, format, messages, count, answer, error));
@@ -254,9 +300,14 @@ primer_status primer_chat_tokens(const primer_model *model, const primer_chat_fo
                                  const primer_message *messages, size_t count, bool answer,
                                  int32_t **ids, size_t *id_count, primer_error *error)
 {
-    if (format->template != NULL)
-        return chat_own_tokens(model, format, messages, count, answer, ids, id_count, error);
     primer_status status = PRIMER_OK;
+    if (format->template != NULL) {
+        struct chat_conversation conversation;
+        FORWARD(conversation_of(messages, count, &conversation, error));
+        status = chat_own_tokens(model, format, &conversation, answer, ids, id_count, error);
+        chat_json_free(&conversation);
+        return status;
+    }
     struct token_sink out = {.sink = {token_mark, token_content}, .model = model, .format = format};
     TRY(walk(&out.sink, format, messages, count, answer, error));
     TRY(end_run(&out, error));
@@ -267,5 +318,67 @@ primer_status primer_chat_tokens(const primer_model *model, const primer_chat_fo
 cleanup:
     memory_free(out.ids);
     buffer_free(&out.run);
+    return status;
+}
+
+/* ---- from JSON ------------------------------------------------------------------------------- */
+
+/* What a template refuses is what the format can't write. */
+static primer_status refused(primer_status status, primer_error *error)
+{
+    if (status != PRIMER_EINVAL)
+        return status;
+    if (error != NULL)
+        error->status = PRIMER_EUNSUPPORTED;
+    return PRIMER_EUNSUPPORTED;
+}
+
+primer_status primer_chat_json_text(const primer_chat_format *format, const char *json,
+                                    size_t json_length, unsigned flags, char **text, size_t *length,
+                                    primer_error *error)
+{
+    primer_status status = PRIMER_OK;
+    struct chat_conversation given = {0}, fitted = {0};
+    primer_message *messages = NULL;
+    size_t count = 0;
+    const bool answer = (flags & PRIMER_CHAT_ANSWER) != 0;
+    TRY(chat_json_read(json, json_length, &given, error));
+    if (format->template != NULL)
+        TRY(refused(chat_own_text(format, &given, answer, text, length, error), error));
+    else {
+        TRY(chat_conversation_fit(format, &given, false, &fitted, error));
+        TRY(messages_of(&fitted, &messages, &count, error));
+        TRY(primer_chat_text(format, messages, count, answer, text, length, error));
+    }
+
+cleanup:
+    memory_free(messages);
+    chat_json_free(&given);
+    chat_json_free(&fitted);
+    return status;
+}
+
+primer_status primer_chat_json_tokens(const primer_model *model, const primer_chat_format *format,
+                                      const char *json, size_t json_length, unsigned flags,
+                                      int32_t **ids, size_t *id_count, primer_error *error)
+{
+    primer_status status = PRIMER_OK;
+    struct chat_conversation given = {0}, fitted = {0};
+    primer_message *messages = NULL;
+    size_t count = 0;
+    const bool answer = (flags & PRIMER_CHAT_ANSWER) != 0;
+    TRY(chat_json_read(json, json_length, &given, error));
+    if (format->template != NULL)
+        TRY(refused(chat_own_tokens(model, format, &given, answer, ids, id_count, error), error));
+    else {
+        TRY(chat_conversation_fit(format, &given, false, &fitted, error));
+        TRY(messages_of(&fitted, &messages, &count, error));
+        TRY(primer_chat_tokens(model, format, messages, count, answer, ids, id_count, error));
+    }
+
+cleanup:
+    memory_free(messages);
+    chat_json_free(&given);
+    chat_json_free(&fitted);
     return status;
 }

@@ -182,9 +182,7 @@ enum chat_scan_result chat_scan_push(struct chat_scan *scan, char byte)
     case BEFORE_FIRST_ITEM:
         return byte == ']' ? close(scan, false) : value(scan, byte);
     case BEFORE_FIRST_KEY:
-        return byte == '}'   ? close(scan, true)
-               : byte == '"' ? string(scan, true)
-                             : CHAT_SCAN_BAD;
+        return byte == '}' ? close(scan, true) : byte == '"' ? string(scan, true) : CHAT_SCAN_BAD;
     case BEFORE_KEY:
         return byte == '"' ? string(scan, true) : CHAT_SCAN_BAD;
     case BEFORE_COLON:

@@ -26,14 +26,14 @@ struct chat_style {
     const char *name_key, *arguments_key; /* of an object; NULL: name and arguments stand alone */
     const char *head;                     /* members before the name, "%" is the call's number */
     bool list;                            /* the calls are a JSON array */
-    bool ids;      /* nine letters and digits are a call's id, behind its arguments */
-    bool bare;     /* a call may begin the answer without a mark */
-    bool alone;    /* one call an answer */
-    bool begun;    /* the prompt ends with the first call_open */
-    bool listed;   /* tools are told as the text `functions`, with the time as `datetime` */
+    bool ids;    /* nine letters and digits are a call's id, behind its arguments */
+    bool bare;   /* a call may begin the answer without a mark */
+    bool alone;  /* one call an answer */
+    bool begun;  /* the prompt ends with the first call_open */
+    bool listed; /* tools are told as the text `functions`, with the time as `datetime` */
     const char *name_end;
-    const char *other_open; /* another text that may stand before a call */
-    const char *everyone;   /* the name that means text for the reader; NULL: none */
+    const char *other_open;             /* another text that may stand before a call */
+    const char *everyone;               /* the name that means text for the reader; NULL: none */
     const char *text_open, *text_close; /* around text; left out of it */
     /* A template is written in this style if it holds all of `has` and none of `lacks`. */
     const char *has[CHAT_STYLE_SIGNS], *lacks[CHAT_STYLE_SIGNS];
