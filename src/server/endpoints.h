@@ -8,8 +8,8 @@
 endpoint openai_chat, openai_completions, openai_embeddings, openai_models, openai_model;
 
 /* ollama_*.c */
-endpoint ollama_root, ollama_version, ollama_tags, ollama_ps, ollama_show;
-endpoint ollama_chat, ollama_generate, ollama_embed, ollama_embeddings;
+endpoint ollama_version_root, ollama_version, ollama_list_tags, ollama_list_ps, ollama_show;
+endpoint ollama_chat, ollama_generate, ollama_embed, ollama_embed_older;
 
 /* extra.c, metrics.c */
 endpoint extra_health, extra_tokenize, extra_detokenize, extra_tokenizer_info, extra_apply_template;

@@ -44,6 +44,10 @@ static primer_status read_choice(struct chat *chat, primer_error *error)
                             "function.name, found %s",
                             json_is_string(value) ? "another text" : fields_type_name(value));
     chat->choice = json_is_string(value) && strcmp(text, "none") == 0 ? NULL : text;
+    if (chat->choice != NULL && strcmp(chat->choice, "auto") != 0 &&
+        json_array_size(chat->tools) == 0)
+        return fields_wrong(fields, "tool_choice", error,
+                            "asks for a call, but there are no tools");
     return PRIMER_OK;
 }
 

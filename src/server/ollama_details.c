@@ -9,8 +9,8 @@
 #include "base/hash.h"
 #include "primer.h"
 
-primer_status ollama_describe(const struct catalog_entry *entry, unsigned flags,
-                              json_t **description, primer_error *error)
+primer_status ollama_details_describe(const struct catalog_entry *entry, unsigned flags,
+                                      json_t **description, primer_error *error)
 {
     char *text = NULL;
     size_t length = 0;
@@ -24,7 +24,7 @@ primer_status ollama_describe(const struct catalog_entry *entry, unsigned flags,
     return PRIMER_OK;
 }
 
-const char *ollama_size_text(uint64_t parameters, char out[OLLAMA_SIZE_BYTES])
+const char *ollama_details_size(uint64_t parameters, char out[OLLAMA_SIZE_BYTES])
 {
     const double count = (double)parameters;
     const struct {
@@ -44,7 +44,7 @@ const char *ollama_size_text(uint64_t parameters, char out[OLLAMA_SIZE_BYTES])
     return out;
 }
 
-const char *ollama_digest(const char *identity, char out[OLLAMA_DIGEST_BYTES])
+const char *ollama_details_digest(const char *identity, char out[OLLAMA_DIGEST_BYTES])
 {
     for (uint64_t part = 0; part < 4; part++)
         snprintf(out + 16 * part, 17, "%016" PRIx64, hash_bytes(identity, strlen(identity), part));
@@ -56,7 +56,7 @@ static const json_t *metadata(const json_t *description, const char *key)
     return json_object_get(json_object_get(description, "metadata"), key);
 }
 
-bool ollama_gap_tokens(const json_t *description, int32_t ids[OLLAMA_GAP_TOKENS])
+bool ollama_details_gap_tokens(const json_t *description, int32_t ids[OLLAMA_GAP_TOKENS])
 {
     static const char *const names[2][OLLAMA_GAP_TOKENS] = {
         {"tokenizer.ggml.fim_pre_token_id", "tokenizer.ggml.fim_suf_token_id",
@@ -80,7 +80,7 @@ bool ollama_gap_tokens(const json_t *description, int32_t ids[OLLAMA_GAP_TOKENS]
     return false;
 }
 
-const char *ollama_quantization(const struct catalog_entry *entry)
+const char *ollama_details_quantization(const struct catalog_entry *entry)
 {
     static const struct {
         int number;
@@ -102,12 +102,12 @@ json_t *ollama_details(const struct catalog_entry *entry)
     char size[OLLAMA_SIZE_BYTES];
     return json_pack("{s:s, s:s, s:s, s:[s], s:s, s:s, s:I, s:I}", "parent_model", "", "format",
                      "gguf", "family", entry->architecture, "families", entry->architecture,
-                     "parameter_size", ollama_size_text(entry->parameters, size),
-                     "quantization_level", ollama_quantization(entry), "context_length",
+                     "parameter_size", ollama_details_size(entry->parameters, size),
+                     "quantization_level", ollama_details_quantization(entry), "context_length",
                      (json_int_t)entry->context, "embedding_length", (json_int_t)entry->embedding);
 }
 
-json_t *ollama_capabilities(const struct catalog_entry *entry, const json_t *description)
+json_t *ollama_details_capabilities(const struct catalog_entry *entry, const json_t *description)
 {
     int32_t gap[OLLAMA_GAP_TOKENS];
     const struct {
@@ -115,7 +115,7 @@ json_t *ollama_capabilities(const struct catalog_entry *entry, const json_t *des
         const char *name;
     } rows[] = {{true, "completion"},
                 {entry->tools, "tools"},
-                {ollama_gap_tokens(description, gap), "insert"},
+                {ollama_details_gap_tokens(description, gap), "insert"},
                 {entry->thinks, "thinking"}};
     json_t *const list = json_array();
     bool complete = list != NULL;
@@ -128,16 +128,17 @@ json_t *ollama_capabilities(const struct catalog_entry *entry, const json_t *des
     return NULL;
 }
 
-json_t *ollama_tagged_name(const struct catalog_entry *entry)
+json_t *ollama_details_name(const struct catalog_entry *entry)
 {
     return strchr(entry->name, ':') != NULL ? json_string(entry->name)
                                             : json_sprintf("%s:latest", entry->name);
 }
 
-json_t *ollama_listed(const struct catalog_entry *entry, uint64_t bytes)
+json_t *ollama_details_listed(const struct catalog_entry *entry, uint64_t bytes)
 {
     char digest[OLLAMA_DIGEST_BYTES];
-    return json_pack("{s:o, s:o, s:I, s:s, s:o}", "name", ollama_tagged_name(entry), "model",
-                     ollama_tagged_name(entry), "size", (json_int_t)bytes, "digest",
-                     ollama_digest(entry->identity, digest), "details", ollama_details(entry));
+    return json_pack("{s:o, s:o, s:I, s:s, s:o}", "name", ollama_details_name(entry), "model",
+                     ollama_details_name(entry), "size", (json_int_t)bytes, "digest",
+                     ollama_details_digest(entry->identity, digest), "details",
+                     ollama_details(entry));
 }

@@ -66,7 +66,7 @@ static primer_status embed_open(struct embed *embed, struct exchange *exchange, 
     if (embed->warnings == NULL)
         return memory_failure(error, "warnings", 0);
     FORWARD(fields_open(&embed->fields, body, "", exchange_problem(exchange), error));
-    FORWARD(ollama_target_read(&embed->target, &embed->fields, error));
+    FORWARD(ollama_request_read_target(&embed->target, &embed->fields, error));
     FORWARD(fields_bool(&embed->fields, "truncate", &embed->truncate, error));
     FORWARD(fields_object(&embed->fields, "options", &options, error));
     return ollama_options_read(&embed->options, options, embed->warnings,
@@ -78,7 +78,7 @@ static primer_status embed_prepare(struct embed *embed, primer_error *error)
 {
     primer_session_options session;
     FORWARD(fields_warn(&embed->fields, embed->warnings, error));
-    FORWARD(ollama_target_use(&embed->target, embed->exchange, &embed->use, error));
+    FORWARD(ollama_request_use_target(&embed->target, embed->exchange, &embed->use, error));
     embed->in_use = true;
     embed->width = primer_model_info(embed->use.model)->embedding;
     if (embed->dimensions > embed->width)
@@ -252,7 +252,7 @@ static primer_status run_embeddings(struct embed *embed, struct exchange *exchan
     return answer(embed, error);
 }
 
-primer_status ollama_embeddings(struct exchange *exchange, primer_error *error)
+primer_status ollama_embed_older(struct exchange *exchange, primer_error *error)
 {
     struct embed embed;
     const primer_status status = run_embeddings(&embed, exchange, error);

@@ -22,14 +22,14 @@ static primer_status answer(struct exchange *exchange, json_t *models, primer_er
 static json_t *tagged(const struct catalog_entry *entry)
 {
     char modified[OLLAMA_TIME_BYTES];
-    json_t *const listed = ollama_listed(entry, entry->file_bytes);
+    json_t *const listed = ollama_details_listed(entry, entry->file_bytes);
     ollama_time_plain(entry->modified, clock_wall_seconds(), modified);
     if (listed != NULL)
         json_object_set_new(listed, "modified_at", json_string(modified));
     return listed;
 }
 
-primer_status ollama_tags(struct exchange *exchange, primer_error *error)
+primer_status ollama_list_tags(struct exchange *exchange, primer_error *error)
 {
     const struct catalog *const catalog = exchange_server(exchange)->catalog;
     const struct catalog_entry *entry = NULL;
@@ -50,7 +50,7 @@ static json_t *loaded(const struct catalog_state *state)
 {
     char expires[OLLAMA_TIME_BYTES];
     const size_t context = state->context > 0 ? state->context : state->entry->context;
-    json_t *const listed = ollama_listed(state->entry, state->bytes);
+    json_t *const listed = ollama_details_listed(state->entry, state->bytes);
     ollama_time_plain(state->expires, clock_wall_seconds(), expires);
     if (listed != NULL) {
         json_object_set_new(listed, "expires_at", json_string(expires));
@@ -60,7 +60,7 @@ static json_t *loaded(const struct catalog_state *state)
     return listed;
 }
 
-primer_status ollama_ps(struct exchange *exchange, primer_error *error)
+primer_status ollama_list_ps(struct exchange *exchange, primer_error *error)
 {
     struct catalog *const catalog = exchange_server(exchange)->catalog;
     struct catalog_state state;

@@ -18,8 +18,8 @@
 
 enum { COUNT_MOST = 1 << 30, KEEP_DEFAULT = 4 };
 
-/* Names that older and newer clients send and that change nothing here. A number other than `neutral`
- * would change an answer elsewhere, and is noted; NaN: never. */
+/* Names that older and newer clients send and that change nothing here. A number other than
+ * `neutral` would change an answer elsewhere, and is noted; NaN: never. */
 static const struct {
     const char *name;
     bool truth; /* true or false; else a number */

@@ -1,5 +1,5 @@
-/* ollama_options.h - the member `options` of Ollama's requests: how is sampled, how long, how much is
- * held.
+/* ollama_options.h - the member `options` of Ollama's requests: how is sampled, how long an answer
+ * and its context may be.
  */
 #ifndef SERVER_OLLAMA_OPTIONS_H
 #define SERVER_OLLAMA_OPTIONS_H
@@ -20,8 +20,8 @@ struct ollama_options {
     size_t keep;    /* tokens that a shifted context keeps; SIZE_MAX: the whole prompt */
 };
 
-/* `object` NULL: only defaults. Notes for the client are appended to `warnings`, an array. Errors are
- * 400 and name the option. */
+/* `object` NULL: only defaults. Notes for the client are appended to `warnings`, an array. Errors
+ * are 400 and name the option. */
 primer_status ollama_options_read(struct ollama_options *options, json_t *object, json_t *warnings,
                                   struct problem *problem, primer_error *error);
 void ollama_options_free(struct ollama_options *options);

@@ -96,8 +96,8 @@ primer_status ollama_prompt_gap(struct ollama_request *request, const char *befo
     json_t *description = NULL;
     int32_t gap[OLLAMA_GAP_TOKENS];
     primer_status status = PRIMER_OK;
-    TRY(ollama_describe(request->use.entry, 0, &description, error));
-    if (!ollama_gap_tokens(description, gap))
+    TRY(ollama_details_describe(request->use.entry, 0, &description, error));
+    if (!ollama_details_gap_tokens(description, gap))
         TRY(problem_set(problem_of(request), 400, NULL, "suffix", PRIMER_EUNSUPPORTED, error,
                         "\"%s\" does not support insert", request->use.entry->name));
     TRY(append_text(&ids, model, "", PRIMER_TEXT_BOS, error));

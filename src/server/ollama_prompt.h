@@ -14,8 +14,8 @@ primer_status ollama_prompt_raw(struct ollama_request *request, const char *text
 /* What stands before and after a gap, for a model with tokens for that; 400 for others. */
 primer_status ollama_prompt_gap(struct ollama_request *request, const char *before,
                                 const char *after, primer_error *error);
-/* Ids of an earlier answer before the prompt. Where they don't fit and `truncate` is true the oldest
- * are left out. */
+/* Ids of an earlier answer before the prompt. Where they don't fit and `truncate` is true the
+ * oldest are left out. */
 primer_status ollama_prompt_prepend(struct ollama_request *request, json_t *context,
                                     primer_error *error);
 /* Answers with the prompt's text instead of the model's words. */

@@ -1,4 +1,5 @@
-/* ollama_reply.h - an answer's events as Ollama's objects: one a line while they come, or one alone. */
+/* ollama_reply.h - an answer's events as Ollama's objects: one a line while they come, or one in
+ * all. */
 #ifndef SERVER_OLLAMA_REPLY_H
 #define SERVER_OLLAMA_REPLY_H
 

@@ -1,5 +1,5 @@
-/* ollama_request.c - members that generating and chatting share, and what is done with them before a
- * token is made.
+/* ollama_request.c - members that generating and chatting share, and what is done with them before
+ * a token is made.
  *
  * What would silently change an answer elsewhere is asked for here or doesn't happen: a prompt that
  * doesn't fit is refused with both numbers unless `truncate` is true in the request itself, and a
@@ -19,8 +19,8 @@ static bool has_gone(void *context)
     return exchange_gone(context);
 }
 
-primer_status ollama_target_read(struct ollama_target *target, struct fields *fields,
-                                 primer_error *error)
+primer_status ollama_request_read_target(struct ollama_target *target, struct fields *fields,
+                                         primer_error *error)
 {
     *target = (struct ollama_target){.name = "", .keep_alive = -1};
     FORWARD(fields_text(fields, "name", &target->name, error)); /* of old, for `model` */
@@ -29,8 +29,9 @@ primer_status ollama_target_read(struct ollama_target *target, struct fields *fi
                              fields->problem, error);
 }
 
-primer_status ollama_target_use(const struct ollama_target *target, struct exchange *exchange,
-                                struct catalog_use *use, primer_error *error)
+primer_status ollama_request_use_target(const struct ollama_target *target,
+                                        struct exchange *exchange, struct catalog_use *use,
+                                        primer_error *error)
 {
     FORWARD(catalog_use(exchange_server(exchange)->catalog, target->name, has_gone, exchange,
                         exchange_problem(exchange), use, error));
@@ -101,7 +102,7 @@ primer_status ollama_request_open(struct ollama_request *request, struct exchang
     if (request->warnings == NULL)
         return memory_failure(error, "warnings", 0);
     FORWARD(fields_open(&request->fields, body, "", problem, error));
-    FORWARD(ollama_target_read(&request->target, &request->fields, error));
+    FORWARD(ollama_request_read_target(&request->target, &request->fields, error));
     FORWARD(read_members(request, error));
     FORWARD(fields_object(&request->fields, "options", &options, error));
     return ollama_options_read(&request->options, options, request->warnings, problem, error);
@@ -127,7 +128,7 @@ primer_status ollama_request_use(struct ollama_request *request, primer_error *e
 {
     struct exchange *const exchange = request->exchange;
     FORWARD(fields_warn(&request->fields, request->warnings, error));
-    FORWARD(ollama_target_use(&request->target, exchange, &request->held, error));
+    FORWARD(ollama_request_use_target(&request->target, exchange, &request->held, error));
     request->in_use = true;
     request->use = request->held;
     if (request->think == OLLAMA_THINK_ON && !request->use.entry->thinks)
@@ -193,7 +194,8 @@ primer_status ollama_request_check_fit(struct ollama_request *request, primer_er
 static primer_status blame(struct ollama_request *request, const char *param, primer_status status,
                            primer_error *error)
 {
-    if (status == PRIMER_OK || status == PRIMER_ENOMEM)
+    if (status != PRIMER_EINVAL && status != PRIMER_EFORMAT && status != PRIMER_EUNSUPPORTED &&
+        status != PRIMER_ELIMIT)
         return status;
     const primer_error found = *error;
     return problem_set(exchange_problem(request->exchange), 400, NULL, param, status, error,
@@ -261,7 +263,8 @@ primer_status ollama_request_answer(struct ollama_request *request,
         .logprobs = request->logprobs,
         .top_logprobs = request->top_logprobs,
         .constraint = request->constraint,
-        .constraint_after = request->thinking ? "</think>" : NULL,
+        .constraint_after =
+            request->thinking ? primer_chat_format_thinking_end(request->use.format) : NULL,
         .chat = answer->parsed,
         .tools = tools,
         .thinking = request->thinking,

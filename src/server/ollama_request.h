@@ -1,7 +1,7 @@
 /* ollama_request.h - what /api/generate and /api/chat have in common, from the body to the prompt.
  *
  *   ollama_request_open    members and options are read and checked
- *   ollama_request_use     the model is in use: think, format, tools and session are settled with it
+ *   ollama_request_use     the model is in use; think and the session are settled with it
  *   (the endpoint)         ids [count], the prompt
  *   ollama_request_answer  the answer is written, streamed or whole
  *   ollama_request_close
@@ -55,11 +55,12 @@ struct ollama_request {
 };
 
 /* `model` (or `name`) and `keep_alive`. */
-primer_status ollama_target_read(struct ollama_target *target, struct fields *fields,
-                                 primer_error *error);
+primer_status ollama_request_read_target(struct ollama_target *target, struct fields *fields,
+                                         primer_error *error);
 /* catalog_use for it; the log knows its name from then on. */
-primer_status ollama_target_use(const struct ollama_target *target, struct exchange *exchange,
-                                struct catalog_use *use, primer_error *error);
+primer_status ollama_request_use_target(const struct ollama_target *target,
+                                        struct exchange *exchange, struct catalog_use *use,
+                                        primer_error *error);
 
 /* An object of a body, its members common to both read. Close it also after an error. */
 primer_status ollama_request_open(struct ollama_request *request, struct exchange *exchange,

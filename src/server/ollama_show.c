@@ -113,7 +113,7 @@ static json_t *body_of(const struct show *show)
         show->modelfile.length, "parameters", show->parameters.bytes, show->parameters.length,
         "template", text_or_empty(show->entry->chat_template), "system", "", "details",
         ollama_details(show->entry), "model_info", model_info(show), "capabilities",
-        ollama_capabilities(show->entry, show->description), "modified_at", modified);
+        ollama_details_capabilities(show->entry, show->description), "modified_at", modified);
     if (body != NULL && license != NULL)
         json_object_set_new(body, "license", json_string(license));
     if (body != NULL && show->verbose)
@@ -131,7 +131,7 @@ static primer_status read_show(struct show *show, struct exchange *exchange, pri
     primer_status status = PRIMER_OK;
     TRY(exchange_object(exchange, &body, error));
     TRY(fields_open(&fields, body, "", exchange_problem(exchange), error));
-    TRY(ollama_target_read(&target, &fields, error));
+    TRY(ollama_request_read_target(&target, &fields, error));
     TRY(fields_bool(&fields, "verbose", &show->verbose, error));
     show->entry = catalog_find(exchange_server(exchange)->catalog, target.name);
     if (show->entry == NULL)
@@ -148,9 +148,9 @@ primer_status ollama_show(struct exchange *exchange, primer_error *error)
     struct show show = {0};
     primer_status status = PRIMER_OK;
     TRY(read_show(&show, exchange, error));
-    TRY(ollama_describe(show.entry,
-                        show.verbose ? PRIMER_DESCRIBE_ARRAYS | PRIMER_DESCRIBE_TENSORS : 0,
-                        &show.description, error));
+    TRY(ollama_details_describe(show.entry,
+                                show.verbose ? PRIMER_DESCRIBE_ARRAYS | PRIMER_DESCRIBE_TENSORS : 0,
+                                &show.description, error));
     TRY(write_texts(&show, exchange, error));
     TRY(exchange_answer_json(exchange, 200, body_of(&show), error));
 cleanup:

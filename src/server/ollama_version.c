@@ -13,7 +13,7 @@ primer_status ollama_version(struct exchange *exchange, primer_error *error)
                                 error);
 }
 
-primer_status ollama_root(struct exchange *exchange, primer_error *error)
+primer_status ollama_version_root(struct exchange *exchange, primer_error *error)
 {
     static const char text[] = "Ollama is running"; /* the words that clients look for */
     return exchange_answer(exchange, 200, "text/plain; charset=utf-8", text, strlen(text), error);

@@ -16,15 +16,15 @@ static const struct route table[] = {
     {"GET", "/v1/models/*", openai_model, 0},
 
     /* Ollama's */
-    {"GET", "/", ollama_root, ROUTE_OPEN},
+    {"GET", "/", ollama_version_root, ROUTE_OPEN},
     {"GET", "/api/version", ollama_version, 0},
-    {"GET", "/api/tags", ollama_tags, 0},
-    {"GET", "/api/ps", ollama_ps, 0},
+    {"GET", "/api/tags", ollama_list_tags, 0},
+    {"GET", "/api/ps", ollama_list_ps, 0},
     {"POST", "/api/show", ollama_show, 0},
     {"POST", "/api/chat", ollama_chat, ROUTE_ANSWERS},
     {"POST", "/api/generate", ollama_generate, ROUTE_ANSWERS},
     {"POST", "/api/embed", ollama_embed, ROUTE_ANSWERS},
-    {"POST", "/api/embeddings", ollama_embeddings, ROUTE_ANSWERS},
+    {"POST", "/api/embeddings", ollama_embed_older, ROUTE_ANSWERS},
 
     /* what other servers have besides, and what watches over this one */
     {"GET", "/health", extra_health, ROUTE_OPEN},

@@ -1,4 +1,4 @@
-/* test_ollama_details.c - sizes in Ollama's words, digests, names with tags, tokens around a gap. */
+/* test_ollama_details.c - sizes in Ollama's words, digests, names, tokens around a gap. */
 #include "server/ollama_details.h"
 
 #include <setjmp.h>
@@ -19,7 +19,7 @@ static void test_sizes(void **state)
                 {7000000000, "7B"}, {70553706496, "70.6B"}};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         char text[OLLAMA_SIZE_BYTES];
-        assert_string_equal(ollama_size_text(rows[i].parameters, text), rows[i].text);
+        assert_string_equal(ollama_details_size(rows[i].parameters, text), rows[i].text);
     }
 }
 
@@ -27,9 +27,9 @@ static void test_digest(void **state)
 {
     (void)state;
     char one[OLLAMA_DIGEST_BYTES], again[OLLAMA_DIGEST_BYTES], other[OLLAMA_DIGEST_BYTES];
-    ollama_digest("0123456789abcdef", one);
-    ollama_digest("0123456789abcdef", again);
-    ollama_digest("0123456789abcdee", other);
+    ollama_details_digest("0123456789abcdef", one);
+    ollama_details_digest("0123456789abcdef", again);
+    ollama_details_digest("0123456789abcdee", other);
     assert_int_equal(strlen(one), 64);
     assert_int_equal(strspn(one, "0123456789abcdef"), 64);
     assert_string_equal(one, again);
@@ -41,16 +41,16 @@ static void test_names_and_types(void **state)
 {
     (void)state;
     struct catalog_entry entry = {.name = "phi-2", .type = "Q4_K", .file_type = 15};
-    json_t *name = ollama_tagged_name(&entry);
+    json_t *name = ollama_details_name(&entry);
     assert_string_equal(json_string_value(name), "phi-2:latest");
     json_decref(name);
-    assert_string_equal(ollama_quantization(&entry), "Q4_K_M");
+    assert_string_equal(ollama_details_quantization(&entry), "Q4_K_M");
     entry.name = "phi-2:q4";
     entry.file_type = -1;
-    name = ollama_tagged_name(&entry);
+    name = ollama_details_name(&entry);
     assert_string_equal(json_string_value(name), "phi-2:q4");
     json_decref(name);
-    assert_string_equal(ollama_quantization(&entry), "Q4_K");
+    assert_string_equal(ollama_details_quantization(&entry), "Q4_K");
 }
 
 static void test_listed(void **state)
@@ -64,7 +64,7 @@ static void test_listed(void **state)
                                         .parameters = 2779683840,
                                         .context = 2048,
                                         .embedding = 2560};
-    json_t *listed = ollama_listed(&entry, 1600000000);
+    json_t *listed = ollama_details_listed(&entry, 1600000000);
     const json_t *details = json_object_get(listed, "details");
     static const char *const texts[] = {"parent_model", "format", "family", "parameter_size",
                                         "quantization_level"};
@@ -100,7 +100,7 @@ static void test_gap_tokens(void **state)
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         int32_t ids[OLLAMA_GAP_TOKENS] = {0};
         json_t *description = json_loads(rows[i].text, 0, NULL);
-        assert_int_equal(ollama_gap_tokens(description, ids), rows[i].found);
+        assert_int_equal(ollama_details_gap_tokens(description, ids), rows[i].found);
         if (rows[i].found) {
             assert_int_equal(ids[0], 5);
             assert_int_equal(ids[1], 6);
