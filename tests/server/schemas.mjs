@@ -1,6 +1,7 @@
 // schemas.mjs FILE [STEP] - for each schema of FILE (a line of JSON each, {"name", "schema"}; every STEP-th of
 // them) a small random model answers at temperature 1.5 within the schema. An answer that ended by itself is
-// valid for ajv with its formats; one that was cut says so.
+// valid for ajv with its formats; one that was cut says so. All tokens being about equally likely, a text
+// would hardly ever end: what closes texts, lists and objects is made likelier.
 import Ajv from "ajv";
 import Ajv2020 from "ajv/dist/2020.js";
 import addFormats from "ajv-formats";
@@ -10,8 +11,13 @@ import {assert, cases, serve, tinyModel} from "./harness.mjs";
 const [file, step = "1"] = process.argv.slice(2);
 const schemas = readFileSync(file, "utf8").split("\n").filter(line => line !== "")
     .map(line => JSON.parse(line)).filter((_, i) => i % Number(step) === 0);
-const AT_ONCE = 4, MOST_TOKENS = 400;
+const AT_ONCE = 4, MOST_TOKENS = 300;
 const server = await serve([await tinyModel()]);
+const closing = {};
+for (const text of ["\"", "}", "]", "\"}", "\"]"]) {
+    const {tokens} = await server.ask("/tokenize", {content: text, add_special: false});
+    if (tokens.length === 1) closing[tokens[0]] = 7;
+}
 
 function validator(schema) {
     const draft = /draft-0[67]/.test(schema.$schema ?? "") || hasDraft7(schema);
@@ -32,7 +38,7 @@ const messages = [{role: "user", content: "Say something."}];
 const ASKS = {
     async openai(schema, seed) {
         const {choices: [choice], usage} = await server.ask("/v1/chat/completions", {model: "tiny", messages,
-            temperature: 1.5, seed, max_tokens: MOST_TOKENS,
+            temperature: 1.5, seed, max_tokens: MOST_TOKENS, logit_bias: closing,
             response_format: {type: "json_schema", json_schema: {name: "answer", schema, strict: true}}});
         return {text: choice.message.content, reason: choice.finish_reason, tokens: usage.completion_tokens};
     },
@@ -82,6 +88,6 @@ await cases({
 
     async many_ended_by_themselves() {
         console.log(`    ${counts.ended} ended, ${counts.cut} were cut`);
-        assert.ok(counts.ended > counts.cut, `${counts.ended} ended, ${counts.cut} were cut`);
+        assert.ok(counts.ended > schemas.length / 2, `${counts.ended} ended`);
     }
 });
