@@ -53,7 +53,8 @@ export function addMetadata(from, to, added) {
     const valuesEnd = reader.at;
     for (let i = 0; i < tensors; i++) {
         reader.text();
-        reader.at += 8 * reader.u32() + 4 + 8; // the shape, the type, the offset
+        const dimensions = reader.u32();
+        reader.at += 8 * dimensions + 4 + 8; // the type, the offset
     }
     const {bytes, at: descriptionsEnd} = reader;
     const fill = size => Math.ceil(size / alignment) * alignment - size;
