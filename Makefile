@@ -133,6 +133,7 @@ LINK_format := base quant format convert
 LINK_tools := base quant format convert
 LINK_reference := base quant format convert
 LINK_tokenizer := base quant format tokenizer convert
+LINK_constraint := base quant format tokenizer constraint convert
 LINK_convert := base quant format tokenizer convert
 
 # ---- what to make -----------------------------------------------------------------------------------
