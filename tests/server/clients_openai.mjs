@@ -536,21 +536,28 @@ const REST = {
     }
 };
 
-// One place, and nobody may wait for it.
+// One place, and one who may wait for it.
 const NARROW = {
     async a_full_house_is_tried_again() {
-        const narrow = await serve([await tinyModel()], ["--parallel", "1", "--max-queue", "0"]);
-        const given = {model: "tiny", messages: [say], max_tokens: 7000, stream: true,
+        const narrow = await serve([await tinyModel()], ["--parallel", "1", "--max-queue", "1"]);
+        const long = {model: "tiny", messages: [say], max_tokens: 7000, stream: true,
             logit_bias: {50256: -100}};
         const controller = new AbortController();
-        const long = await fetch(`${narrow.url}/v1/chat/completions`, {method: "POST",
-            body: JSON.stringify(given), signal: controller.signal});
-        const reader = long.body.getReader();
-        await reader.read();
-        const refused = await narrow.post("/v1/chat/completions", {...given, stream: false, max_tokens: 2});
+        const ask = () => fetch(`${narrow.url}/v1/chat/completions`, {method: "POST",
+            body: JSON.stringify(long), signal: controller.signal}).then(answer => answer.text())
+            .catch(() => {});
+        ask();
+        await until("one runs", async () => (await narrow.metric("primer_requests_running")) === 1);
+        ask();
+        await until("one waits", async () => (await narrow.metric("primer_requests_waiting")) === 1);
+        const refused = await narrow.post("/v1/chat/completions", {...long, stream: false, max_tokens: 2});
         assert.equal(refused.status, 503, refused.text.slice(0, 200));
         assert.match(refused.headers.get("retry-after"), /^\d+$/);
         assert.equal(typeof refused.json.error.message, "string");
+        const native = await narrow.post("/api/chat", {model: "tiny", messages: [say]});
+        assert.equal(native.status, 503);
+        assert.equal(typeof native.json.error, "string");
+        assert.equal((await narrow.get("/v1/models")).status, 200, "what needs no place is answered");
         const statuses = [];
         const patient = new OpenAI({baseURL: `${narrow.url}/v1`, apiKey: "any", maxRetries: 20,
             fetch: async (...given) => {

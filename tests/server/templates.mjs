@@ -109,11 +109,15 @@ await cases({
         for (const model of WITH_TOOLS) {
             const history = [...messages, {role: "assistant", content: "", tool_calls: [{function: {
                 name: "add", arguments: {a: 1, more: []}}}]}, {role: "tool", tool_name: "add", content: "1"}];
-            const {lines} = await server.post("/api/chat", {model, messages: history, tools,
-                options: {seed: 1, num_predict: 40}});
-            assert.ok(lines.at(-1).done, model);
-            const calls = lines.flatMap(line => line.message.tool_calls ?? []);
-            if (calls.length > 0) validCalls(model, calls);
+            for (const choice of ["auto", "required"]) { // tool_choice: what primer has beyond Ollama
+                const {lines} = await server.post("/api/chat", {model, messages: history, tools,
+                    tool_choice: choice, options: {seed: 1, num_predict: choice === "auto" ? 40 : 1500}});
+                assert.ok(lines.at(-1).done, model);
+                const calls = lines.flatMap(line => line.message.tool_calls ?? []);
+                if (calls.length > 0 || choice === "required" && lines.at(-1).done_reason === "stop")
+                    validCalls(model, calls);
+                for (const call of calls) assert.equal(typeof call.function.arguments, "object");
+            }
             const shown = await server.ask("/api/show", {model});
             assert.equal(shown.capabilities.includes("tools"), model !== "phi", model);
             assert.equal(shown.capabilities.includes("thinking"), false);
