@@ -64,8 +64,7 @@ bool go_template_has_suffix(const struct go_template *template)
 
 static void add(struct go_map *map, const char *name, const struct go_value *value)
 {
-    map->entries[map->count++] =
-        (struct go_entry){jinja_text_of(name, strlen(name)), *value};
+    map->entries[map->count++] = (struct go_entry){jinja_text_of(name, strlen(name)), *value};
 }
 
 /* The dot, with what every template sees. */

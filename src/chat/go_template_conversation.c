@@ -200,9 +200,9 @@ static primer_status arguments_of(struct go_run *run, const json_t *json, const 
 {
     json_error_t reason;
     json_t *const read =
-        json_is_string(json) ? json_loadb(json_string_value(json), json_string_length(json),
-                                          JSON_ALLOW_NUL, &reason)
-                             : NULL;
+        json_is_string(json)
+            ? json_loadb(json_string_value(json), json_string_length(json), JSON_ALLOW_NUL, &reason)
+            : NULL;
     const json_t *const object = read != NULL ? read : json;
     primer_status status = PRIMER_OK;
     if (json_is_object(object)) {
@@ -227,8 +227,8 @@ static primer_status call_of(struct go_run *run, const json_t *json, size_t inde
     struct go_value *const fields = out->record->fields;
     struct go_value *const inner = fields[1].record->fields;
     FORWARD(text_member(run, json, "id", place, &fields[0]));
-    inner[0] = go_value_integer(json_is_integer(number) ? json_integer_value(number)
-                                                        : (int64_t)index);
+    inner[0] =
+        go_value_integer(json_is_integer(number) ? json_integer_value(number) : (int64_t)index);
     FORWARD(text_member(run, function, "name", place, &inner[1]));
     return arguments_of(run, json_object_get(function, "arguments"), place, &inner[2]);
 }
@@ -336,7 +336,8 @@ static primer_status message_of(struct go_run *run, const json_t *json, size_t i
 }
 
 /* Puts a message to the one before, of the same role. */
-static primer_status merge(struct go_run *run, struct go_value *into, const struct go_value *message)
+static primer_status merge(struct go_run *run, struct go_value *into,
+                           const struct go_value *message)
 {
     struct go_value *const a = into->record->fields;
     const struct go_value *const b = message->record->fields;
@@ -357,8 +358,8 @@ static primer_status merge(struct go_run *run, struct go_value *into, const stru
     return PRIMER_OK;
 }
 
-static primer_status gather_system(struct go_run *run, const struct go_value *message,
-                                   bool *first, struct go_value *system)
+static primer_status gather_system(struct go_run *run, const struct go_value *message, bool *first,
+                                   struct go_value *system)
 {
     const struct go_value before = *system;
     if (!jinja_text_is(message->record->fields[ROLE].text, "system"))
@@ -440,8 +441,7 @@ static primer_status think_of(struct go_run *run, const json_t *variables,
     out->think_set = go_value_boolean(true);
     out->think = go_value_boolean(!json_is_false(think));
     return json_is_string(think) ? go_template_of_text(run, json_string_value(think),
-                                                       json_string_length(think),
-                                                       &out->think_level)
+                                                       json_string_length(think), &out->think_level)
                                  : PRIMER_OK;
 }
 

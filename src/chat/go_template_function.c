@@ -58,8 +58,7 @@ static void read_flags(struct printing *printing, struct go_verb *verb)
 static primer_status read_number(struct printing *printing, int *number)
 {
     char c = format_peek(printing);
-    for (*number = c >= '0' && c <= '9' ? 0 : -1; c >= '0' && c <= '9';
-         c = format_peek(printing)) {
+    for (*number = c >= '0' && c <= '9' ? 0 : -1; c >= '0' && c <= '9'; c = format_peek(printing)) {
         *number = *number * 10 + (c - '0');
         if (*number > MOST_WIDTH)
             return jinja_run_failure(&printing->run->base, "printf: a width above %d", MOST_WIDTH);
@@ -87,7 +86,8 @@ static primer_status print_verb(struct printing *printing)
     printing->at++;
     if (verb.letter == '%')
         return jinja_write_plain(run, printing->writer, "%");
-    if (verb.letter <= ' ' || strchr("vsqdxXtfFeEgGco", verb.letter) == NULL)
+    if (verb.letter <= ' ' || strchr("vsqdxXtfFeEgGco", verb.letter) == NULL ||
+        (verb.letter == 'v' && verb.sharp))
         return jinja_run_failure(run, "printf: %%%c isn't there for prompts",
                                  verb.letter > ' ' && verb.letter <= '~' ? verb.letter : '?');
     if (printing->next < printing->arguments->count)
@@ -246,7 +246,8 @@ static primer_status index_map(struct go_run *run, const struct go_map *map,
     if (go_value_absent(key))
         return failure(run, "index", "value is nil; should be of type string");
     if (key->kind != GO_TEXT_VALUE)
-        return jinja_run_failure(&run->base, "error calling index: value has type %s; should be string",
+        return jinja_run_failure(&run->base,
+                                 "error calling index: value has type %s; should be string",
                                  go_template_type(key));
     return go_template_member(run, map, key->text, out);
 }
@@ -292,7 +293,8 @@ static primer_status function_slice(struct go_run *run, const struct go_argument
     if (go_value_absent(of))
         return failure(run, "slice", "slice of untyped nil");
     if (arguments->count > 4)
-        return failure(run, "slice", "too many slice indexes");
+        return jinja_run_failure(&run->base, "error calling slice: too many slice indexes: %zu",
+                                 arguments->count - 1);
     if (of->kind == GO_MAP || !length_of(of, &length))
         return jinja_run_failure(&run->base, "error calling slice: can't slice item of type %s",
                                  go_template_type(of));
@@ -339,9 +341,8 @@ static primer_status values_equal(struct go_run *run, const char *function,
         *equal = is_nil(a) && is_nil(b);
         return is_nil(a) || is_nil(b)
                    ? PRIMER_OK
-                   : jinja_run_failure(&run->base,
-                                       "error calling %s: non-comparable type %s", function,
-                                       go_template_type(is_nil(a) ? b : a));
+                   : jinja_run_failure(&run->base, "error calling %s: non-comparable type %s",
+                                       function, go_template_type(is_nil(a) ? b : a));
     }
     if (a->kind != b->kind)
         return go_value_absent(a) || go_value_absent(b)

@@ -81,8 +81,7 @@ static primer_status put_bytes(struct lexer *lexer, enum go_token_kind kind, siz
 static const char *shown(const struct lexer *lexer, char out[8])
 {
     uint32_t code;
-    const size_t n =
-        utf8_decode(lexer->text + lexer->at, lexer->length - lexer->at, &code);
+    const size_t n = utf8_decode(lexer->text + lexer->at, lexer->length - lexer->at, &code);
     if (lexer->at == lexer->length)
         return "the end";
     return error_printable(lexer->text + lexer->at, n == 0 ? 1 : n, out, 8);
@@ -113,8 +112,8 @@ static size_t word_character(const struct lexer *lexer)
 static bool at_border(const struct lexer *lexer)
 {
     const char c = peek(lexer, 0);
-    return lexer->at == lexer->length || is_space(c) || (c != '\0' && strchr(".,|:()", c) != NULL) ||
-           starts(lexer, 0, "}}");
+    return lexer->at == lexer->length || is_space(c) ||
+           (c != '\0' && strchr(".,|:()", c) != NULL) || starts(lexer, 0, "}}");
 }
 
 /* A name from here on, after `skip` bytes that belong to the token's text if `kept`. */
@@ -150,9 +149,10 @@ static primer_status cut_number(struct lexer *lexer)
     for (; n < lexer->length - lexer->at; n++) {
         const char c = text[n];
         const char before = n > 0 ? (char)(text[n - 1] | 0x20) : '\0';
-        const bool sign = (c == '+' || c == '-') && n > 0 &&
-                          (hexadecimal ? before == 'p' : before == 'e');
-        if (!sign && !is_digit(c) && c != '.' && c != '_' && !((c | 0x20) >= 'a' && (c | 0x20) <= 'z'))
+        const bool sign =
+            (c == '+' || c == '-') && n > 0 && (hexadecimal ? before == 'p' : before == 'e');
+        if (!sign && !is_digit(c) && c != '.' && c != '_' &&
+            !((c | 0x20) >= 'a' && (c | 0x20) <= 'z'))
             break;
     }
     return put_bytes(lexer, GO_NUMBER, n);
@@ -330,8 +330,7 @@ static primer_status skip_remark(struct lexer *lexer)
     forward(lexer, 2);
     const size_t end = closing(lexer, &trims);
     if (end == 0)
-        return jinja_failure(lexer->error, lexer->line,
-                             "comment ends before closing delimiter");
+        return jinja_failure(lexer->error, lexer->line, "comment ends before closing delimiter");
     forward(lexer, end);
     if (trims)
         skip_space(lexer);

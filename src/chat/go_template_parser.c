@@ -74,11 +74,11 @@ static primer_status unexpected(const struct parser *parser, const char *where)
     if (found->kind == GO_FINISHED)
         return jinja_failure(parser->error, found->line, "unexpected end of the template in %s",
                              where);
-    const char *const text = found->kind == GO_SPACE ? "a space"
-                             : found->kind == GO_CLOSE
-                                 ? "}}"
-                                 : error_printable(found->text.bytes, found->text.length, shown,
-                                                   sizeof shown);
+    const char *const text =
+        found->kind == GO_SPACE ? "a space"
+        : found->kind == GO_CLOSE
+            ? "}}"
+            : error_printable(found->text.bytes, found->text.length, shown, sizeof shown);
     return jinja_failure(parser->error, found->line, "unexpected \"%s\" in %s", text, where);
 }
 
@@ -238,6 +238,7 @@ static primer_status parse_number(struct parser *parser, struct go_node *node)
 {
     const struct jinja_text text = token(parser)->text;
     char shown[48];
+    node->text = text;
     if (read_integer(text, &node->integer)) {
         node->kind = GO_NODE_INTEGER;
     } else if (read_real(text, &node->real) && memchr(text.bytes, 'i', text.length) == NULL) {
@@ -263,6 +264,7 @@ static primer_status parse_rune(struct parser *parser, struct go_node *node)
     if (text.length == 0)
         return jinja_failure(parser->error, node->line, "malformed character constant");
     node->kind = GO_NODE_INTEGER;
+    node->text = text;
     node->integer = code;
     parser->at++;
     return PRIMER_OK;
@@ -273,6 +275,7 @@ static primer_status parse_word(struct parser *parser, struct go_node *node)
     const struct jinja_text text = token(parser)->text;
     bool refused = false;
     char shown[48];
+    node->text = text;
     if (jinja_text_is(text, "true") || jinja_text_is(text, "false")) {
         node->kind = GO_NODE_BOOLEAN;
         node->integer = text.length == 4;
@@ -280,7 +283,6 @@ static primer_status parse_word(struct parser *parser, struct go_node *node)
         node->kind = GO_NODE_NIL;
     } else {
         node->kind = GO_NODE_FUNCTION;
-        node->text = text;
         node->function = go_template_function(text, &refused);
         if (node->function == NULL)
             return jinja_failure(parser->error, node->line,
@@ -294,8 +296,8 @@ static primer_status parse_word(struct parser *parser, struct go_node *node)
 
 static bool is_keyword(const struct go_token *found)
 {
-    static const char *const words[] = {"block", "break", "continue", "define", "else",    "end",
-                                        "if",    "range", "template", "with"};
+    static const char *const words[] = {"block", "break", "continue", "define",   "else",
+                                        "end",   "if",    "range",    "template", "with"};
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
         if (is_word(found, words[i]))
             return true;
@@ -312,6 +314,7 @@ static primer_status parse_term(struct parser *parser, struct go_node *node, boo
         break;
     case GO_DOT:
         node->kind = GO_NODE_DOT;
+        node->text = jinja_text_of(".", 1);
         parser->at++;
         return PRIMER_OK;
     case GO_FIELD:
@@ -351,6 +354,7 @@ static primer_status parse_command(struct parser *parser, struct go_node_list *o
 {
     struct gathering operands = {0};
     const struct go_token *end;
+    char shown[48];
     do {
         struct go_node *node;
         bool found;
@@ -363,7 +367,9 @@ static primer_status parse_command(struct parser *parser, struct go_node_list *o
         if (found && end->kind == GO_FIELD && node->kind == GO_NODE_FUNCTION)
             FORWARD(parse_path(parser, &node->path));
         else if (found && end->kind == GO_FIELD)
-            return jinja_failure(parser->error, end->line, "unexpected . after a term");
+            return jinja_failure(
+                parser->error, end->line, "unexpected . after term \"%s\"",
+                error_printable(node->text.bytes, node->text.length, shown, sizeof shown));
         end = token(parser);
     } while (end->kind == GO_SPACE);
     *more = is_sign(end, "|");
@@ -391,8 +397,8 @@ static primer_status parse_declaration(struct parser *parser, const char *where,
         if (!declares && !comma && !is_sign(token(parser), "="))
             break;
         if (comma && (strcmp(where, "range") != 0 || pipe->variable_count == 1))
-            return jinja_failure(parser->error, token(parser)->line,
-                                 "too many declarations in %s", where);
+            return jinja_failure(parser->error, token(parser)->line, "too many declarations in %s",
+                                 where);
         pipe->variables[pipe->variable_count++] = name;
         parser->at++;
         skip_space(parser);
@@ -447,7 +453,7 @@ static primer_status parse_pipe(struct parser *parser, const char *where, bool p
         if (!more && (parenthesis ? !is_sign(token(parser), ")") : token(parser)->kind != GO_CLOSE))
             return unexpected(parser, where);
     }
-    if (commands.count == 0 || more)
+    if (commands.count == 0)
         return jinja_failure(parser->error, token(parser)->line, "missing value for %s", where);
     parser->at++;
     parser->depth--;
@@ -496,18 +502,16 @@ static primer_status parse_else(struct parser *parser, struct go_node *node)
     }
     FORWARD(expect_close(parser, "else"));
     FORWARD(parse_list(parser, &node->other, &ending));
-    return ending == ENDS_END ? PRIMER_OK
-                              : jinja_failure(parser->error, token(parser)->line,
-                                              "expected end; found {{else}}");
+    return ending == ENDS_END
+               ? PRIMER_OK
+               : jinja_failure(parser->error, token(parser)->line, "expected end; found {{else}}");
 }
 
 /* Behind if, with, range; with the {{end}}. */
 static primer_status parse_control(struct parser *parser, enum go_node_kind kind,
                                    struct go_node **out)
 {
-    const char *const name = kind == GO_NODE_IF     ? "if"
-                             : kind == GO_NODE_WITH ? "with"
-                                                    : "range";
+    const char *const name = kind == GO_NODE_IF ? "if" : kind == GO_NODE_WITH ? "with" : "range";
     const size_t outer = parser->variable_count;
     enum ending ending;
     FORWARD(make(parser, kind, out));
@@ -682,7 +686,8 @@ static primer_status parse_list(struct parser *parser, struct go_node_list *out,
     }
     *out = list_of(&nodes);
     if (!top && *ending == ENDS_TEXT)
-        return jinja_failure(parser->error, token(parser)->line, "unexpected EOF: {{end}} missing");
+        return jinja_failure(parser->error, token(parser)->line,
+                             "unexpected EOF, {{end}} is missing");
     return PRIMER_OK;
 }
 
@@ -743,8 +748,7 @@ static void mark_cut(struct go_node_list *list, bool *cut)
 primer_status go_template_parser(const struct go_tokens *tokens, struct jinja_memory *memory,
                                  struct go_tree *tree, primer_error *error)
 {
-    struct parser parser = {
-        .items = tokens->items, .memory = memory, .error = error, .tree = tree};
+    struct parser parser = {.items = tokens->items, .memory = memory, .error = error, .tree = tree};
     enum ending ending;
     bool cut = false;
     *tree = (struct go_tree){.definitions = NULL};

@@ -143,8 +143,7 @@ static primer_status call(struct go_run *run, const struct go_value *dot,
         return jinja_run_failure(&run->base, "a call with more than %d arguments", MOST_ARGUMENTS);
     if (function->native == NULL)
         return call_until(run, dot, command, last != NULL ? &final : NULL, out);
-    FORWARD(jinja_run_take(&run->base, arguments.count, sizeof *arguments.items,
-                           &arguments.items));
+    FORWARD(jinja_run_take(&run->base, arguments.count, sizeof *arguments.items, &arguments.items));
     for (size_t i = 1; i < command->count; i++)
         FORWARD(operand(run, dot, command->items[i], &arguments.items[i - 1]));
     if (last != NULL)

@@ -96,6 +96,7 @@ static size_t json_escape(uint32_t c, char out[16])
 static primer_status json_text(struct go_run *run, struct jinja_writer *writer,
                                struct jinja_text text)
 {
+    FORWARD(jinja_run_step(&run->base, text.length / 16));
     FORWARD(jinja_write_plain(&run->base, writer, "\""));
     for (size_t at = 0, n; at < text.length; at += n) {
         uint32_t c;
@@ -225,6 +226,7 @@ static primer_status write_padded(struct go_run *run, struct jinja_writer *write
     const size_t width = verb->width > 0 ? (size_t)verb->width : 0;
     const size_t characters = width > 0 ? jinja_text_characters(text) : 0;
     const size_t blanks = width > characters ? width - characters : 0;
+    FORWARD(jinja_run_step(&run->base, (width > 0 ? text.length : 0) / 16 + blanks / 16));
     if (verb->minus)
         FORWARD(jinja_write(&run->base, writer, text));
     for (size_t i = 0; i < blanks; i++)
@@ -258,6 +260,7 @@ static primer_status quote_text(struct go_run *run, struct jinja_writer *writer,
                                 struct jinja_text text, char quote, bool ascii)
 {
     const char mark[2] = {quote, '\0'};
+    FORWARD(jinja_run_step(&run->base, text.length / 16));
     FORWARD(jinja_write_plain(&run->base, writer, mark));
     for (size_t at = 0, n; at < text.length; at += n) {
         uint32_t c = 0;
@@ -278,6 +281,7 @@ static primer_status hexadecimal(struct go_run *run, struct jinja_writer *writer
                                  struct jinja_text text, const struct go_verb *verb)
 {
     const char *const digits = verb->letter == 'x' ? "0123456789abcdef" : "0123456789ABCDEF";
+    FORWARD(jinja_run_step(&run->base, text.length / 16));
     for (size_t i = 0; i < text.length; i++) {
         const unsigned char byte = (unsigned char)text.bytes[i];
         const char pair[2] = {digits[byte >> 4], digits[byte & 15]};
@@ -319,10 +323,9 @@ static primer_status write_digits(struct go_run *run, struct jinja_writer *write
 {
     const bool integer = value->kind == GO_INTEGER, decimal = verb->letter == 'd';
     const bool negative = integer && !decimal && value->integer < 0;
-    const uintmax_t magnitude =
-        value->kind != GO_INTEGER ? 0
-        : negative                ? -(uintmax_t)value->integer
-                                  : (uintmax_t)value->integer;
+    const uintmax_t magnitude = value->kind != GO_INTEGER ? 0
+                                : negative                ? -(uintmax_t)value->integer
+                                                          : (uintmax_t)value->integer;
     char format[32], digits[MOST_DIGITS + 1] = "-";
     snprintf(format, sizeof format, "%%%s%s%s%s%s*.*%s%c", verb->minus ? "-" : "",
              verb->plus ? "+" : "", verb->space ? " " : "", verb->zero ? "0" : "",
@@ -336,8 +339,7 @@ static primer_status write_digits(struct go_run *run, struct jinja_writer *write
     else
         snprintf(out, MOST_DIGITS, format, width, verb->precision, magnitude);
     const struct jinja_text text = jinja_text_of(digits, strlen(digits));
-    return negative ? write_padded(run, writer, text, verb)
-                    : jinja_write(&run->base, writer, text);
+    return negative ? write_padded(run, writer, text, verb) : jinja_write(&run->base, writer, text);
 }
 
 /* A character, or its quoted form. */
@@ -378,7 +380,7 @@ static primer_status write_real(struct go_run *run, struct jinja_writer *writer,
     plain.letter = verb->letter == 'v' ? 'g' : verb->letter;
     if (verb->precision >= 0 || (verb->letter != 'v' && verb->letter != 'g' && verb->letter != 'G'))
         return write_digits(run, writer, &plain, value);
-    format_shortest(value->real, -4, 21, from);
+    format_shortest(value->real, -4, 6, from);
     if (verb->letter == 'G')
         for (char *c = from; *c != '\0'; c++)
             *c = *c == 'e' ? 'E' : *c;
@@ -388,9 +390,12 @@ static primer_status write_real(struct go_run *run, struct jinja_writer *writer,
 }
 
 static primer_status write_leaf(struct go_run *run, struct jinja_writer *writer,
-                                const struct go_value *value, const struct go_verb *verb)
+                                const struct go_value *value, const struct go_verb *given)
 {
+    struct go_verb plain = *given;
+    const struct go_verb *const verb = &plain;
     const char *text;
+    plain.plus = plain.plus && plain.letter != 'v'; /* %+v names members, and signs nothing */
     switch (value->kind) {
     case GO_BOOLEAN:
         if (verb->letter != 'v' && verb->letter != 't')
@@ -422,16 +427,20 @@ static primer_status write_items(struct go_run *run, struct jinja_writer *writer
     for (size_t i = 0; i < count; i++) {
         if (i > 0)
             FORWARD(jinja_write_plain(&run->base, writer, " "));
+        if (record && verb->plus) {
+            FORWARD(jinja_write_plain(&run->base, writer, value->record->type->fields[i].name));
+            FORWARD(jinja_write_plain(&run->base, writer, ":"));
+        }
         if (map) {
             const struct go_value key = go_value_text(value->map->entries[i].key);
             FORWARD(go_template_write(run, writer, &key, verb));
             FORWARD(jinja_write_plain(&run->base, writer, ":"));
         }
-        FORWARD(go_template_write(run, writer,
-                                  map      ? &value->map->entries[i].value
-                                  : record ? &value->record->fields[i]
-                                           : &value->list->items[i],
-                                  verb));
+        const struct go_value *const item = map      ? &value->map->entries[i].value
+                                            : record ? &value->record->fields[i]
+                                                     : &value->list->items[i];
+        FORWARD(go_value_absent(item) ? jinja_write_plain(&run->base, writer, "<nil>")
+                                      : go_template_write(run, writer, item, verb));
     }
     return jinja_write_plain(&run->base, writer, record ? "}" : "]");
 }
@@ -473,6 +482,8 @@ primer_status go_template_write(struct go_run *run, struct jinja_writer *writer,
     FORWARD(jinja_run_step(&run->base, 1));
     if (value->kind != GO_LIST && value->kind != GO_MAP && value->kind != GO_RECORD)
         return write_leaf(run, writer, value, verb);
+    if (value->kind == GO_RECORD && value->record->type == &go_template_message)
+        FORWARD(jinja_write_plain(&run->base, writer, "&")); /* a pointer of Go's */
     if (style_of(value) == GO_PLAIN || strchr("vsqxX", verb->letter) == NULL)
         return write_items(run, writer, value, verb);
     FORWARD(string_of(run, value, &text));
@@ -483,6 +494,8 @@ primer_status go_template_print(struct go_run *run, struct jinja_writer *writer,
                                 const struct go_value *value)
 {
     const struct go_verb plain = {.letter = 'v', .width = -1, .precision = -1};
+    if (value->kind == GO_RECORD && style_of(value) == GO_PLAIN)
+        return write_items(run, writer, value, &plain);
     return go_value_absent(value) ? jinja_write_plain(&run->base, writer, "<no value>")
                                   : go_template_write(run, writer, value, &plain);
 }

@@ -86,9 +86,9 @@ static primer_status run_range(struct go_run *run, const struct go_value *dot,
         break;
     case GO_INTEGER:
         if (node->pipe->variable_count > 1)
-            return jinja_run_failure(
-                &run->base, "can't use %lld to iterate over more than one variable",
-                (long long)over.integer);
+            return jinja_run_failure(&run->base,
+                                     "can't use %lld to iterate over more than one variable",
+                                     (long long)over.integer);
         count = over.integer > 0 ? (size_t)over.integer : 0;
         break;
     case GO_NOTHING:
@@ -120,8 +120,9 @@ static primer_status run_template(struct go_run *run, const struct go_value *dot
     const struct go_definition *definition = run->tree->definitions;
     struct go_value value = {.kind = GO_NOTHING};
     char shown[48];
-    while (definition != NULL && !jinja_text_same(definition->name, node->text))
-        definition = definition->next;
+    for (; definition != NULL && !jinja_text_same(definition->name, node->text);
+         definition = definition->next)
+        FORWARD(jinja_run_step(&run->base, 1));
     if (definition == NULL)
         return jinja_run_failure(
             &run->base, "template \"%s\" not defined",

@@ -13,11 +13,11 @@ enum go_token_kind {
     GO_FIELD,    /* .name, without the dot */
     GO_VARIABLE, /* $ or $name, with the $ */
     GO_DOT,
-    GO_STRING,   /* without quotes, escapes resolved */
-    GO_NUMBER,   /* as written */
-    GO_RUNE,     /* 'c', resolved to the character */
-    GO_SIGN,     /* ( ) | , = := and other characters */
-    GO_FINISHED  /* behind the last token */
+    GO_STRING,  /* without quotes, escapes resolved */
+    GO_NUMBER,  /* as written */
+    GO_RUNE,    /* 'c', resolved to the character */
+    GO_SIGN,    /* ( ) | , = := and other characters */
+    GO_FINISHED /* behind the last token */
 };
 
 struct go_token {

@@ -258,10 +258,13 @@ primer_status go_template_field(struct go_run *run, const struct go_value *of,
 
 static const char *typescript_name(struct jinja_text type)
 {
-    static const char *const names[][2] = {
-        {"string", "string"}, {"number", "number"},   {"integer", "number"},
-        {"null", "null"},     {"boolean", "boolean"}, {"array", "any[]"},
-        {"object", "Record<string, any>"}};
+    static const char *const names[][2] = {{"string", "string"},
+                                           {"number", "number"},
+                                           {"integer", "number"},
+                                           {"null", "null"},
+                                           {"boolean", "boolean"},
+                                           {"array", "any[]"},
+                                           {"object", "Record<string, any>"}};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (jinja_text_is(type, names[i][0]))
             return names[i][1];
@@ -290,8 +293,7 @@ primer_status go_template_typescript(struct go_run *run, const struct go_value *
                                      struct go_value *out)
 {
     struct jinja_writer writer = {0};
-    const bool property =
-        value->kind == GO_RECORD && value->record->type == &go_template_property;
+    const bool property = value->kind == GO_RECORD && value->record->type == &go_template_property;
     FORWARD(property ? write_typescript(run, &writer, value->record)
                      : jinja_write_plain(&run->base, &writer, "any"));
     *out = go_value_text(jinja_written(&writer));

@@ -63,9 +63,9 @@ struct go_map {
 
 struct go_field {
     const char *name, *json;
-    bool omitted;            /* from JSON where it is empty */
-    enum go_kind kind;       /* of an empty one: GO_NIL, GO_TEXT_VALUE, .. */
-    enum go_style style;     /* of an empty list or map */
+    bool omitted;                    /* from JSON where it is empty */
+    enum go_kind kind;               /* of an empty one: GO_NIL, GO_TEXT_VALUE, .. */
+    enum go_style style;             /* of an empty list or map */
     const struct go_record_type *of; /* of a record, or of a map's values */
 };
 
@@ -198,7 +198,7 @@ primer_status go_template_execute(struct go_run *run, const struct go_value *dot
 struct go_conversation {
     struct go_value messages; /* a list of records, those of one role put together */
     struct go_value tools;
-    struct go_value system; /* the text of all system messages */
+    struct go_value system;         /* the text of all system messages */
     struct go_value prompt, suffix; /* texts; nothing where there is no gap to fill */
     struct go_value think, think_level, think_set;
 };
