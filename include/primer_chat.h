@@ -33,8 +33,16 @@ const primer_chat_format *primer_chat_format_of(const primer_model *model, bool 
  * the file carries none; an error where it can't be run. Free it after whatever uses it. */
 primer_status primer_chat_format_own(const primer_model *model, primer_chat_format **format,
                                      primer_error *error);
-void primer_chat_format_free(
-    primer_chat_format *format); /* only what primer_chat_format_own gave */
+/* A template in Go's language, as Ollama's requests, models and Modelfiles have them: a format named
+ * "template", to be freed as well. An answer's turn is always opened. Of a conversation's variables it
+ * looks at "think" (true, false, or a level as text), "enable_thinking", and "suffix": the text behind a
+ * gap, whose text before is the last message, for templates that know how to fill it. Errors name the
+ * template's line; PRIMER_EUNSUPPORTED where it leaves out what the user wrote. */
+primer_status primer_chat_format_go(const primer_model *model, const char *text, size_t length,
+                                    primer_chat_format **format, primer_error *error);
+bool primer_chat_format_fills(const primer_chat_format *format); /* whether it knows "suffix" */
+/* Only what primer_chat_format_own and primer_chat_format_go gave. */
+void primer_chat_format_free(primer_chat_format *format);
 /* [count] strings that end an answer; borrowed for the format's life. */
 const char *const *primer_chat_format_stops(const primer_chat_format *format, size_t *count);
 

@@ -17,6 +17,7 @@
 #define CHAT_CHAT_FORMAT_H
 
 #include "chat/chat_style.h"
+#include "chat/go_template.h"
 #include "chat/jinja.h"
 #include "primer_chat.h"
 
@@ -56,11 +57,18 @@ struct primer_chat_format {
         *likely; /* in a template that is not understood: a sign that this format is nearest */
     /* A model's own template instead of the marks above; owned, NULL in the table. */
     struct jinja_template *template;
+    struct go_template *go; /* or one in Go's language, as Ollama has them; owned */
     char *bos, *eos; /* texts of the model's tokens, owned */
     struct chat_traits traits;
     const struct chat_style *style;       /* how it writes calls; NULL: none of its own */
     const struct chat_thinking *thinking; /* NULL: none */
 };
+
+/* Whether the format is a template's, rather than a row of the table. */
+static inline bool chat_format_is_template(const primer_chat_format *format)
+{
+    return format->template != NULL || format->go != NULL;
+}
 
 /* The format that a template's text is (NULL: none of them), and the nearest one otherwise. */
 const primer_chat_format *chat_format_recognise(const char *template);

@@ -1,6 +1,6 @@
-/* chat_own.c - a model's own template as a format.
+/* chat_own.c - a model's own template, or one in Go's language, as a format.
  *
- * The template is given `messages`, `tools`, `add_generation_prompt`, `bos_token`, `eos_token` and
+ * A template in Jinja is given `messages`, `tools`, `add_generation_prompt`, `bos_token`, `eos_token` and
  * the conversation's own variables. Of what it writes, the bytes that come from outside are tokenised
  * as plain text and its own as marks, all of it in one run, since a tokenizer joins across such
  * borders.
@@ -14,7 +14,8 @@
 #include "base/memory.h"
 #include "chat/chat_conversation.h"
 
-#define NAME "own"
+#define NAME    "own"
+#define NAME_GO "template"
 
 /* ---- what a template sees -------------------------------------------------------------------- */
 
@@ -64,11 +65,44 @@ static primer_status fill(json_t *variables, const primer_chat_format *format,
                : PRIMER_OK;
 }
 
+/* What a Go template is rendered with; a suffix among the variables makes the last message the text
+ * before a gap (go_template.h). NULL: no memory. */
+static json_t *go_input(const primer_chat_format *format,
+                        const struct chat_conversation *conversation)
+{
+    json_t *const variables =
+        conversation->variables == NULL ? json_object() : json_incref(conversation->variables);
+    const size_t count = json_array_size(conversation->messages);
+    json_t *const last = count == 0 ? NULL : json_array_get(conversation->messages, count - 1);
+    json_t *const suffix = json_object_get(variables, "suffix");
+    if (go_template_has_suffix(format->go) && json_string_length(suffix) > 0)
+        return json_pack("{s:O?, s:O, s:o}", "prompt", json_object_get(last, "content"), "suffix",
+                         suffix, "variables", variables);
+    return json_pack("{s:O, s:O?, s:o}", "messages", conversation->messages, "tools",
+                     conversation->tools, "variables", variables);
+}
+
+static primer_status go_render(const primer_chat_format *format,
+                               const struct chat_conversation *conversation,
+                               const struct jinja_limits *limits, struct jinja_output *output,
+                               primer_error *error)
+{
+    json_t *const input = go_input(format, conversation);
+    if (input == NULL)
+        return memory_failure(error, "the conversation", 1);
+    const primer_status status =
+        go_template_render(format->go, input, (int64_t)time(NULL), limits, output, error);
+    json_decref(input);
+    return status;
+}
+
 primer_status chat_own_render(const primer_chat_format *format,
                               const struct chat_conversation *conversation, bool answer,
                               const struct jinja_limits *limits, struct jinja_output *output,
                               primer_error *error)
 {
+    if (format->go != NULL) /* which always opens the answer */
+        return go_render(format, conversation, limits, output, error);
     primer_status status = PRIMER_OK;
     json_t *const variables = json_object();
     json_t *const marks = json_pack("{s:o, s:o}", "bos_token", json_string_nocheck(format->bos),
@@ -157,6 +191,21 @@ static char *token_text(const primer_model *model, int32_t id)
     return copy;
 }
 
+static primer_status fill_format(primer_chat_format *format, const primer_model *model,
+                                 const char *text, primer_error *error)
+{
+    const primer_chat_format *const known = chat_format_recognise(text);
+    if (known != NULL)
+        memcpy(format->stops, known->stops, sizeof format->stops);
+    format->bos = token_text(model, primer_token_bos(model));
+    format->eos = token_text(model, primer_token_eos(model));
+    if (format->bos == NULL || format->eos == NULL)
+        return memory_failure(error, "a chat format", 1);
+    format->style = chat_style_of(text);
+    format->thinking = chat_style_thinking(text);
+    return chat_probe(format, text, error);
+}
+
 primer_status primer_chat_format_own(const primer_model *model, primer_chat_format **format,
                                      primer_error *error)
 {
@@ -165,22 +214,13 @@ primer_status primer_chat_format_own(const primer_model *model, primer_chat_form
     *format = NULL;
     if (text == NULL)
         return PRIMER_OK;
-    const primer_chat_format *const known = chat_format_recognise(text);
     primer_chat_format *const made = memory_allocate(1, sizeof *made);
     if (made == NULL)
         return memory_failure(error, "a chat format", sizeof *made);
-    if (known != NULL)
-        memcpy(made->stops, known->stops, sizeof made->stops);
     made->name = NAME;
     made->summary = "the template in the model's file";
-    made->bos = token_text(model, primer_token_bos(model));
-    made->eos = token_text(model, primer_token_eos(model));
-    if (made->bos == NULL || made->eos == NULL)
-        FAIL(PRIMER_ENOMEM, "no memory for a chat format");
     TRY(jinja_compile(text, strlen(text), &made->template, error));
-    made->style = chat_style_of(text);
-    made->thinking = chat_style_thinking(text);
-    TRY(chat_probe(made, text, error));
+    TRY(fill_format(made, model, text, error));
     *format = made;
     return PRIMER_OK;
 
@@ -189,11 +229,39 @@ cleanup:
     return status;
 }
 
+primer_status primer_chat_format_go(const primer_model *model, const char *text, size_t length,
+                                    primer_chat_format **format, primer_error *error)
+{
+    primer_status status = PRIMER_OK;
+    char *const copy = memory_copy_bytes(text, length);
+    primer_chat_format *const made = memory_allocate(1, sizeof *made);
+    if (made == NULL || copy == NULL)
+        FAIL(PRIMER_ENOMEM, "no memory for a chat format");
+    made->name = NAME_GO;
+    made->summary = "a template in the language of Ollama's";
+    TRY(go_template_compile(text, length, &made->go, error));
+    TRY(fill_format(made, model, copy, error));
+    memory_free(copy);
+    *format = made;
+    return PRIMER_OK;
+
+cleanup:
+    memory_free(copy);
+    primer_chat_format_free(made);
+    return status;
+}
+
+bool primer_chat_format_fills(const primer_chat_format *format)
+{
+    return format->go != NULL && go_template_has_suffix(format->go);
+}
+
 void primer_chat_format_free(primer_chat_format *format)
 {
     if (format == NULL)
         return;
     jinja_free(format->template);
+    go_template_free(format->go);
     memory_free(format->bos);
     memory_free(format->eos);
     memory_free(format);

@@ -177,7 +177,7 @@ primer_status primer_chat_text(const primer_chat_format *format, const primer_me
                                primer_error *error)
 {
     primer_status status = PRIMER_OK;
-    if (format->template != NULL) {
+    if (chat_format_is_template(format)) {
         struct chat_conversation conversation;
         FORWARD(conversation_of(messages, count, &conversation, error));
         status = chat_own_text(format, &conversation, answer, text, length, error);
@@ -301,7 +301,7 @@ primer_status primer_chat_tokens(const primer_model *model, const primer_chat_fo
                                  int32_t **ids, size_t *id_count, primer_error *error)
 {
     primer_status status = PRIMER_OK;
-    if (format->template != NULL) {
+    if (chat_format_is_template(format)) {
         struct chat_conversation conversation;
         FORWARD(conversation_of(messages, count, &conversation, error));
         status = chat_own_tokens(model, format, &conversation, answer, ids, id_count, error);
@@ -343,7 +343,7 @@ primer_status primer_chat_json_text(const primer_chat_format *format, const char
     size_t count = 0;
     const bool answer = (flags & PRIMER_CHAT_ANSWER) != 0;
     TRY(chat_json_read(json, json_length, &given, error));
-    if (format->template != NULL)
+    if (chat_format_is_template(format))
         TRY(refused(chat_own_text(format, &given, answer, text, length, error), error));
     else {
         TRY(chat_conversation_fit(format, &given, false, &fitted, error));
@@ -368,7 +368,7 @@ primer_status primer_chat_json_tokens(const primer_model *model, const primer_ch
     size_t count = 0;
     const bool answer = (flags & PRIMER_CHAT_ANSWER) != 0;
     TRY(chat_json_read(json, json_length, &given, error));
-    if (format->template != NULL)
+    if (chat_format_is_template(format))
         TRY(refused(chat_own_tokens(model, format, &given, answer, ids, id_count, error), error));
     else {
         TRY(chat_conversation_fit(format, &given, false, &fitted, error));
