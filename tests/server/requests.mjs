@@ -24,7 +24,7 @@ const ENDPOINTS = [
             top_logprobs: "integer", tools: "array", parallel_tool_calls: "bool",
             response_format: "object", grammar: "text", regex: "text"}},
     {path: "/v1/completions", good: {prompt: "Once", max_tokens: 1, temperature: 0},
-        members: {...COMMON, echo: "bool", logprobs: "integer", best_of: "integer"}},
+        members: {...COMMON, echo: "bool", logprobs: "count", best_of: "integer"}},
     {path: "/v1/embeddings", good: {input: "Once"},
         members: {model: "text", encoding_format: "text", dimensions: "integer"}},
     {path: "/api/generate", good: {prompt: "Once", stream: false, options: {num_predict: 1}},
@@ -45,9 +45,11 @@ const ENDPOINTS = [
 
 const VALUES = {text: ["", "x", "\u0000", "12"], integer: [5, -7, 12], number: [0.5, 1.25],
     bool: [true, false], object: [{}, {a: 1}, {"": []}], array: [[], [1], [{}], [[]], ["x"]]};
-// What is no value of a type; whole numbers are numbers, and a list is judged by what is in it.
+// What is no value of a type; whole numbers are numbers, a list is judged by what is in it, and a `count` may
+// be a yes or no, which some clients send.
 const WRONG = {text: ["integer", "number", "bool", "object", "array"], texts: ["integer", "bool", "object"],
-    integer: ["text", "number", "bool", "object", "array"], number: ["text", "bool", "object", "array"],
+    integer: ["text", "number", "bool", "object", "array"], count: ["text", "number", "object", "array"],
+    number: ["text", "bool", "object", "array"],
     bool: ["text", "integer", "object", "array"], object: ["text", "integer", "bool", "array"],
     array: ["text", "integer", "bool", "object"]};
 

@@ -83,12 +83,6 @@ await cases({
             }
     },
 
-    async ids_as_the_style_has_them() {
-        const {choices: [choice]} = await server.ask("/v1/chat/completions", ask("mistral", 5, {
-            parallel_tool_calls: false}));
-        assert.match(choice.message.tool_calls[0].id, /^[A-Za-z0-9]{9}$/);
-    },
-
     async the_result_is_read() {
         for (const model of WITH_TOOLS) {
             const {choices: [choice]} = await server.ask("/v1/chat/completions", ask(model, 6, {
