@@ -44,6 +44,7 @@ complete -c primer -n '__fish_seen_subcommand_from run' -l ignore-memory -d 'loa
 complete -c primer -n '__fish_seen_subcommand_from run' -l draft -o md -l model-draft -x -d 'a smaller model with the same vocabulary guesses ahead'
 complete -c primer -n '__fish_seen_subcommand_from run' -l no-speculation -d 'guess no tokens ahead; the text is the same'
 complete -c primer -n '__fish_seen_subcommand_from run' -s v -l verbose -d 'after each answer: times, speeds, memory, why it ended'
+complete -c primer -n '__fish_seen_subcommand_from run' -l think -x -d 'what the model thinks: show, hide, auto (on a screen)'
 complete -c primer -n '__fish_seen_subcommand_from run' -l color -l colour -x -d 'auto, always or never'
 complete -c primer -n '__fish_seen_subcommand_from run' -s h -l help -d 'what this command does'
 complete -c primer -n '__fish_seen_subcommand_from inspect' -s j -l json -d 'one JSON object'

@@ -5,9 +5,10 @@
 
 #define SETTING(field) offsetof(struct settings, field)
 #define ANSWERS        COMMAND_RUN
-#define SESSIONS       (COMMAND_RUN | COMMAND_LOGPROBS | COMMAND_BENCH | COMMAND_PERPLEXITY)
-#define MODELS         (SESSIONS)
-#define MOST           2147483647
+#define SESSIONS                                                                                   \
+    (COMMAND_RUN | COMMAND_SERVE | COMMAND_LOGPROBS | COMMAND_BENCH | COMMAND_PERPLEXITY)
+#define MODELS (SESSIONS)
+#define MOST   2147483647
 
 #define PARAMETER(names_, value_, parameter_, commands_, group_, meaning_)                         \
     {                                                                                              \
@@ -34,6 +35,11 @@
         .names = names_, .value = value_, .group = group_, .meaning = meaning_,                    \
         .commands = commands_, .kind = OPTION_TEXT, .offset = SETTING(field_)                      \
     }
+#define LIST(names_, value_, field_, commands_, group_, meaning_)                                  \
+    {                                                                                              \
+        .names = names_, .value = value_, .group = group_, .meaning = meaning_,                    \
+        .commands = commands_, .kind = OPTION_LIST, .offset = SETTING(field_)                      \
+    }
 #define SIZE(names_, field_, least_, commands_, group_, meaning_)                                  \
     {                                                                                              \
         .names = names_, .value = "N", .group = group_, .meaning = meaning_,                       \
@@ -51,6 +57,7 @@ static const char prompt_group[] = "The prompt", sampling_group[] = "Sampling",
                   length_group[] = "Length and end";
 static const char context_group[] = "Context and memory", output_group[] = "Output",
                   speed_group[] = "Speed", work_group[] = "What to do";
+static const char listen_group[] = "Who may ask", load_group[] = "How much at once";
 
 static const struct option table[] = {
     TEXT("-p --prompt", "TEXT", prompt, COMMAND_RUN, prompt_group,
@@ -59,7 +66,8 @@ static const struct option table[] = {
          "the prompt, or the text that it is about"),
     TEXT("--system -sys --system-prompt", "TEXT", system, COMMAND_RUN, prompt_group,
          "what the model is told before everything"),
-    TEXT("--template --chat-template", "NAME", template_name, COMMAND_RUN, prompt_group,
+    TEXT("--template --chat-template", "NAME", template_name, COMMAND_RUN | COMMAND_SERVE,
+         prompt_group,
          "own (the file's, which is used by itself), phi-qa, phi-chat, llama2, mistral, chatml or "
          "plain"),
     FLAG("--raw", raw, COMMAND_RUN, prompt_group,
@@ -118,10 +126,33 @@ static const struct option table[] = {
               "with --drop-oldest: first tokens that stay"),
     SIZE("-t --threads", model.threads, 1, MODELS | COMMAND_QUANTIZE, context_group,
          "threads; without it as many as are worth using"),
-    FLAG("--no-prefix-cache", model.no_prefix_cache, COMMAND_RUN, context_group,
+    FLAG("--no-prefix-cache", model.no_prefix_cache, COMMAND_RUN | COMMAND_SERVE, context_group,
          "keep no prompt's beginning, in memory or on disk, and use none"),
     FLAG("--ignore-memory", model.ignore_memory, MODELS, context_group,
          "load even what memory doesn't seem to hold"),
+
+    TEXT("--host", "HOST", host, COMMAND_SERVE, listen_group,
+         "where to listen: 127.0.0.1, a name, host:port; several by commas"),
+    TEXT("--port", "N", port, COMMAND_SERVE, listen_group, "the port (11434); 0: one that is free"),
+    TEXT("--api-key-file", "FILE", key_file, COMMAND_SERVE, listen_group,
+         "only who has one of these keys, one a line, may ask"),
+    FLAG("--insecure", insecure, COMMAND_SERVE, listen_group,
+         "listen beyond this machine without keys"),
+    TEXT("--origins", "LIST", origins, COMMAND_SERVE, listen_group,
+         "pages from there may ask, by commas; *: from anywhere"),
+    LIST("--alias", "NAME=FILE", aliases, COMMAND_SERVE, listen_group,
+         "a name for a model; repeatable"),
+
+    SIZE("--parallel -np", parallel, 1, COMMAND_SERVE, load_group, "answers at once (4)"),
+    SIZE("--max-queue", max_queue, 1, COMMAND_SERVE, load_group,
+         "requests that may wait for a place (512)"),
+    SIZE("--max-loaded", max_loaded, 1, COMMAND_SERVE, load_group, "models loaded at once (3)"),
+    TEXT("--keep-alive", "TIME", keep_alive, COMMAND_SERVE, load_group,
+         "how long an unused model stays (5m); -1: for ever, 0: not at all"),
+    SIZE("--max-body", max_body, 1, COMMAND_SERVE, load_group,
+         "largest request in bytes (67108864)"),
+    SIZE("--grace", grace, 0, COMMAND_SERVE, load_group,
+         "seconds that running answers have when it is stopped (10)"),
 
     TEXT("--draft -md --model-draft", "MODEL", draft, COMMAND_RUN, speed_group,
          "a smaller model with the same vocabulary guesses ahead"),
@@ -130,6 +161,12 @@ static const struct option table[] = {
 
     FLAG("-v --verbose", verbose, COMMAND_RUN, output_group,
          "after each answer: times, speeds, memory, why it ended"),
+    PARAMETER("--think", "WHEN", "think", COMMAND_RUN, output_group,
+              "what the model thinks: show, hide, auto (on a screen)"),
+    TEXT("--access-log", "FILE", access_log, COMMAND_SERVE, output_group,
+         "a line of JSON for each request; -: on standard error"),
+    FLAG("--log-prompts", log_prompts, COMMAND_SERVE, output_group,
+         "what was asked is in the log too"),
     FLAG("-j --json", json, COMMAND_INSPECT | COMMAND_BENCH | COMMAND_PERPLEXITY | COMMAND_QUANTIZE,
          output_group, "one JSON object"),
     CHOICE("--color --colour", "WHEN", color, "auto always never", COMMAND_ALL, output_group,

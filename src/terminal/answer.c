@@ -52,31 +52,107 @@ primer_status answer_open_draft(primer_model *model, const primer_session *sessi
     return primer_session_create(model, &options, draft, error);
 }
 
+#define LAST_TOKENS 16 /* of a prompt: more than any mark that opens thinking has */
+
 struct stream {
     struct answer *answer;
     primer_error *error;
     primer_status status;
-    bool trim; /* nothing but white space was written so far */
+    bool trim;                   /* nothing but white space was written so far */
+    primer_chat_reader *reader;  /* tells thinking from the answer; NULL: all is answer */
+    bool show_thinking, thought; /* thinking stands on the screen, and no answer yet */
 };
 
-static bool show(void *context, const primer_generated *generated)
+static bool put(struct stream *stream, const char *text, size_t length)
 {
-    struct stream *stream = context;
-    const char *text = generated->text;
-    size_t length = generated->length;
-    if (length == 0)
-        return true;
+    stream->answer->ends_line = text[length - 1] == '\n';
+    stream->status = output_write(text, length, stream->error);
+    return stream->status == PRIMER_OK;
+}
+
+static bool flush(struct stream *stream)
+{
+    stream->status = output_flush(stream->error);
+    return stream->status == PRIMER_OK;
+}
+
+static bool say(struct stream *stream, const char *text, size_t length)
+{
     stream->status = buffer_append(&stream->answer->text, text, length, stream->error);
     for (; stream->trim && length > 0 && strchr(" \n\t\r", *text) != NULL; length--)
         text++;
     if (length == 0 || stream->status != PRIMER_OK)
         return stream->status == PRIMER_OK;
     stream->trim = false;
-    stream->answer->ends_line = text[length - 1] == '\n';
-    stream->status = output_write(text, length, stream->error);
-    if (stream->status == PRIMER_OK)
-        stream->status = output_flush(stream->error);
-    return stream->status == PRIMER_OK;
+    if (stream->thought && !put(stream, "\n\n", 2))
+        return false;
+    stream->thought = false;
+    return put(stream, text, length) && flush(stream);
+}
+
+static bool think(struct stream *stream, const char *text, size_t length)
+{
+    const char *const dim = render_style(STDOUT_FILENO, RENDER_DIM), *const plain =
+                                                                         render_style(STDOUT_FILENO,
+                                                                                      RENDER_PLAIN);
+    if (!stream->show_thinking)
+        return true;
+    stream->thought = true;
+    stream->status = output_text(dim, stream->error);
+    if (stream->status != PRIMER_OK || !put(stream, text, length))
+        return false;
+    stream->status = output_text(plain, stream->error);
+    return stream->status == PRIMER_OK && flush(stream);
+}
+
+static bool take_part(void *context, const primer_chat_part *part)
+{
+    return part->kind == PRIMER_CHAT_THINKING ? think(context, part->text, part->length)
+                                              : say(context, part->text, part->length);
+}
+
+static bool show(void *context, const primer_generated *generated)
+{
+    struct stream *const stream = context;
+    if (generated->length == 0)
+        return true;
+    return stream->reader == NULL ? say(stream, generated->text, generated->length)
+                                  : primer_chat_reader_feed(stream->reader, generated->text,
+                                                            generated->length, take_part, stream);
+}
+
+/* Whether the prompt's last tokens open a thinking part. */
+static primer_status prompt_thinks(const struct answer_request *request, bool *thinks,
+                                   primer_error *error)
+{
+    const size_t count = request->count < LAST_TOKENS ? request->count : LAST_TOKENS;
+    char *text = NULL;
+    size_t length = 0;
+    FORWARD(primer_detokenize(primer_session_model(request->session),
+                              request->ids + request->count - count, count,
+                              PRIMER_TEXT_SPECIAL | PRIMER_TEXT_CONTINUE, &text, &length, error));
+    *thinks = primer_chat_format_thinking_open(request->format, text, length);
+    primer_free(text);
+    return PRIMER_OK;
+}
+
+static bool shows_thinking(const struct answer_request *request)
+{
+    const enum parameters_think think = request->parameters->think;
+    return think == PARAMETERS_THINK_SHOW ||
+           (think == PARAMETERS_THINK_AUTO && output_is_terminal());
+}
+
+/* A reader only where the format has thinking: all other text is handed on untouched. */
+static primer_status open_reader(const struct answer_request *request, struct stream *stream,
+                                 primer_error *error)
+{
+    bool inside = false;
+    if (request->format == NULL || !primer_chat_format_thinks(request->format))
+        return PRIMER_OK;
+    FORWARD(prompt_thinks(request, &inside, error));
+    stream->show_thinking = shows_thinking(request);
+    return primer_chat_reader_create(request->format, false, inside, &stream->reader, error);
 }
 
 /* The format's stop strings and the user's, one after the other. */
@@ -105,8 +181,10 @@ static primer_status generate(const struct answer_request *request, struct answe
 {
     const char **stops = NULL;
     size_t stop_count = 0;
+    struct stream stream = {
+        .answer = answer, .error = error, .status = PRIMER_OK, .trim = request->trim};
     FORWARD(join_stops(request, &stops, &stop_count, error));
-    struct stream stream = {answer, error, PRIMER_OK, request->trim};
+    primer_status status = open_reader(request, &stream, error);
     const primer_generation generation = {
         .sampler = request->sampler,
         .draft = request->parameters->speculation ? request->draft : NULL,
@@ -116,11 +194,16 @@ static primer_status generate(const struct answer_request *request, struct answe
         .stops = stops,
         .stop_count = stop_count,
         .ignore_end = request->parameters->ignore_end,
+        .special = stream.reader != NULL, /* the marks may be control tokens */
         .callback = show,
         .context = &stream,
     };
     primer_generation_result result = {0};
-    const primer_status status = primer_generate(request->session, &generation, &result, error);
+    if (status == PRIMER_OK)
+        status = primer_generate(request->session, &generation, &result, error);
+    if (status == PRIMER_OK && stream.reader != NULL)
+        primer_chat_reader_end(stream.reader, take_part, &stream);
+    primer_chat_reader_free(stream.reader);
     memory_free(stops);
     if (status != PRIMER_OK)
         return status;

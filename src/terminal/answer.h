@@ -1,7 +1,8 @@
 /* answer.h - one answer: the prompt is read, the text streams to standard output, what it cost is
  * kept.
  *
- * Ctrl-C ends the answer; what was written of it stays.
+ * Ctrl-C ends the answer; what was written of it stays. What the model thinks before it answers is
+ * no part of the answer: it is shown dimmed, or not at all (parameter think).
  */
 #ifndef TERMINAL_ANSWER_H
 #define TERMINAL_ANSWER_H
@@ -18,7 +19,7 @@ struct answer_request {
     primer_session *draft; /* of a smaller model that guesses ahead; NULL: none */
     primer_sampler *sampler;
     const struct parameters *parameters;
-    const primer_chat_format *format; /* for its stop strings; NULL: none */
+    const primer_chat_format *format; /* for its stop strings and thinking; NULL: none */
     const int32_t *ids;               /* [count] the whole prompt */
     size_t count;
     bool trim; /* white space at the answer's beginning is left out */

@@ -53,6 +53,8 @@ static const struct parameter table[] = {
      offsetof(struct parameters, ignore_end), 0, 0, false},
     {"speculation", "on|off", "guess tokens ahead where that pays; the text is the same",
      PARAMETER_SWITCH, offsetof(struct parameters, speculation), 0, 0, false},
+    {"think", "WHEN", "what the model thinks: show, hide, auto (on a screen)", PARAMETER_THINK,
+     offsetof(struct parameters, think), 0, 0, false},
     {"num_ctx", "N", "context in tokens; 0: what the model was trained with", PARAMETER_SIZE,
      SESSION(context), 0, MOST_TOKENS, true},
     {"drop_oldest", "on|off", "when the context is full, drop its oldest quarter", PARAMETER_SWITCH,
@@ -74,6 +76,10 @@ static const char *const kv_names[] = {[PRIMER_KV_F16] = "f16",
                                        [PRIMER_KV_F32] = "f32",
                                        [PRIMER_KV_BF16] = "bf16",
                                        [PRIMER_KV_Q8_0] = "q8_0"};
+
+static const char *const think_names[] = {[PARAMETERS_THINK_AUTO] = "auto",
+                                          [PARAMETERS_THINK_SHOW] = "show",
+                                          [PARAMETERS_THINK_HIDE] = "hide"};
 
 /* ---- reading values -------------------------------------------------------------------------- */
 
@@ -208,6 +214,16 @@ static primer_status set_kv(const struct setting *setting, primer_error *error)
             return PRIMER_OK;
         }
     return unexpected(setting, error, "f16, f32, bf16 or q8_0");
+}
+
+static primer_status set_think(const struct setting *setting, primer_error *error)
+{
+    for (size_t i = 0; i < sizeof think_names / sizeof think_names[0]; i++)
+        if (strcmp(think_names[i], setting->text) == 0) {
+            *(enum parameters_think *)place(setting) = (enum parameters_think)i;
+            return PRIMER_OK;
+        }
+    return unexpected(setting, error, "show, hide or auto");
 }
 
 static primer_status set_extend(const struct setting *setting, primer_error *error)
@@ -394,6 +410,14 @@ static primer_status show_kv(const struct parameters *parameters, const struct p
     return buffer_text(out, kv_names[*(const primer_kv_format *)value_of(parameters, row)], error);
 }
 
+static primer_status show_think(const struct parameters *parameters, const struct parameter *row,
+                                size_t index, struct buffer *out, primer_error *error)
+{
+    (void)row;
+    (void)index;
+    return buffer_text(out, think_names[parameters->think], error);
+}
+
 static primer_status show_extend(const struct parameters *parameters, const struct parameter *row,
                                  size_t index, struct buffer *out, primer_error *error)
 {
@@ -469,6 +493,7 @@ static const struct kind {
     [PARAMETER_SWITCH] = {set_switch, show_switch, NULL},
     [PARAMETER_KV] = {set_kv, show_kv, NULL},
     [PARAMETER_EXTEND] = {set_extend, show_extend, NULL},
+    [PARAMETER_THINK] = {set_think, show_think, NULL},
     [PARAMETER_ORDER] = {set_order, show_order, count_order},
     [PARAMETER_BIAS] = {set_bias, show_bias, count_bias},
     [PARAMETER_STOP] = {set_stop, show_stop, count_stop},

@@ -13,6 +13,13 @@
 #include "base/buffer.h"
 #include "primer.h"
 
+/* What is shown of what a model thinks before it answers. */
+enum parameters_think {
+    PARAMETERS_THINK_AUTO, /* on a screen, but not in a pipe or file */
+    PARAMETERS_THINK_SHOW,
+    PARAMETERS_THINK_HIDE
+};
+
 struct parameters {
     primer_sampling sampling; /* its bias and order are the fields below */
     primer_session_options session;
@@ -20,7 +27,8 @@ struct parameters {
     int64_t max_tokens;   /* of an answer; -1: until the model ends or the context is full */
     bool seeded;          /* a seed was given; otherwise each run draws one */
     bool ignore_end;
-    bool speculation;        /* guess tokens ahead where that pays */
+    bool speculation; /* guess tokens ahead where that pays */
+    enum parameters_think think;
     char *order;             /* NULL: primer's own */
     primer_logit_bias *bias; /* [bias_count] */
     size_t bias_count;
@@ -37,6 +45,7 @@ enum parameter_kind {
     PARAMETER_SWITCH,
     PARAMETER_KV,
     PARAMETER_EXTEND,
+    PARAMETER_THINK,
     PARAMETER_ORDER,
     PARAMETER_BIAS,
     PARAMETER_STOP,

@@ -122,6 +122,7 @@ static void shows_what_it_sets(void **state)
         {"num_predict", "17"},
         {"ignore_eos", "on"},
         {"speculation", "off"},
+        {"think", "hide"},
         {"num_ctx", "4096"},
         {"drop_oldest", "on"},
         {"num_keep", "4"},
