@@ -71,7 +71,7 @@ LEVELS_aarch64 := neon neon_dot
 
 ifeq ($(NO_LIBRARIES),)
 LIBRARY_PACKAGES := jansson libpcre2-8 libutf8proc
-PROGRAM_PACKAGES := libedit
+PROGRAM_PACKAGES := libedit libmicrohttpd
 PACKAGE_FLAGS := $(shell $(PKG_CONFIG) --cflags $(LIBRARY_PACKAGES) $(PROGRAM_PACKAGES) 2>/dev/null)
 LIBRARY_LIBS := $(shell $(PKG_CONFIG) --libs $(LIBRARY_PACKAGES) 2>/dev/null)
 PROGRAM_LIBS := $(shell $(PKG_CONFIG) --libs $(PROGRAM_PACKAGES) 2>/dev/null)

@@ -36,6 +36,22 @@ static const struct knob table[KNOB_COUNT] = {
     [KNOB_TERM] = {"TERM", NULL, "kind of terminal; dumb: no colour, no line editing"},
     [KNOB_COLUMNS] = {"COLUMNS", NULL, "width of the terminal where the system doesn't tell"},
     [KNOB_EDITOR] = {"EDITOR", "vi", "editor for long input"},
+    [KNOB_OLLAMA_HOST] = {"OLLAMA_HOST", NULL, "serve: where to listen, host or host:port"},
+    [KNOB_OLLAMA_KEEP_ALIVE] = {"OLLAMA_KEEP_ALIVE", NULL,
+                                "serve: how long an unused model stays loaded (5m); -1: for ever"},
+    [KNOB_OLLAMA_ORIGINS] = {"OLLAMA_ORIGINS", NULL,
+                             "serve: origins whose pages may ask, by commas"},
+    [KNOB_OLLAMA_MAX_QUEUE] = {"OLLAMA_MAX_QUEUE", NULL,
+                               "serve: requests that may wait for a place (512)"},
+    [KNOB_OLLAMA_NUM_PARALLEL] = {"OLLAMA_NUM_PARALLEL", NULL, "serve: answers at once (4)"},
+    [KNOB_OLLAMA_MAX_LOADED_MODELS] = {"OLLAMA_MAX_LOADED_MODELS", NULL,
+                                       "serve: models loaded at once (3)"},
+    [KNOB_OLLAMA_CONTEXT_LENGTH] = {"OLLAMA_CONTEXT_LENGTH", NULL,
+                                    "serve: tokens of context where a request names none"},
+    [KNOB_OLLAMA_KV_CACHE_TYPE] = {"OLLAMA_KV_CACHE_TYPE", NULL,
+                                   "serve: how keys and values are kept: f16, f32, bf16, q8_0"},
+    [KNOB_LISTEN_FDS] = {"LISTEN_FDS", NULL, "serve: sockets that systemd has opened"},
+    [KNOB_LISTEN_PID] = {"LISTEN_PID", NULL, "serve: the process that they are meant for"},
 };
 
 static char values[KNOB_COUNT][VALUE_CAPACITY];

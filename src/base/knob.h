@@ -23,6 +23,17 @@ enum knob_id {
     KNOB_TERM,       /* TERM */
     KNOB_COLUMNS,    /* COLUMNS */
     KNOB_EDITOR,     /* EDITOR */
+    /* What a server is told: Ollama's names, since people have set them already. */
+    KNOB_OLLAMA_HOST,
+    KNOB_OLLAMA_KEEP_ALIVE,
+    KNOB_OLLAMA_ORIGINS,
+    KNOB_OLLAMA_MAX_QUEUE,
+    KNOB_OLLAMA_NUM_PARALLEL,
+    KNOB_OLLAMA_MAX_LOADED_MODELS,
+    KNOB_OLLAMA_CONTEXT_LENGTH,
+    KNOB_OLLAMA_KV_CACHE_TYPE,
+    KNOB_LISTEN_FDS, /* LISTEN_FDS, LISTEN_PID   systemd's socket activation */
+    KNOB_LISTEN_PID,
     KNOB_COUNT
 };
 

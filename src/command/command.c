@@ -10,8 +10,8 @@
 #include "terminal/output.h"
 
 static const struct command *const table[] = {
-    &command_run,        &command_inspect,  &command_tokens, &command_logprobs, &command_bench,
-    &command_perplexity, &command_quantize, &command_help,   &command_version,
+    &command_run,   &command_serve,      &command_inspect,  &command_tokens, &command_logprobs,
+    &command_bench, &command_perplexity, &command_quantize, &command_help,   &command_version,
 };
 enum { COMMANDS = sizeof table / sizeof table[0] };
 

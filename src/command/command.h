@@ -26,7 +26,8 @@ enum command_bit {
     COMMAND_QUANTIZE = 64,
     COMMAND_HELP = 128,
     COMMAND_VERSION = 256,
-    COMMAND_ALL = 511
+    COMMAND_SERVE = 512,
+    COMMAND_ALL = 1023
 };
 
 struct command {
@@ -39,7 +40,7 @@ struct command {
     int (*run)(struct settings *settings);
 };
 
-extern const struct command command_run, command_tokens, command_logprobs, command_inspect,
+extern const struct command command_run, command_serve, command_tokens, command_logprobs, command_inspect,
     command_bench, command_perplexity, command_quantize, command_help, command_version;
 
 /* In the order of help; NULL past the last. */

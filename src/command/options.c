@@ -164,11 +164,23 @@ static bool take_text(struct settings *settings, const struct met *met)
     return true;
 }
 
+static bool take_item(struct settings *settings, const struct met *met)
+{
+    struct settings_list *list =
+        (struct settings_list *)(void *)((char *)settings + met->option->offset);
+    if (list->count == SETTINGS_LIST) {
+        command_misused(settings->command, "%s: at most %d of them", met->name, SETTINGS_LIST);
+        return false;
+    }
+    list->items[list->count++] = met->value;
+    return true;
+}
+
 static bool (*const takers[])(struct settings *, const struct met *) = {
     [OPTION_FLAG] = take_flag,           [OPTION_SIZE] = take_size,
     [OPTION_TEXT] = take_text,           [OPTION_CHOICE] = take_choice,
     [OPTION_PARAMETER] = take_parameter, [OPTION_SWITCH] = take_parameter,
-    [OPTION_OFF] = take_parameter,
+    [OPTION_OFF] = take_parameter,       [OPTION_LIST] = take_item,
 };
 
 /* ---- the line -------------------------------------------------------------------------------- */

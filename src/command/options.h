@@ -14,6 +14,7 @@ enum option_kind {
     OPTION_FLAG,      /* bool */
     OPTION_SIZE,      /* size_t, between least and most */
     OPTION_TEXT,      /* const char * */
+    OPTION_LIST,      /* struct settings_list: repeatable */
     OPTION_CHOICE,    /* const char *, one of `choices` */
     OPTION_PARAMETER, /* a row of parameters.h */
     OPTION_SWITCH,    /* a parameter that the mere option turns on */

@@ -3,7 +3,7 @@
 
 void settings_default(struct settings *settings)
 {
-    *settings = (struct settings){.top = 20};
+    *settings = (struct settings){.top = 20, .grace = 10};
     parameters_default(&settings->parameters);
 }
 

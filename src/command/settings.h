@@ -10,9 +10,16 @@
 #include "primer.h"
 #include "terminal/parameters.h"
 
-#define SETTINGS_ARGUMENTS 3
+#define SETTINGS_ARGUMENTS 64
+#define SETTINGS_LIST      64
 
 struct command;
+
+/* An option that may be given several times. */
+struct settings_list {
+    const char *items[SETTINGS_LIST];
+    size_t count;
+};
 
 struct settings {
     const struct command *command;
@@ -33,6 +40,11 @@ struct settings {
     bool speculate, prefix, no_limits, limits_only;
     size_t chunks;          /* perplexity */
     const char *completion; /* help */
+    /* serve; a number is 0 where nothing was said */
+    const char *host, *port, *key_file, *origins, *keep_alive, *access_log;
+    struct settings_list aliases;
+    bool insecure, log_prompts;
+    size_t parallel, max_queue, max_loaded, max_body, grace;
 };
 
 void settings_default(struct settings *settings);

@@ -264,7 +264,7 @@ static enum MHD_Result begin(struct http *http, struct MHD_Connection *connectio
 /* The request is complete: a worker takes it. */
 static enum MHD_Result hand_over(struct exchange *e)
 {
-    struct http *http = e->http;
+    const struct server *server = e->http->server;
     struct workers *workers =
         (e->route->flags & ROUTE_ANSWERS) != 0 ? server->answers : server->others;
     pthread_mutex_lock(&e->lock);
