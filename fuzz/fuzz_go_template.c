@@ -1,9 +1,9 @@
-/* fuzz_go_template.c - any bytes as a Go template: they are refused with a message, or run within limits
- * on a conversation, on a prompt and on a gap; each byte that comes out has a mark.
+/* fuzz_go_template.c - any bytes as a Go template: they are refused with a message, or run within
+ * limits on a conversation, on a prompt and on a gap; each byte that comes out has a mark.
  *
- * U+E000 stands in the conversation alone, so that its first byte, 0xEE, is marked wherever it comes out,
- * unless the template could have made one: its bytes hold 0xEE or escapes, or it takes texts apart into
- * numbers and prints these as characters.
+ * U+E000 stands in the conversation alone, so that its first byte, 0xEE, is marked wherever it
+ * comes out, unless the template could have made one: its bytes hold 0xEE or escapes, or it takes
+ * texts apart into numbers and prints these as characters.
  */
 #include <string.h>
 

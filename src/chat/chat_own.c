@@ -1,9 +1,9 @@
 /* chat_own.c - a model's own template, or one in Go's language, as a format.
  *
- * A template in Jinja is given `messages`, `tools`, `add_generation_prompt`, `bos_token`, `eos_token` and
- * the conversation's own variables. Of what it writes, the bytes that come from outside are tokenised
- * as plain text and its own as marks, all of it in one run, since a tokenizer joins across such
- * borders.
+ * A template in Jinja is given `messages`, `tools`, `add_generation_prompt`, `bos_token`,
+ * `eos_token` and the conversation's own variables. Of what it writes, the bytes that come from
+ * outside are tokenised as plain text and its own as marks, all of it in one run, since a
+ * tokenizer joins across such borders.
  */
 #include "chat/chat_own.h"
 
@@ -119,8 +119,8 @@ cleanup:
     return status;
 }
 
-/* As it is, and, where the template refuses it, repaired; if that doesn't help either, the words are
- * those of the first refusal. */
+/* As it is, and, where the template refuses it, repaired; if that doesn't help either, the words
+ * are those of the first refusal. */
 static primer_status render(const primer_chat_format *format,
                             const struct chat_conversation *conversation, bool answer,
                             struct jinja_output *output, primer_error *error)

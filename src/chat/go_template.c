@@ -2,8 +2,8 @@
  *
  * A template without .Messages is run turn by turn, each text behind the one before:
  *
- *   system A | user B | assistant C | user D      ->     {System A, Prompt B, Response C}  {Prompt D}
- *                                                                                          up to .Response
+ *   system A | user B | assistant C | user D
+ *   {System A, Prompt B, Response C} | {Prompt D} up to .Response
  */
 #include "chat/go_template.h"
 

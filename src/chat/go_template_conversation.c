@@ -1,9 +1,10 @@
 /* go_template_conversation.c - a conversation's JSON to the records that a Go template sees.
  *
- *   user a | user b | assistant c | tool d | tool e      ->    user "a\n\nb" | assistant c | tool d | tool e
+ *   user a | user b | assistant c | tool d | tool e
+ *   user "a\n\nb"   | assistant c | tool d | tool e
  *
- * Messages of one role that follow each other are put together, as Ollama does, but for a tool's. The
- * system messages are gathered besides. OpenAI's developer is a system.
+ * Messages of one role that follow each other are put together, as Ollama does, but for a tool's.
+ * The system messages are gathered besides. OpenAI's developer is a system.
  */
 #include "chat/go_template_value.h"
 
@@ -14,15 +15,18 @@
 
 enum { ROLE, CONTENT, THINKING, IMAGES, TOOL_CALLS, TOOL_NAME, TOOL_CALL_ID }; /* of a message */
 
-/* "messages[2].content: found .., expected .." with the member's place. */
+/* Where a member is, for "messages[2].content: expected a text". */
 struct place {
-    const char *list; /* "messages", "tools" */
+    const char *list; /* "messages", "tools"; NULL: the member is the request's own */
     size_t index;
     const char *member;
 };
 
 static primer_status wrong(struct go_run *run, const struct place *place, const char *expected)
 {
+    if (place->list == NULL)
+        return error_set(run->base.error, PRIMER_EFORMAT, "%s: expected %s", place->member,
+                         expected);
     return error_set(run->base.error, PRIMER_EFORMAT, "%s[%zu].%s: expected %s", place->list,
                      place->index, place->member, expected);
 }
@@ -396,16 +400,15 @@ static primer_status messages_of(struct go_run *run, const json_t *json,
     return PRIMER_OK;
 }
 
-/* ---- what is no conversation ------------------------------------------------------------------ */
+/* ---- what is no conversation ----------------------------------------------------------------- */
 
 /* "system" and "prompt" as messages, or, with a "suffix", the two sides of a gap. */
 static primer_status prompt_of(struct go_run *run, const json_t *json, struct go_conversation *out)
 {
-    const struct place place = {"request", 0, "prompt"};
     struct go_value system, *message;
-    FORWARD(text_member(run, json, "system", &place, &system));
-    FORWARD(text_member(run, json, "prompt", &place, &out->prompt));
-    FORWARD(text_member(run, json, "suffix", &place, &out->suffix));
+    FORWARD(text_member(run, json, "system", &(struct place){.member = "system"}, &system));
+    FORWARD(text_member(run, json, "prompt", &(struct place){.member = "prompt"}, &out->prompt));
+    FORWARD(text_member(run, json, "suffix", &(struct place){.member = "suffix"}, &out->suffix));
     if (out->suffix.text.length > 0)
         return PRIMER_OK;
     out->suffix.kind = GO_NOTHING;

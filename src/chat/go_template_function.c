@@ -313,10 +313,10 @@ static primer_status function_slice(struct go_run *run, const struct go_argument
         out->text = jinja_text_part(of->text, limits[0], limits[1] - limits[0]);
         return PRIMER_OK;
     }
-    FORWARD(go_template_list(run, limits[1] - limits[0], of->list->style, out));
-    for (size_t i = limits[0]; i < limits[1]; i++)
-        out->list->items[i - limits[0]] = of->list->items[i];
-    return jinja_run_step(&run->base, (limits[1] - limits[0]) / 16);
+    FORWARD(go_template_list(run, 0, of->list->style, out));
+    out->list->items = of->list->items + limits[0]; /* shared: no value ever changes */
+    out->list->count = limits[1] - limits[0];
+    return PRIMER_OK;
 }
 
 /* ---- comparison ------------------------------------------------------------------------------ */

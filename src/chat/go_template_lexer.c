@@ -2,9 +2,9 @@
  *
  *   text {{- /+ remark +/ -}} text {{ if .A }} ..        (/+ +/: with stars)
  *
- * "{{- " takes white space before it away, " -}}" white space behind it; the blank belongs to the mark. A
- * remark fills its action. White space separates operands, so that it is a token; inside an action it may
- * hold newlines.
+ * "{{- " takes white space before it away, " -}}" white space behind it; the blank belongs to the
+ * mark. A remark fills its action. White space separates operands, so that it is a token; inside
+ * an action it may hold newlines.
  */
 #include "chat/go_template_tree.h"
 

@@ -7,8 +7,9 @@
  *   command  = operand { space operand }
  *   operand  = ( "." | .name | $v | constant | function | "(" pipe ")" ) { .name }
  *
- * Variables are resolved here as far as they exist at all: a name lives until the end of the block that
- * declares it. Functions are looked up, so that what can't be called is refused before it is run.
+ * Variables are resolved here as far as they exist at all: a name lives until the end of the
+ * block that declares it. Functions are looked up, so that what can't be called is refused before
+ * it is run.
  */
 #include "chat/go_template_tree.h"
 

@@ -2,8 +2,8 @@
  *
  *   command | command | ..    the value of each is the last argument of the next one
  *
- * As in Go, `and` and `or` evaluate their arguments one by one and stop where the outcome is known, and a
- * value that is nil at the end of a pipeline is nothing from there on.
+ * As in Go, `and` and `or` evaluate their arguments one by one and stop where the outcome is
+ * known, and a value that is nil at the end of a pipeline is nothing from there on.
  */
 #include "chat/go_template_value.h"
 

@@ -3,8 +3,8 @@
  *
  *   list [a b]   map map[k:v k:v]   record {a b}   nil <nil>   nothing <no value>
  *
- * What Ollama gives a String method is written as JSON wherever a text is asked for. JSON has < > & and the
- * two line separators as escapes, as Go's has, so that it can stand in HTML.
+ * What Ollama gives a String method is written as JSON wherever a text is asked for. JSON has < >
+ * & and the two line separators as escapes, as Go's has, so that it can stand in HTML.
  */
 #include "chat/go_template_value.h"
 
@@ -41,7 +41,8 @@ static void shortest(double real, char out[64])
     }
 }
 
-/* As strconv's 'g' or, for JSON, 'f' has it, with an exponent where it is below `least` or from `most` on. */
+/* As strconv's 'g' or, for JSON, 'f' has it, with an exponent where it is below `least` or from
+ * `most` on. */
 static void format_shortest(double real, int least, int most, char out[64])
 {
     char scientific[64], digits[32];

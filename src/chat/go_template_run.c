@@ -1,7 +1,7 @@
 /* go_template_run.c - statements of a running Go template.
  *
- *   variables   | $ | $a | $b ..      a block takes off what was declared in it; {{template}} begins anew,
- *                                     with $ alone, behind those of its caller
+ *   variables   | $ | $a | $b ..      a block takes off what was declared in it; {{template}}
+ *                                     begins anew, with $ alone, behind those of its caller
  */
 #include "chat/go_template_value.h"
 
@@ -20,7 +20,8 @@ static primer_status go_deeper(struct go_run *run)
 
 /* ---- range ----------------------------------------------------------------------------------- */
 
-/* The variable `from_top` places below the newest one, or, for an assignment, the one of that name. */
+/* The variable `from_top` places below the newest one, or, for an assignment, the one of that
+ * name. */
 static primer_status set_variable(struct go_run *run, const struct go_pipe *pipe, size_t index,
                                   const struct go_value *value)
 {

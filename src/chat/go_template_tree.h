@@ -1,4 +1,5 @@
-/* go_template_tree.h - a Go template as tokens and as a tree, between lexer, parser and evaluation. */
+/* go_template_tree.h - a Go template as tokens and as a tree, between lexer, parser and
+ * evaluation. */
 #ifndef CHAT_GO_TEMPLATE_TREE_H
 #define CHAT_GO_TEMPLATE_TREE_H
 
@@ -108,7 +109,8 @@ primer_status go_template_lexer(const char *text, size_t length, struct jinja_me
                                 struct go_tokens *tokens, primer_error *error);
 primer_status go_template_parser(const struct go_tokens *tokens, struct jinja_memory *memory,
                                  struct go_tree *tree, primer_error *error);
-/* A function's row in the table; NULL where there is none. `refused`: Go has it, templates here don't. */
+/* A function's row in the table; NULL where there is none. `refused`: Go has it, templates here
+ * don't. */
 const struct go_function *go_template_function(struct jinja_text name, bool *refused);
 
 #endif

@@ -1,7 +1,9 @@
-/* go_template_value.c - values of a running Go template: the records that it sees, members, truth, JSON.
+/* go_template_value.c - values of a running Go template: the records that it sees, members,
+ * truth, JSON.
  *
- * The records are Go's structs of a request: a member that is none of theirs is an error, and one that the
- * request leaves out is empty in the way of its kind ("" for a text, nil for anything at all).
+ * The records are Go's structs of a request: a member that is none of theirs is an error, and one
+ * that the request leaves out is empty in the way of its kind ("" for a text, nil for anything at
+ * all).
  */
 #include "chat/go_template_value.h"
 

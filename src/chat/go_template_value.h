@@ -1,5 +1,6 @@
-/* go_template_value.h - what a running Go template holds: values, variables, the limits of the run. All of
- * it is of the run's memory and given back at once; texts, limits and errors are those of Jinja's runs.
+/* go_template_value.h - what a running Go template holds: values, variables, the limits of the
+ * run. All of it is of the run's memory and given back at once; texts, limits and errors are
+ * those of Jinja's runs.
  *
  *   nothing   what was never there: prints as <no value>, has no members
  *   nil       a member that is empty or missing: becomes nothing at the end of a pipeline

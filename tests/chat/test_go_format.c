@@ -1,5 +1,6 @@
-/* test_go_format.c - Go templates as chat formats: text and tokens by the public calls, tools written by
- * the template or described for it, gaps, thinking, and that nothing people write becomes a mark.
+/* test_go_format.c - Go templates as chat formats: text and tokens by the public calls, tools
+ * written by the template or described for it, gaps, thinking, and that nothing people write
+ * becomes a mark.
  */
 #include "primer_chat.h"
 

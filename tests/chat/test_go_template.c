@@ -1,10 +1,11 @@
-/* test_go_template.c - Go templates: what each line of go_template.jsonl says, where every byte comes
- * from, what a template says about itself, and that none runs or grows without end.
+/* test_go_template.c - Go templates: what each line of go_template.jsonl says, where every byte
+ * comes from, what a template says about itself, and that none runs or grows without end.
  *
- * A line of go_template.jsonl is {"template": .., "text": ..} or {"template": .., "error": ..}; "input" is
- * the conversation, or the name of one in the first line, "plain" where there is none. What "text" says is
- * what Go's text/template printed, by way of go_template.go, and "go" what it had for an error, but where
- * "reasoned" says that this Go (1.19) is too old, or that something is primer's own.
+ * A line of go_template.jsonl is {"template": .., "text": ..} or {"template": .., "error": ..};
+ * "input" is the conversation, or the name of one in the first line, "plain" where there is none.
+ * What "text" says is what Go's text/template printed, by way of go_template.go, and "go" what it
+ * had for an error, but where "reasoned" says that this Go (1.19) is too old, or that something
+ * is primer's own.
  */
 #include "chat/go_template.h"
 
@@ -294,6 +295,30 @@ static void test_deep_arguments(void **state)
     json_decref(root);
 }
 
+/* The usual way to know the last message doesn't copy the list each time. */
+static void test_long_conversation(void **state)
+{
+    (void)state;
+    static const char template[] =
+        "{{ range $i, $_ := .Messages }}{{ $last := eq (len (slice $.Messages $i)) 1 }}"
+        "<{{ .Role }}>{{ .Content }}{{ if $last }}!{{ end }}{{ end }}";
+    json_t *const list = json_array();
+    for (size_t i = 0; i < 5000; i++)
+        assert_int_equal(
+            json_array_append_new(list, json_pack("{s:s, s:s}", "role",
+                                                  i % 2 ? "assistant" : "user", "content", "x")),
+            0);
+    json_t *const talk = json_pack("{s:o}", "messages", list);
+    const struct jinja_limits limits = {0};
+    struct jinja_output output;
+    primer_error error = {0};
+    if (run(template, strlen(template), talk, &limits, &output, &error) != PRIMER_OK)
+        fail_msg("%s", error.message);
+    assert_int_equal(output.text.length, 2500 * (strlen("<user>x") + strlen("<assistant>x")) + 1);
+    output_free(&output);
+    json_decref(talk);
+}
+
 /* Every allocation fails in turn. */
 static void test_survives_without_memory(void **state)
 {
@@ -331,6 +356,7 @@ int main(void)
         cmocka_unit_test(test_nothing_runs_without_end),
         cmocka_unit_test(test_errors_name_the_line),
         cmocka_unit_test(test_deep_arguments),
+        cmocka_unit_test(test_long_conversation),
         cmocka_unit_test(test_survives_without_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
