@@ -87,7 +87,7 @@ static primer_status read_prompt(struct chat *chat, json_t *messages, primer_err
     json_t *const conversation = conversation_of(chat, messages);
     if (conversation == NULL)
         return memory_failure(error, "a conversation", 0);
-    const primer_status status = ollama_prompt_read(&chat->request, NULL, conversation, error);
+    const primer_status status = ollama_prompt_read(&chat->request, conversation, error);
     json_decref(conversation);
     return status;
 }
@@ -126,6 +126,7 @@ static primer_status run(struct chat *chat, struct exchange *exchange, primer_er
     FORWARD(ollama_messages_read(chat->messages, request->warnings, exchange_problem(exchange),
                                  &chat->converted, error));
     FORWARD(ollama_request_use(request, error));
+    FORWARD(ollama_request_set_format(request, "", error));
     FORWARD(read_prompt(chat, chat->converted, error));
     if (request->truncate && request->count >= request->context)
         FORWARD(shorten(chat, error));

@@ -3,13 +3,15 @@
  *   {model, prompt, suffix, system, template, context[], raw, images[], ... as /api/chat}
  *
  *   raw           the prompt's text as it is
- *   suffix        prompt and suffix around a gap, by the model's own tokens for it
- *   else          system and prompt as a conversation of two messages, after `context`
+ *   suffix        prompt and suffix around a gap, by the template or the model's own tokens for it
+ *   else          system and prompt as a conversation of two messages, after `context`; by
+ *                 `template`, in Go's language, or the model's own
  *
  * Without a prompt the model is loaded, or unloaded.
  */
 #include "server/endpoints.h"
 
+#include "base/memory.h"
 #include "server/ollama_messages.h"
 #include "server/ollama_prompt.h"
 #include "server/ollama_reply.h"
@@ -43,44 +45,61 @@ static primer_status read_generate(struct generate *generate, struct exchange *e
 static primer_status check_together(struct generate *generate, primer_error *error)
 {
     struct fields *const fields = &generate->request.fields;
-    static const char why[] = "raw mode does not support template, system, or context";
-    static const char why_not[] = "a suffix does not go with template, system, or context";
-    const bool gap = *generate->suffix != '\0';
-    if (!generate->raw && !gap)
+    static const char raw[] = "raw mode does not support template, system, or context";
+    static const char gap[] = "a suffix does not go with system or context";
+    const bool has_gap = *generate->suffix != '\0';
+    if (!generate->raw && !has_gap)
         return PRIMER_OK;
-    FORWARD(fields_refuse(fields, "template", generate->raw ? why : why_not, error));
-    FORWARD(fields_refuse(fields, "system", generate->raw ? why : why_not, error));
-    FORWARD(fields_refuse(fields, "context", generate->raw ? why : why_not, error));
-    if (generate->raw && gap)
+    if (generate->raw)
+        FORWARD(fields_refuse(fields, "template", raw, error));
+    FORWARD(fields_refuse(fields, "system", generate->raw ? raw : gap, error));
+    FORWARD(fields_refuse(fields, "context", generate->raw ? raw : gap, error));
+    if (generate->raw && has_gap)
         return fields_wrong(fields, "suffix", error, "raw mode does not support a suffix");
     return PRIMER_OK;
 }
 
-static primer_status read_conversation(struct generate *generate, primer_error *error)
+/* [system,] user; a suffix is told to the template. A new reference; NULL: no memory. */
+static json_t *conversation_of(struct generate *generate)
 {
     json_t *const variables = ollama_request_variables(&generate->request);
-    json_t *const user = json_pack("{s:s, s:s}", "role", "user", "content", generate->prompt);
-    json_t *conversation = NULL;
-    if (*generate->system != '\0')
-        conversation = json_pack("{s:[{s:s, s:s}, o], s:o}", "messages", "role", "system",
-                                 "content", generate->system, user, "variables", variables);
-    else
-        conversation = json_pack("{s:[o], s:o}", "messages", user, "variables", variables);
+    json_t *const messages = json_array();
+    bool complete = messages != NULL && variables != NULL;
+    if (complete && *generate->system != '\0')
+        complete = json_array_append_new(messages, json_pack("{s:s, s:s}", "role", "system",
+                                                             "content", generate->system)) == 0;
+    if (complete && *generate->suffix != '\0')
+        complete = json_object_set_new(variables, "suffix", json_string(generate->suffix)) == 0;
+    if (complete)
+        complete = json_array_append_new(messages, json_pack("{s:s, s:s}", "role", "user",
+                                                             "content", generate->prompt)) == 0;
+    if (complete)
+        return json_pack("{s:o, s:o}", "messages", messages, "variables", variables);
+    json_decref(messages);
+    json_decref(variables);
+    return NULL;
+}
+
+static primer_status read_conversation(struct generate *generate, primer_error *error)
+{
+    json_t *const conversation = conversation_of(generate);
     if (conversation == NULL)
-        return error_set(error, PRIMER_ENOMEM, "no memory for a conversation");
-    const char *const text = *generate->template_text != '\0' ? generate->template_text : NULL;
-    const primer_status status = ollama_prompt_read(&generate->request, text, conversation, error);
+        return memory_failure(error, "a conversation", 0);
+    const primer_status status = ollama_prompt_read(&generate->request, conversation, error);
     json_decref(conversation);
     return status;
 }
 
+/* A gap is filled by a template that knows how, else by the model's own tokens for it. */
 static primer_status read_prompt(struct generate *generate, primer_error *error)
 {
     struct ollama_request *const request = &generate->request;
     if (generate->raw)
         return ollama_prompt_raw(request, generate->prompt, error);
-    if (*generate->suffix != '\0')
+    if (*generate->suffix != '\0' && !primer_chat_format_fills(request->use.format)) {
+        FORWARD(fields_refuse(&request->fields, "template", "does not look at .Suffix", error));
         return ollama_prompt_gap(request, generate->prompt, generate->suffix, error);
+    }
     FORWARD(read_conversation(generate, error));
     return ollama_prompt_prepend(request, generate->context, error);
 }
@@ -94,6 +113,7 @@ static primer_status run(struct generate *generate, struct exchange *exchange, p
     if (*generate->prompt == '\0' && !gap)
         return ollama_request_load(request, false, error);
     FORWARD(ollama_request_use(request, error));
+    FORWARD(ollama_request_set_format(request, generate->template_text, error));
     FORWARD(read_prompt(generate, error));
     if (generate->render_only)
         return ollama_prompt_show(request, error);

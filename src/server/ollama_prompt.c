@@ -26,14 +26,11 @@ static struct problem *problem_of(const struct ollama_request *request)
     return exchange_problem(request->exchange);
 }
 
-primer_status ollama_prompt_read(struct ollama_request *request, const char *template_text,
-                                 json_t *conversation, primer_error *error)
+primer_status ollama_prompt_read(struct ollama_request *request, json_t *conversation,
+                                 primer_error *error)
 {
     int32_t *ids = NULL;
     size_t count = 0;
-    if (template_text != NULL)
-        return fields_wrong(&request->fields, "template", error,
-                            "templates in requests aren't supported; the model's own is used");
     FORWARD(answer_conversation(request->exchange, &request->use, conversation, &ids, &count,
                                 &request->thinking, error));
     set_ids(request, ids, count);

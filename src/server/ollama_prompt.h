@@ -4,10 +4,9 @@
 
 #include "server/ollama_request.h"
 
-/* A conversation (primer_chat.h's JSON), by the model's own format, or by `template` (NULL: the
- * model's). */
-primer_status ollama_prompt_read(struct ollama_request *request, const char *template_text,
-                                 json_t *conversation, primer_error *error);
+/* A conversation (primer_chat.h's JSON), by the request's format. */
+primer_status ollama_prompt_read(struct ollama_request *request, json_t *conversation,
+                                 primer_error *error);
 /* Text as it is; special tokens in it are meant. */
 primer_status ollama_prompt_raw(struct ollama_request *request, const char *text,
                                 primer_error *error);

@@ -213,6 +213,7 @@ static primer_status take_call(struct reply *reply, const struct answer_event *e
                                primer_error *error)
 {
     if (event->kind == ANSWER_CALL) {
+        FORWARD(reply->in_call ? end_call(reply, error) : PRIMER_OK);
         buffer_clear(&reply->name);
         buffer_clear(&reply->arguments);
         reply->in_call = true;
@@ -229,6 +230,7 @@ static primer_status take_call(struct reply *reply, const struct answer_event *e
 static primer_status take_content(struct reply *reply, const struct answer_event *event,
                                   primer_error *error)
 {
+    FORWARD(reply->in_call ? end_call(reply, error) : PRIMER_OK);
     FORWARD(buffer_append(&reply->content, event->text, event->length, error));
     if (reply->answer->with_context)
         FORWARD(buffer_append(&reply->text, event->text, event->length, error));

@@ -122,6 +122,18 @@ void ollama_request_close(struct ollama_request *request)
     fields_close(&request->fields);
 }
 
+/* A request's fault, whatever the library calls it. */
+static primer_status blame(struct ollama_request *request, const char *param, primer_status status,
+                           primer_error *error)
+{
+    if (status != PRIMER_EINVAL && status != PRIMER_EFORMAT && status != PRIMER_EUNSUPPORTED &&
+        status != PRIMER_ELIMIT)
+        return status;
+    const primer_error found = *error;
+    return problem_set(exchange_problem(request->exchange), 400, NULL, param, status, error,
+                       "%s: %s", param, found.message);
+}
+
 /* ---- the model ------------------------------------------------------------------------------- */
 
 primer_status ollama_request_use(struct ollama_request *request, primer_error *error)
@@ -131,9 +143,6 @@ primer_status ollama_request_use(struct ollama_request *request, primer_error *e
     FORWARD(ollama_request_use_target(&request->target, exchange, &request->held, error));
     request->in_use = true;
     request->use = request->held;
-    if (request->think == OLLAMA_THINK_ON && !request->use.entry->thinks)
-        return problem_set(exchange_problem(exchange), 400, NULL, "think", PRIMER_EUNSUPPORTED,
-                           error, "\"%s\" does not support thinking", request->use.entry->name);
     FORWARD(answer_session_options(exchange, &request->use, request->options.num_ctx,
                                    &request->session, error));
     request->context = request->session.context;
@@ -153,16 +162,40 @@ primer_status ollama_request_load(struct ollama_request *request, bool chat, pri
     return ollama_reply_loaded(request, chat, unload, error);
 }
 
+static primer_status set_template(struct ollama_request *request, const char *text,
+                                  primer_error *error)
+{
+    const primer_status status = primer_chat_format_go(request->use.model, text, strlen(text),
+                                                       &request->format_given, error);
+    if (status == PRIMER_OK)
+        request->use.format = request->format_given;
+    return blame(request, "template", status, error);
+}
+
+primer_status ollama_request_set_format(struct ollama_request *request, const char *template_text,
+                                        primer_error *error)
+{
+    if (*template_text != '\0')
+        FORWARD(set_template(request, template_text, error));
+    if (request->think == OLLAMA_THINK_ON && !primer_chat_format_thinks(request->use.format))
+        return problem_set(exchange_problem(request->exchange), 400, NULL, "think",
+                           PRIMER_EUNSUPPORTED, error, "\"%s\" does not support thinking",
+                           request->use.entry->name);
+    return PRIMER_OK;
+}
+
 json_t *ollama_request_variables(const struct ollama_request *request)
 {
+    const char *const level = request->think_level;
+    const bool on = request->think != OLLAMA_THINK_OFF;
     json_t *const variables = json_object();
     bool complete = variables != NULL;
-    if (complete && request->use.entry->thinks)
-        complete = json_object_set_new(variables, "enable_thinking",
-                                       json_boolean(request->think != OLLAMA_THINK_OFF)) == 0;
-    if (complete && request->think_level != NULL)
-        complete = json_object_set_new(variables, "reasoning_effort",
-                                       json_string(request->think_level)) == 0;
+    if (complete && primer_chat_format_thinks(request->use.format))
+        complete = json_object_set_new(variables, "enable_thinking", json_boolean(on)) == 0 &&
+                   json_object_set_new(variables, "think",
+                                       level != NULL ? json_string(level) : json_boolean(on)) == 0;
+    if (complete && level != NULL)
+        complete = json_object_set_new(variables, "reasoning_effort", json_string(level)) == 0;
     if (complete)
         return variables;
     json_decref(variables);
@@ -189,18 +222,6 @@ primer_status ollama_request_check_fit(struct ollama_request *request, primer_er
 }
 
 /* ---- the answer ------------------------------------------------------------------------------ */
-
-/* A request's fault, whatever the library calls it. */
-static primer_status blame(struct ollama_request *request, const char *param, primer_status status,
-                           primer_error *error)
-{
-    if (status != PRIMER_EINVAL && status != PRIMER_EFORMAT && status != PRIMER_EUNSUPPORTED &&
-        status != PRIMER_ELIMIT)
-        return status;
-    const primer_error found = *error;
-    return problem_set(exchange_problem(request->exchange), 400, NULL, param, status, error,
-                       "%s: %s", param, found.message);
-}
 
 static primer_status constrain_format(struct ollama_request *request, primer_error *error)
 {

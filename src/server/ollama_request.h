@@ -68,10 +68,14 @@ primer_status ollama_request_open(struct ollama_request *request, struct exchang
 void ollama_request_close(struct ollama_request *request);
 /* Warns of members that nobody asked for; then takes the model in use. */
 primer_status ollama_request_use(struct ollama_request *request, primer_error *error);
+/* The format in which the prompt is written: the model's, or a Go template (""); `think` is checked
+ * with it. */
+primer_status ollama_request_set_format(struct ollama_request *request, const char *template_text,
+                                        primer_error *error);
 /* A request without a prompt: the model is loaded, or unloaded where keep_alive is 0. `chat`: the
  * answer has a message in place of a response. */
 primer_status ollama_request_load(struct ollama_request *request, bool chat, primer_error *error);
-/* What the template may look at: {"enable_thinking": ...}; a new reference. */
+/* What the template may look at: {"enable_thinking", "think", ...}; a new reference. */
 json_t *ollama_request_variables(const struct ollama_request *request);
 /* 400 with both numbers where the prompt leaves no place for an answer. */
 primer_status ollama_request_check_fit(struct ollama_request *request, primer_error *error);

@@ -1,9 +1,9 @@
 /* ollama_time.c - times as RFC 3339 has them, of the proleptic Gregorian calendar.
  *
  * The days since 1970 are cut into eras of 400 years (146097 days each) that begin on a 1st of
- * March, so that the leap day is a year's last; within an era year and month follow by division (Hinnant,
- * "chrono-Compatible Low-Level Date Algorithms", civil_from_days). No time zone, no locale, no
- * lock.
+ * March, so that the leap day is a year's last; within an era year and month follow by division
+ * (Hinnant, "chrono-Compatible Low-Level Date Algorithms", civil_from_days). No time zone, no
+ * locale, no lock.
  */
 #include "server/ollama_time.h"
 
