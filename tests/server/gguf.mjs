@@ -1,4 +1,4 @@
-// gguf.mjs - a copy of a GGUF with texts added to its metadata: a model that carries a chat template.
+// gguf.mjs - a copy of a GGUF with texts and numbers added to its metadata: a model that carries a chat template.
 //
 //     magic, version, tensor count, value count | values | tensors' descriptions | fill | data
 //                                         + n   |   ^ new ones at the end        |  to the alignment
@@ -40,7 +40,14 @@ function text(value) {
     return Buffer.concat([length, bytes]);
 }
 
-// added: {key: text}; a key that is there already is added once more, so name new ones.
+const word = number => {
+    const bytes = Buffer.alloc(4);
+    bytes.writeUInt32LE(number);
+    return bytes;
+};
+const typed = value => typeof value === "number" ? [word(4), word(value)] : [word(TEXT), text(value)];
+
+// added: {key: text or number}; a key that is there already is added once more, so name new ones.
 export function addMetadata(from, to, added) {
     const reader = new Reader(readFileSync(from));
     if (reader.u32() !== 0x46554747 || reader.u32() !== 3) throw new Error(`${from}: no GGUF of version 3`);
@@ -60,8 +67,7 @@ export function addMetadata(from, to, added) {
     const fill = size => Math.ceil(size / alignment) * alignment - size;
     const head = Buffer.from(bytes.subarray(0, valuesEnd));
     head.writeBigUInt64LE(BigInt(values + Object.keys(added).length), 16);
-    const type = Buffer.from([TEXT, 0, 0, 0]);
-    const more = Object.entries(added).flatMap(([key, value]) => [text(key), type, text(value)]);
+    const more = Object.entries(added).flatMap(([key, value]) => [text(key), ...typed(value)]);
     const front = Buffer.concat([head, ...more, bytes.subarray(valuesEnd, descriptionsEnd)]);
     writeFileSync(to, Buffer.concat([front, Buffer.alloc(fill(front.length)),
         bytes.subarray(descriptionsEnd + fill(descriptionsEnd))]));
