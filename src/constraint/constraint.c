@@ -6,8 +6,10 @@
 
 #ifdef PRIMER_STRESS
 #define BYTES_MOST ((size_t)1 << 12)
+#define WALK_NODES 2
 #else
 #define BYTES_MOST ((size_t)32 << 20)
+#define WALK_NODES 1024
 #endif
 #define STEPS_MOST ((size_t)1 << 26)
 
@@ -21,6 +23,7 @@ primer_status constraint_create(struct network *network, primer_constraint **con
     }
     made->network = network;
     made->bytes_most = BYTES_MOST;
+    made->walk_nodes = WALK_NODES;
     made->steps_most = STEPS_MOST;
     pthread_mutex_init(&made->lock, NULL);
     *constraint = made;

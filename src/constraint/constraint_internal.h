@@ -21,6 +21,7 @@ struct primer_constraint {
     pthread_mutex_t lock;
     struct masks *masks; /* the newest of a vocabulary first */
     size_t bytes_most;   /* of masks before they are begun anew */
+    size_t walk_nodes;   /* of masks (masks.h) */
     size_t steps_most;   /* of one call: what is more is too ambiguous */
 };
 

@@ -74,7 +74,8 @@ static primer_status enter(primer_constraint *constraint,
     struct masks *found = newest(constraint, vocabulary->serial);
     if (found == NULL || masks_bytes(found) > constraint->bytes_most) {
         FORWARD(masks_create(&found, constraint->network, vocabulary,
-                             GROWTH * constraint->bytes_most + ((size_t)1 << 20), error));
+                             GROWTH * constraint->bytes_most + ((size_t)1 << 20),
+                             constraint->walk_nodes, error));
         found->next = constraint->masks;
         constraint->masks = found;
     }
@@ -245,6 +246,38 @@ bool constraint_matcher_take(struct constraint_matcher *matcher, int32_t id)
     }
     pthread_mutex_unlock(&matcher->constraint->lock);
     return taken;
+}
+
+/* The place behind bytes that are no whole token. The lock is held. */
+static uint32_t place_behind(struct constraint_matcher *matcher, const char *bytes, size_t length)
+{
+    uint32_t place = PLACES_FAILED, less;
+    if (renew(matcher, NULL) != PRIMER_OK)
+        return place;
+    place = matcher->place;
+    for (size_t i = 0; i < length && place > PLACES_DEAD; i++)
+        place = places_step(&matcher->masks->places, place, (unsigned char)bytes[i], &less);
+    return place;
+}
+
+bool constraint_matcher_allows(struct constraint_matcher *matcher, const char *bytes, size_t length)
+{
+    pthread_mutex_lock(&matcher->constraint->lock);
+    const bool allowed = !matcher->ended && place_behind(matcher, bytes, length) > PLACES_DEAD;
+    pthread_mutex_unlock(&matcher->constraint->lock);
+    return allowed;
+}
+
+bool constraint_matcher_take_bytes(struct constraint_matcher *matcher, const char *bytes,
+                                   size_t length)
+{
+    pthread_mutex_lock(&matcher->constraint->lock);
+    const uint32_t place =
+        matcher->ended ? (uint32_t)PLACES_DEAD : place_behind(matcher, bytes, length);
+    if (place > PLACES_DEAD)
+        be_at(matcher, place);
+    pthread_mutex_unlock(&matcher->constraint->lock);
+    return place > PLACES_DEAD;
 }
 
 bool constraint_matcher_complete(const struct constraint_matcher *matcher)

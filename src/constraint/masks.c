@@ -8,8 +8,7 @@
 #include "constraint/constraint_memory.h"
 #include "constraint/masks_analysis.h"
 
-/* Below so small a part of the tree, or with so many states, a walk is as good as analyses. */
-enum { WALK_NODES = 1024, WALK_STATES = 48 };
+enum { WALK_STATES = 48 }; /* with so many, a walk is as good as analyses */
 
 static void set_bit(uint64_t *words, int32_t id)
 {
@@ -147,7 +146,7 @@ static bool mask_below(struct masks *masks, uint32_t place, uint32_t node, uint6
 {
     const struct stacks *const stacks = &masks->places.stacks;
     const uint32_t set = masks->places.places[place].set;
-    if (masks->vocabulary->nodes[node].skip - node <= WALK_NODES ||
+    if (masks->vocabulary->nodes[node].skip - node <= masks->walk_nodes ||
         stacks->sets[set].count > WALK_STATES)
         return walk(masks, place, node, words);
     for (uint32_t i = 0; i < stacks->sets[set].count; i++) {
@@ -272,7 +271,7 @@ static void find_marks(struct masks *masks)
 
 primer_status masks_create(struct masks **masks, const struct network *network,
                            const struct constraint_vocabulary *vocabulary, size_t bytes_most,
-                           primer_error *error)
+                           size_t walk_nodes, primer_error *error)
 {
     struct masks *made = memory_allocate(1, sizeof *made);
     primer_status status = PRIMER_OK;
@@ -280,6 +279,7 @@ primer_status masks_create(struct masks **masks, const struct network *network,
         return memory_failure(error, "a constraint's masks", sizeof *made);
     made->vocabulary = vocabulary;
     made->serial = vocabulary->serial;
+    made->walk_nodes = walk_nodes;
     made->levels = memory_allocate(vocabulary->longest + 1, sizeof *made->levels);
     made->offsets = memory_allocate(vocabulary->longest + 1, sizeof *made->offsets);
     made->words = memory_allocate(vocabulary->words, sizeof *made->words);

@@ -60,6 +60,7 @@ struct masks {
     struct places places;
     struct analysis **analyses; /* [analysis_capacity] by key; at most half full */
     size_t analysis_count, analysis_capacity;
+    size_t walk_nodes; /* so small a part of the tree is walked: as good as an analysis */
     size_t bytes;      /* of analyses and masks */
     uint32_t *levels;  /* [longest + 1] places on the way down */
     uint32_t *offsets; /* [longest + 1] what was taken off relative counters so far */
@@ -76,7 +77,7 @@ struct masks {
 
 primer_status masks_create(struct masks **masks, const struct network *network,
                            const struct constraint_vocabulary *vocabulary, size_t bytes_most,
-                           primer_error *error);
+                           size_t walk_nodes, primer_error *error);
 void masks_free(struct masks *masks);
 size_t masks_bytes(const struct masks *masks);
 

@@ -17,7 +17,7 @@
 #include "constraint_helper.h"
 #include "oracle.h"
 
-static uint64_t grammars = 400, seed = 1;
+static uint64_t grammars = 160, seed = 1;
 
 /* Pieces of what the oracle's grammars have, straddling in all ways. */
 static const char *const tokens[] = {"a",
@@ -156,7 +156,7 @@ static size_t follow(struct walk *walk, primer_constraint *constraint,
 }
 
 /* bytes_most: of the masks, before they are begun anew; 0: as always. */
-static void judge_many(size_t bytes_most, uint64_t count)
+static void judge_many(size_t bytes_most, size_t walk_nodes, uint64_t count)
 {
     struct tokenizer *const tokenizer = helper_tokenizer(tokens, TOKENS, NULL, 0);
     struct constraint_vocabulary *const vocabulary = helper_vocabulary(tokenizer);
@@ -181,6 +181,7 @@ static void judge_many(size_t bytes_most, uint64_t count)
         assert_true(oracle_possible(&walk.oracle));
         if (bytes_most > 0)
             constraint->bytes_most = bytes_most;
+        constraint->walk_nodes = walk_nodes;
         for (int answer = 0; answer < 3; answer++)
             masks += follow(&walk, constraint, vocabulary);
         constraint_free(constraint);
@@ -193,23 +194,39 @@ static void judge_many(size_t bytes_most, uint64_t count)
     tokenizer_free(tokenizer);
 }
 
-static void test_random_grammars(void **state)
+/* By analyses wherever that can be. */
+static void test_analyses(void **state)
 {
     (void)state;
-    judge_many(0, grammars);
+    judge_many(0, 0, grammars);
+}
+
+static void test_walks(void **state)
+{
+    (void)state;
+    judge_many(0, SIZE_MAX, grammars / 4);
+}
+
+/* Where an analysis begins within the tree too. */
+static void test_both(void **state)
+{
+    (void)state;
+    judge_many(0, 3, grammars / 4);
 }
 
 /* Places are found anew all the time. */
 static void test_little_memory(void **state)
 {
     (void)state;
-    judge_many(1, grammars / 8);
+    judge_many(1, 0, grammars / 4);
 }
 
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_random_grammars),
+        cmocka_unit_test(test_analyses),
+        cmocka_unit_test(test_walks),
+        cmocka_unit_test(test_both),
         cmocka_unit_test(test_little_memory),
     };
     if (argc > 1)
