@@ -86,7 +86,7 @@ static primer_status print_verb(struct printing *printing)
     printing->at++;
     if (verb.letter == '%')
         return jinja_write_plain(run, printing->writer, "%");
-    if (verb.letter <= ' ' || strchr("vsqdxXtfFeEgGco", verb.letter) == NULL ||
+    if (verb.letter < ' ' || verb.letter > '~' || strchr("TpbOU*[", verb.letter) != NULL ||
         (verb.letter == 'v' && verb.sharp))
         return jinja_run_failure(run, "printf: %%%c isn't there for prompts",
                                  verb.letter > ' ' && verb.letter <= '~' ? verb.letter : '?');
@@ -316,6 +316,7 @@ static primer_status function_slice(struct go_run *run, const struct go_argument
     FORWARD(go_template_list(run, 0, of->list->style, out));
     out->list->items = of->list->items + limits[0]; /* shared: no value ever changes */
     out->list->count = limits[1] - limits[0];
+    out->list->nil = of->list->nil;
     return PRIMER_OK;
 }
 
@@ -333,17 +334,35 @@ static bool is_nil(const struct go_value *value)
            (value->kind == GO_MAP && value->map->nil);
 }
 
+static bool is_message(const struct go_value *value)
+{
+    return value->kind == GO_RECORD && value->record->type == &go_template_message;
+}
+
+/* Lists and maps are compared with nil alone; messages, which are pointers in Go, are the same one or
+ * not. */
+static primer_status containers_equal(struct go_run *run, const char *function,
+                                      const struct go_value *a, const struct go_value *b,
+                                      bool *equal)
+{
+    const bool nil = go_value_absent(a) || go_value_absent(b);
+    const bool messages = is_message(a) && is_message(b);
+    if (!nil && (a->kind != b->kind || is_message(a) != is_message(b)))
+        return jinja_run_failure(&run->base, "error calling %s: non-comparable types %s, %s",
+                                 function, go_template_type(a), go_template_type(b));
+    if (!nil && !messages && !is_nil(a) && !is_nil(b))
+        return jinja_run_failure(&run->base, "error calling %s: non-comparable type %s", function,
+                                 go_template_type(a));
+    *equal = messages ? a->record == b->record : is_nil(a) && is_nil(b);
+    return PRIMER_OK;
+}
+
 static primer_status values_equal(struct go_run *run, const char *function,
                                   const struct go_value *a, const struct go_value *b, bool *equal)
 {
     *equal = false;
-    if (!is_basic(a) && !is_basic(b)) {
-        *equal = is_nil(a) && is_nil(b);
-        return is_nil(a) || is_nil(b)
-                   ? PRIMER_OK
-                   : jinja_run_failure(&run->base, "error calling %s: non-comparable type %s",
-                                       function, go_template_type(is_nil(a) ? b : a));
-    }
+    if (!is_basic(a) && !is_basic(b))
+        return containers_equal(run, function, a, b, equal);
     if (a->kind != b->kind)
         return go_value_absent(a) || go_value_absent(b)
                    ? PRIMER_OK

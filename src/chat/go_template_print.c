@@ -204,19 +204,26 @@ static const char *leaf_type(const struct go_value *value)
                                        : "string";
 }
 
-/* %!d(string=text) */
+static primer_status write_leaf(struct go_run *run, struct jinja_writer *writer,
+                                const struct go_value *value, const struct go_verb *given);
+
+/* %!d(string=text), the value in the width that was asked for */
 static primer_status write_bad(struct go_run *run, struct jinja_writer *writer,
-                               const struct go_value *value, char letter)
+                               const struct go_value *value, const struct go_verb *verb)
 {
-    const struct go_verb plain = {.letter = 'v', .width = -1, .precision = -1};
+    struct go_verb usual = *verb;
     char head[32];
     if (go_value_absent(value)) {
-        snprintf(head, sizeof head, "%%!%c(<nil>)", letter);
+        snprintf(head, sizeof head, "%%!%c(<nil>)", verb->letter);
         return jinja_write_plain(&run->base, writer, head);
     }
-    snprintf(head, sizeof head, "%%!%c(%s=", letter, leaf_type(value));
+    snprintf(head, sizeof head, "%%!%c(%s=", verb->letter, leaf_type(value));
     FORWARD(jinja_write_plain(&run->base, writer, head));
-    FORWARD(go_template_write(run, writer, value, &plain));
+    usual.letter = value->kind == GO_BOOLEAN   ? 't'
+                   : value->kind == GO_INTEGER ? 'd'
+                   : value->kind == GO_REAL    ? 'g'
+                                               : 's';
+    FORWARD(write_leaf(run, writer, value, &usual));
     return jinja_write_plain(&run->base, writer, ")");
 }
 
@@ -314,7 +321,7 @@ static primer_status write_text(struct go_run *run, struct jinja_writer *writer,
         FORWARD(hexadecimal(run, &made, text, verb));
         return write_padded(run, writer, jinja_written(&made), verb);
     default:
-        return write_bad(run, writer, value, verb->letter);
+        return write_bad(run, writer, value, verb);
     }
 }
 
@@ -364,7 +371,7 @@ static primer_status write_integer(struct go_run *run, struct jinja_writer *writ
     if (verb->letter == 'c' || verb->letter == 'q')
         return write_rune(run, writer, value->integer, verb);
     if (strchr("vdxXo", verb->letter) == NULL)
-        return write_bad(run, writer, value, verb->letter);
+        return write_bad(run, writer, value, verb);
     decimal.letter = verb->letter == 'v' ? 'd' : verb->letter;
     return write_digits(run, writer, &decimal, value);
 }
@@ -377,7 +384,7 @@ static primer_status write_real(struct go_run *run, struct jinja_writer *writer,
     if (verb->letter == 'x' || verb->letter == 'X')
         return jinja_run_failure(&run->base, "printf: %%x of a float isn't there for prompts");
     if (strchr("vgGeEfF", verb->letter) == NULL)
-        return write_bad(run, writer, value, verb->letter);
+        return write_bad(run, writer, value, verb);
     plain.letter = verb->letter == 'v' ? 'g' : verb->letter;
     if (verb->precision >= 0 || (verb->letter != 'v' && verb->letter != 'g' && verb->letter != 'G'))
         return write_digits(run, writer, &plain, value);
@@ -400,7 +407,7 @@ static primer_status write_leaf(struct go_run *run, struct jinja_writer *writer,
     switch (value->kind) {
     case GO_BOOLEAN:
         if (verb->letter != 'v' && verb->letter != 't')
-            return write_bad(run, writer, value, verb->letter);
+            return write_bad(run, writer, value, verb);
         text = value->truth ? "true" : "false";
         return write_padded(run, writer, jinja_text_of(text, strlen(text)), verb);
     case GO_INTEGER:
@@ -411,7 +418,7 @@ static primer_status write_leaf(struct go_run *run, struct jinja_writer *writer,
         return write_text(run, writer, value, verb);
     default:
         return verb->letter == 'v' ? write_padded(run, writer, jinja_text_of("<nil>", 5), verb)
-                                   : write_bad(run, writer, value, verb->letter);
+                                   : write_bad(run, writer, value, verb);
     }
 }
 

@@ -146,9 +146,9 @@ const char *go_template_type(const struct go_value *value)
     case GO_TEXT_VALUE:
         return "string";
     case GO_LIST:
-        return "slice";
+        return "[]interface {}";
     case GO_MAP:
-        return "map";
+        return "map[string]interface {}";
     case GO_RECORD:
         return value->record->type->name;
     default:
