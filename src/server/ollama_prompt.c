@@ -175,7 +175,8 @@ primer_status ollama_prompt_show(struct ollama_request *request, primer_error *e
     size_t length = 0;
     struct buffer out = {0};
     primer_status status = PRIMER_OK;
-    const char *const name = request->target.name;
+    const char *const name =
+        *request->target.name != '\0' ? request->target.name : request->use.entry->name;
     TRY(primer_detokenize(request->use.model, request->ids, request->count, PRIMER_TEXT_SPECIAL,
                           &text, &length, error));
     TRY(buffer_text(&out, "{\"model\":", error));

@@ -51,7 +51,7 @@ static primer_status append_stops(struct show *show, struct catalog *catalog, pr
         TRY(buffer_text(&show->modelfile, "\n", error));
     }
 cleanup:
-    catalog_end_use(catalog, &use, -1);
+    catalog_end_use(catalog, &use, CATALOG_KEEP_UNCHANGED);
     return status;
 }
 
