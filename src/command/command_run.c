@@ -18,6 +18,7 @@
 #include "base/buffer.h"
 #include "base/file.h"
 #include "command/builtin.h"
+#include "command/constraint_option.h"
 #include "command/prefix_folder.h"
 #include "terminal/answer.h"
 #include "terminal/output.h"
@@ -33,10 +34,11 @@ struct run {
     const char *prompt;          /* as given on the command line; NULL: none */
     primer_model *model, *draft; /* draft: guesses ahead; NULL: none */
     const primer_chat_format *format;
-    primer_chat_format *own;  /* the file's; NULL: none */
-    primer_error own_problem; /* why it can't be used; "" otherwise */
-    struct buffer text;       /* the whole prompt */
-    struct buffer prefixes;   /* the folder for the models' options */
+    primer_chat_format *own;       /* the file's; NULL: none */
+    primer_error own_problem;      /* why it can't be used; "" otherwise */
+    primer_constraint *constraint; /* what answers may be; NULL: anything */
+    struct buffer text;            /* the whole prompt */
+    struct buffer prefixes;        /* the folder for the models' options */
 };
 
 /* ---- what the command line means ------------------------------------------------------------- */
@@ -50,6 +52,12 @@ static bool is_prompt(const char *argument)
     return builtin_model(&size) != NULL && !named && !file_exists(argument);
 }
 
+static bool has_form(const struct settings *settings)
+{
+    return settings->json_schema != NULL || settings->grammar != NULL || settings->regex != NULL ||
+           settings->choice != NULL;
+}
+
 /* Refuses an option that another makes void, and names one that does nothing by itself. False: the
  * message was printed. */
 static bool check_effects(const struct settings *settings)
@@ -61,6 +69,8 @@ static bool check_effects(const struct settings *settings)
     } voids[] = {
         {settings->draft != NULL && !parameters->speculation, "--draft", "--no-speculation"},
         {settings->raw && settings->system != NULL, "--system", "--raw"},
+        {has_form(settings) && parameters->ignore_end, "--ignore-eos",
+         "--json-schema, --grammar, --regex or --choice"},
         {settings->raw && settings->template_name != NULL, "--template", "--raw"},
     };
     for (size_t i = 0; i < sizeof voids / sizeof voids[0]; i++)
@@ -270,6 +280,7 @@ static primer_status answer_once(struct run *run, bool *interrupted, primer_erro
         .format = run->settings->raw ? NULL : run->format,
         .ids = ids,
         .count = count,
+        .constraint = run->constraint,
         .trim = !run->settings->raw && strcmp(primer_chat_format_name(run->format), "plain") != 0};
     status = answer_write(&request, &answer, error);
     *interrupted = answer.reason == PRIMER_STOP_CANCELED;
@@ -298,7 +309,8 @@ static primer_status open_chat(struct run *run, primer_error *error)
                                              .problem = run->own_problem.message,
                                              .parameters = &run->settings->parameters,
                                              .system = run->settings->system,
-                                             .statistics = run->settings->verbose};
+                                             .statistics = run->settings->verbose,
+                                             .constraint = run->constraint};
     return terminal_chat(&options, error);
 }
 
@@ -331,6 +343,7 @@ static int run_command(struct settings *settings)
     if (!understand(&run))
         return EXIT_CODE_USAGE;
     const bool chat = is_chat(&run);
+    TRY(constraint_option(settings, &run.constraint, error));
     TRY(open_models(&run, error));
     if (!chat)
         TRY(gather_text(&run, error));
@@ -349,6 +362,7 @@ cleanup:
     primer_chat_format_free(run.own);
     primer_model_free(run.draft);
     primer_model_free(run.model);
+    primer_constraint_free(run.constraint);
     buffer_free(&run.prefixes);
     if (status != PRIMER_OK)
         return command_failed(error);

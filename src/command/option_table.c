@@ -53,8 +53,8 @@
         .choices = choices_                                                                        \
     }
 
-static const char prompt_group[] = "The prompt", sampling_group[] = "Sampling",
-                  length_group[] = "Length and end";
+static const char prompt_group[] = "The prompt", form_group[] = "The answer's form",
+                  sampling_group[] = "Sampling", length_group[] = "Length and end";
 static const char context_group[] = "Context and memory", output_group[] = "Output",
                   speed_group[] = "Speed", work_group[] = "What to do";
 static const char listen_group[] = "Who may ask", load_group[] = "How much at once";
@@ -74,6 +74,15 @@ static const struct option table[] = {
          "no template: the text goes on, and nothing else is printed"),
     FLAG("--special", special, COMMAND_RUN | COMMAND_TOKENS | COMMAND_PERPLEXITY, prompt_group,
          "special tokens written in the text are tokens"),
+
+    TEXT("--json-schema", "FILE", json_schema, COMMAND_RUN, form_group,
+         "the answer is JSON for this schema (a file, or the schema itself)"),
+    TEXT("--grammar --grammar-file", "FILE", grammar, COMMAND_RUN, form_group,
+         "the answer is a sentence of this grammar, in GBNF (a file, or the grammar itself)"),
+    TEXT("--regex", "PATTERN", regex, COMMAND_RUN, form_group,
+         "the whole answer matches this regular expression"),
+    TEXT("--choice", "A,B", choice, COMMAND_RUN, form_group,
+         "the answer is one of these texts, by commas"),
 
     PARAMETER("--temp --temperature", "X", "temperature", ANSWERS, sampling_group,
               "randomness (0.8); 0: always the most probable token"),

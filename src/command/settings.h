@@ -31,6 +31,7 @@ struct settings {
     struct parameters parameters;
     const char *system, *template_name, *prompt, *file, *color;
     const char *draft; /* a smaller model's file */
+    const char *json_schema, *grammar, *regex, *choice; /* what the answer may be: one of them */
     bool raw, special, verbose, json;
     bool tensors, knobs, whole, decode; /* inspect; tokens */
     const char *ids;                    /* logprobs */

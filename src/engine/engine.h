@@ -57,6 +57,9 @@ struct primer_model {
     struct engine_pool *pools;
 
     primer_model_information information;
+    pthread_mutex_t constraint_lock; /* guards the pointer below, until it is set */
+    struct constraint_vocabulary *constraint_vocabulary; /* NULL until a constraint is used */
+
     char *name, *chat_template; /* owned texts of `information` */
     size_t longest_token;       /* bytes */
     uint64_t vocabulary_hash;   /* of all tokens' bytes */
@@ -111,6 +114,11 @@ void session_truncate(primer_session *session, size_t count);
 /* PRIMER_EINVAL for an id outside the vocabulary. */
 primer_status session_check_ids(const primer_session *session, const int32_t *ids, size_t count,
                                 primer_error *error);
+
+/* primer_sampler_next among the tokens whose bit in `allowed` [ceil(vocabulary / 64)] is set; NULL:
+ * all. */
+primer_status sampler_next_allowed(primer_sampler *sampler, const primer_session *session,
+                                   const uint64_t *allowed, int32_t *id, primer_error *error);
 
 /* log(sum(exp(logits))), in binary64, in order. */
 double score_log_sum(const float *logits, size_t count);

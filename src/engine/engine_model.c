@@ -7,6 +7,7 @@
 
 #include "base/hash.h"
 #include "base/pool.h"
+#include "constraint/constraint.h"
 
 #define MIB (1024.0 * 1024.0)
 
@@ -138,12 +139,14 @@ static void destroy(primer_model *m)
     prefix_disk_free(m->disk);
     scheduler_free(&m->scheduler);
     pool_free(m->pool);
+    constraint_vocabulary_free(m->constraint_vocabulary);
     tokenizer_free(m->tokenizer);
     model_free(m->model);
     gguf_free(m->gguf);
     memory_free(m->name);
     memory_free(m->chat_template);
     pthread_mutex_destroy(&m->pools_lock);
+    pthread_mutex_destroy(&m->constraint_lock);
     memory_free(m);
 }
 
@@ -232,6 +235,7 @@ static primer_status open_gguf(struct gguf *gguf, const primer_model_options *op
     atomic_init(&m->references, 1);
     atomic_init(&m->kv_reserved, 0);
     pthread_mutex_init(&m->pools_lock, NULL);
+    pthread_mutex_init(&m->constraint_lock, NULL);
     m->ignore_memory = options != NULL && options->ignore_memory;
     m->prefix_budget = prefix_budget(options);
     m->kernel = kernel_best();

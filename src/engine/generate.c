@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/utf8.h"
+#include "engine/constrain.h"
 #include "engine/speculate.h"
 
 struct writer {
@@ -18,6 +19,7 @@ struct writer {
     const primer_generation *options;
     primer_sampler *sampler;
     struct speculation speculation;
+    struct constrain constrain;
     char *pending; /* bytes not shown yet, NUL-terminated when shown */
     size_t length, capacity;
     char *shown;      /* a copy with a NUL for the callback */
@@ -56,6 +58,7 @@ static primer_status writer_open(struct writer *w, primer_session *session,
         return memory_failure(error, "the text of an answer", w->capacity);
     if (w->sampler == NULL && options->choose == NULL)
         TRY(primer_sampler_create(session->model, options->sampling, &w->sampler, error));
+    TRY(constrain_open(&w->constrain, session, options, error));
     TRY(speculate_open(&w->speculation, session, options->draft, options->no_speculation, error));
     w->strip_space = true; /* only where nothing but control tokens came before */
     for (size_t i = 0; i < session->count; i++)
@@ -70,6 +73,7 @@ static void writer_close(struct writer *w)
     if (w->sampler != w->options->sampler)
         primer_sampler_free(w->sampler);
     speculate_close(&w->speculation);
+    constrain_close(&w->constrain);
     memory_free(w->pending);
     memory_free(w->shown);
     memory_free(w->top);
@@ -124,7 +128,8 @@ static bool show(struct writer *w, size_t count)
 static void take_bytes(struct writer *w, int32_t id)
 {
     size_t length = 0;
-    const char *bytes = tokenizer_bytes(w->session->model->tokenizer, id, false, &length);
+    const char *bytes =
+        tokenizer_bytes(w->session->model->tokenizer, id, w->options->special, &length);
     if (w->strip_space && length > 0) {
         if (bytes[0] == ' ') {
             bytes++;
@@ -168,6 +173,7 @@ static bool take_token(struct writer *w, int32_t id, primer_generation_result *r
     }
     s->ids[s->count++] = id;
     s->logits_valid = false;
+    constrain_take(&w->constrain, id);
     take_bytes(w, id);
     if (find_stop(w, &at, &which)) {
         result->reason = PRIMER_STOP_STRING;
@@ -180,6 +186,10 @@ static bool take_token(struct writer *w, int32_t id, primer_generation_result *r
         w->length = 0;
         return false;
     }
+    if (constrain_finished(&w->constrain)) {
+        result->reason = PRIMER_STOP_END;
+        return false;
+    }
     result->reason = PRIMER_STOP_LENGTH;
     return o->max_tokens == 0 || result->tokens < o->max_tokens;
 }
@@ -189,7 +199,7 @@ static primer_status choose(struct writer *w, int32_t *id, primer_error *error)
     primer_session *s = w->session;
     const size_t vocabulary = s->model->model->vocabulary;
     if (w->options->choose == NULL)
-        return primer_sampler_next(w->sampler, s, id, error);
+        return constrain_next(&w->constrain, w->sampler, s, id, error);
     *id = w->options->choose(w->options->context, s->logits, vocabulary);
     return session_check_ids(s, id, 1, error);
 }

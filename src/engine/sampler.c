@@ -367,31 +367,50 @@ static int32_t choose(primer_sampler *s)
     return s->list[i].id;
 }
 
-static int32_t most_probable(const primer_sampler *s)
+/* Its place in the list. */
+static size_t most_probable(const primer_sampler *s)
 {
     size_t best = 0;
-    for (size_t i = 1; i < s->count; i++)
+    for (size_t i = 1; i < s->count && !s->sorted; i++)
         if (before(&s->list[i], &s->list[best]))
             best = i;
-    return s->list[best].id;
+    return best;
+}
+
+/* The candidates in order of their ids. */
+static void list_candidates(primer_sampler *s, const float *logits, const uint64_t *allowed)
+{
+    const size_t vocabulary = s->model->model->vocabulary;
+    s->count = 0;
+    s->sorted = false;
+    for (size_t i = 0; i < vocabulary; i++)
+        if (allowed == NULL || (allowed[i / 64] >> (i % 64) & 1) != 0)
+            s->list[s->count++] = (struct candidate){(double)logits[i], 0, (int32_t)i};
 }
 
 primer_status primer_sampler_next(primer_sampler *sampler, const primer_session *session,
                                   int32_t *id, primer_error *error)
+{
+    return sampler_next_allowed(sampler, session, NULL, id, error);
+}
+
+primer_status sampler_next_allowed(primer_sampler *sampler, const primer_session *session,
+                                   const uint64_t *allowed, int32_t *id, primer_error *error)
 {
     primer_sampler *s = sampler;
     if (session->model != s->model)
         return error_set(error, PRIMER_EINVAL, "the sampler was made for another model");
     if (!session->logits_valid)
         return error_set(error, PRIMER_EINVAL, "the session has no logits: nothing was read yet");
-    s->count = s->model->model->vocabulary;
-    s->sorted = false;
-    for (size_t i = 0; i < s->count; i++)
-        s->list[i] = (struct candidate){(double)session->logits[i], 0, (int32_t)i};
+    list_candidates(s, session->logits, allowed);
     const bool greedy = s->sampling.temperature == 0;
-    for (size_t i = 0; i < s->steps; i++)
+    for (size_t i = 0; i < s->steps && s->count > 0; i++)
         if (!greedy || s->order[i]->apply == apply_penalties || s->order[i]->apply == apply_bias)
             s->order[i]->apply(s, session->ids, session->count);
-    *id = greedy ? most_probable(s) : choose(s);
+    if (s->count == 0 || s->list[most_probable(s)].logit == -INFINITY)
+        return error_set(error, PRIMER_EINVAL,
+                         "nothing is left to choose: the logit biases forbid all that the "
+                         "constraint allows");
+    *id = greedy ? s->list[most_probable(s)].id : choose(s);
     return PRIMER_OK;
 }

@@ -61,6 +61,7 @@ struct stream {
     bool trim;                   /* nothing but white space was written so far */
     primer_chat_reader *reader;  /* tells thinking from the answer; NULL: all is answer */
     bool show_thinking, thought; /* thinking stands on the screen, and no answer yet */
+    bool inside;                 /* the prompt ended inside a thinking part */
 };
 
 static bool put(struct stream *stream, const char *text, size_t length)
@@ -147,12 +148,12 @@ static bool shows_thinking(const struct answer_request *request)
 static primer_status open_reader(const struct answer_request *request, struct stream *stream,
                                  primer_error *error)
 {
-    bool inside = false;
+    bool *const inside = &stream->inside;
     if (request->format == NULL || !primer_chat_format_thinks(request->format))
         return PRIMER_OK;
-    FORWARD(prompt_thinks(request, &inside, error));
+    FORWARD(prompt_thinks(request, inside, error));
     stream->show_thinking = shows_thinking(request);
-    return primer_chat_reader_create(request->format, false, inside, &stream->reader, error);
+    return primer_chat_reader_create(request->format, false, *inside, &stream->reader, error);
 }
 
 /* The format's stop strings and the user's, one after the other. */
@@ -194,6 +195,8 @@ static primer_status generate(const struct answer_request *request, struct answe
         .stops = stops,
         .stop_count = stop_count,
         .ignore_end = request->parameters->ignore_end,
+        .constraint = request->constraint,
+        .constraint_after = stream.inside ? primer_chat_format_thinking_end(request->format) : NULL,
         .special = stream.reader != NULL, /* the marks may be control tokens */
         .callback = show,
         .context = &stream,

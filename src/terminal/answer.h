@@ -22,7 +22,8 @@ struct answer_request {
     const primer_chat_format *format; /* for its stop strings and thinking; NULL: none */
     const int32_t *ids;               /* [count] the whole prompt */
     size_t count;
-    bool trim; /* white space at the answer's beginning is left out */
+    bool trim;                     /* white space at the answer's beginning is left out */
+    primer_constraint *constraint; /* behind what is thought; NULL: none */
 };
 
 struct answer {

@@ -190,7 +190,8 @@ static primer_status answer_last(struct dialogue *dialogue, primer_error *error)
                                            .format = dialogue->format,
                                            .ids = ids,
                                            .count = count,
-                                           .trim = trims(dialogue)};
+                                           .trim = trims(dialogue),
+                                           .constraint = dialogue->constraint};
     status = answer_write(&request, &dialogue->last, error);
     dialogue->answered = true;
     if (status == PRIMER_ECANCELED)

@@ -22,6 +22,7 @@ struct dialogue {
     primer_session *session;
     primer_session *draft; /* of a smaller model that guesses ahead; NULL: none */
     primer_sampler *sampler;
+    primer_constraint *constraint; /* of every answer, borrowed; NULL: none */
     struct answer last;
     bool answered;   /* `last` holds an answer */
     bool statistics; /* are printed after each answer */

@@ -167,6 +167,7 @@ primer_status terminal_chat(const struct terminal_options *options, primer_error
                         options->parameters, error));
     terminal.dialogue.own = options->own;
     terminal.dialogue.statistics = options->statistics;
+    terminal.dialogue.constraint = options->constraint;
     TRY(conversation_set_system(&terminal.dialogue.conversation, options->system, error));
     TRY(open_input(&terminal, error));
     greet(options, &terminal.dialogue);

@@ -15,6 +15,7 @@ struct terminal_options {
     struct parameters *parameters; /* taken over */
     const char *system;            /* or NULL */
     bool statistics;               /* after each answer */
+    primer_constraint *constraint; /* of every answer, borrowed; NULL: none */
 };
 
 /* Returns when the user leaves. Errors: those of making the session; what goes wrong in a turn is
