@@ -184,9 +184,8 @@ const CHAT = {
         const biased = await chat({max_tokens: 3, logit_bias: {[wanted]: 100}, logprobs: true});
         const said = biased.choices[0].logprobs.content.map(entry => entry.token);
         assert.deepEqual(said, Array(3).fill(said[0]), "one token over and over");
-        const ids = (await server.ask("/tokenize", {model: "stories", add_special: false,
-            content: plain.choices[0].message.content})).tokens;
-        const other = await chat({logit_bias: {[ids[0]]: -100}, logprobs: true});
+        const id = (await server.tokens(first.token.trim(), "stories")).at(-1);
+        const other = await chat({logit_bias: {[id]: -100}, logprobs: true});
         assert.notEqual(other.choices[0].logprobs.content[0].token, first.token);
     },
 
@@ -237,10 +236,10 @@ const STRUCTURE = {
 
     async json_object() {
         for (const seed of [1, 2, 3]) {
-            const answer = await chat({model: "tiny", temperature: 1, seed, max_tokens: 4000,
+            const answer = await chat({temperature: 1, seed, max_tokens: 300,
                 response_format: {type: "json_object"}});
             const [choice] = answer.choices;
-            if (choice.finish_reason === "length") continue;
+            assert.equal(choice.finish_reason, "stop", choice.message.content);
             const value = JSON.parse(choice.message.content);
             assert.ok(value && typeof value === "object" && !Array.isArray(value));
         }
@@ -271,9 +270,10 @@ const STRUCTURE = {
 
     async a_schema_that_is_not_supported_is_named() {
         await assert.rejects(chat({model: "tiny", response_format: {type: "json_schema", json_schema: {
-            name: "x", schema: {type: "object", properties: {a: {not: {type: "string"}}}}}}}), error => {
+            name: "x", schema: {type: "object", properties: {a: {type: "array", contains: {type: "null"},
+                maxContains: 2}}}}}}), error => {
             assert.ok(error instanceof OpenAI.BadRequestError);
-            assert.match(error.message, /not/);
+            assert.match(error.message, /maxContains/);
             assert.match(error.message, /#\/properties\/a/);
             return true;
         });
@@ -337,7 +337,8 @@ const STRUCTURE = {
         assert.deepEqual(calls, expected);
         assert.equal(chunks.at(-1).choices[0].finish_reason, "tool_calls");
         const heard = chunks.flatMap(chunk => chunk.choices[0].logprobs?.content ?? []);
-        assert.equal(heard.length, whole.usage.completion_tokens, "log-probabilities with tools");
+        assert.deepEqual(heard, whole.choices[0].logprobs.content, "log-probabilities with tools");
+        assert.ok(whole.usage.completion_tokens - heard.length <= 1, "all but for the end");
         const runner = client.chat.completions.stream({...TOOLS, tool_choice: "required"});
         const final = await runner.finalChatCompletion();
         validCalls(final.choices[0].message.tool_calls);

@@ -133,6 +133,8 @@ const SHORTENED = {
         assert.ok(shifted.response.startsWith(full.response));
         if (shifted.done_reason === "length") assert.equal(shifted.eval_count, 100);
         assert.ok(shifted.truncated.dropped_tokens > 0);
+        await refused("/api/generate", {model: "stories", prompt: "word ".repeat(12), shift: true,
+            options: {num_ctx: 64, num_keep: -1}}, /^options\.num_keep: /);
     }
 };
 

@@ -77,7 +77,7 @@ const PROBES = {
                 assert.ok(types.has(sample[1]) || types.get(family) === "histogram", `a type: ${line}`);
             }
         }
-        assert.ok([...types.keys()].every(name => name.startsWith("primer_")));
+        assert.ok([...types.keys()].every(name => /^(primer|process)_/.test(name)));
         assert.ok([...types.values()].includes("histogram"));
         assert.match(metrics.text, /model="stories"/);
     },

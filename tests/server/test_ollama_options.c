@@ -135,6 +135,7 @@ static void test_wrong_types_name_the_option(void **state)
         {"{\"seed\":\"7\"}", "options.seed"},
         {"{\"stop\":[1]}", "options.stop[0]"},
         {"{\"stop\":{}}", "options.stop"},
+        {"{\"stop\":[\"a\",\"\"]}", "options.stop"},
         {"{\"num_ctx\":-1}", "options.num_ctx"},
         {"{\"num_thread\":\"all\"}", "options.num_thread"},
         {"{\"use_mmap\":1}", "options.use_mmap"},
