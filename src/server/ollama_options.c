@@ -110,8 +110,20 @@ static primer_status read_lengths(struct fields *fields, struct ollama_options *
     FORWARD(fields_size(fields, "num_ctx", 0, COUNT_MOST, &options->num_ctx, error));
     options->max_tokens = predict > 0 ? (size_t)predict : 0;
     options->keep = keep < 0 ? SIZE_MAX : (size_t)keep;
-    return fields_texts(fields, "stop", ANSWER_STOPS_MOST, &options->stops, &options->stop_count,
-                        error);
+    return PRIMER_OK;
+}
+
+static primer_status read_stops(struct fields *fields, struct ollama_options *options,
+                                primer_error *error)
+{
+    FORWARD(fields_texts(fields, "stop", ANSWER_STOPS_MOST, &options->stops, &options->stop_count,
+                         error));
+    for (size_t i = 0; i < options->stop_count; i++)
+        if (*options->stops[i] == '\0')
+            return fields_wrong(fields, "stop", error,
+                                "expected texts of a character or more, found an empty one at %zu",
+                                i);
+    return PRIMER_OK;
 }
 
 primer_status ollama_options_read(struct ollama_options *options, json_t *object, json_t *warnings,
@@ -127,6 +139,7 @@ primer_status ollama_options_read(struct ollama_options *options, json_t *object
     TRY(fields_open(&fields, object, "options", problem, error));
     TRY(read_sampling(&fields, options, error));
     TRY(read_lengths(&fields, options, error));
+    TRY(read_stops(&fields, options, error));
     TRY(read_without_effect(&fields, warnings, error));
     TRY(fields_warn(&fields, warnings, error));
 cleanup:

@@ -180,10 +180,28 @@ static void make_call_id(const struct reply *reply, char id[CALL_ID_BYTES])
 
 static bool is_object(const struct buffer *text)
 {
-    json_t *const value = text->length > 0 ? json_loadb(text->bytes, text->length, 0, NULL) : NULL;
+    json_t *const value = text->length > 0
+                              ? json_loadb(text->bytes, text->length, JSON_DECODE_INT_AS_REAL, NULL)
+                              : NULL;
     const bool object = json_is_object(value);
     json_decref(value);
     return object;
+}
+
+/* JSON text without white space between its parts: a line stays one line, a number its digits. */
+static primer_status append_compact(struct buffer *out, const struct buffer *text,
+                                    primer_error *error)
+{
+    bool inside = false, escaped = false;
+    for (size_t i = 0; i < text->length; i++) {
+        const char byte = text->bytes[i];
+        if (inside || strchr(" \t\r\n", byte) == NULL)
+            FORWARD(buffer_append(out, &byte, 1, error));
+        if (byte == '"' && !escaped)
+            inside = !inside;
+        escaped = inside && byte == '\\' && !escaped;
+    }
+    return PRIMER_OK;
 }
 
 /* What was cut in the midst of its arguments can't be an object: it stays text. */
@@ -204,7 +222,7 @@ static primer_status end_call(struct reply *reply, primer_error *error)
                           out->length > 0 ? "," : "", id, reply->call_count));
     FORWARD(append_string(out, "name", &reply->name, error));
     FORWARD(buffer_text(out, ",\"arguments\":", error));
-    FORWARD(buffer_append(out, reply->arguments.bytes, reply->arguments.length, error));
+    FORWARD(append_compact(out, &reply->arguments, error));
     reply->call_count++;
     return buffer_text(out, "}}", error);
 }

@@ -259,6 +259,21 @@ cleanup:
     return status;
 }
 
+static primer_status set_shift(struct ollama_request *request, primer_error *error)
+{
+    const size_t wanted = request->options.keep;
+    const size_t keep = wanted < request->count ? wanted : request->count;
+    request->session.drop_oldest = request->shift;
+    request->session.keep = keep;
+    if (!request->shift || keep <= request->context / 2)
+        return PRIMER_OK;
+    return problem_set(exchange_problem(request->exchange), 400, NULL, "options.num_keep",
+                       PRIMER_ELIMIT, error,
+                       "options.num_keep: %zu tokens would be kept of a context of %zu that is to "
+                       "shift; at most half of it can be",
+                       keep, request->context);
+}
+
 primer_status ollama_request_answer(struct ollama_request *request,
                                     const struct ollama_answer *answer, primer_error *error)
 {
@@ -268,9 +283,7 @@ primer_status ollama_request_answer(struct ollama_request *request,
         FORWARD(constrain_format(request, error));
     else if (tools)
         FORWARD(constrain_tools(request, answer, error));
-    request->session.drop_oldest = request->shift;
-    request->session.keep =
-        request->options.keep < request->count ? request->options.keep : request->count;
+    FORWARD(set_shift(request, error));
     const struct answer_request prompt = {
         .use = &request->use,
         .ids = request->ids,
