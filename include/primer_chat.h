@@ -94,7 +94,7 @@ bool primer_chat_format_thinking_open(const primer_chat_format *format, const ch
 typedef enum primer_chat_part_kind {
     PRIMER_CHAT_CONTENT,        /* text: more of the answer */
     PRIMER_CHAT_THINKING,       /* text: more of what the model thinks */
-    PRIMER_CHAT_CALL,           /* text: the name of a tool that is called; index: which call, from 0 */
+    PRIMER_CHAT_CALL,           /* text: the name of a tool that is called; index: from 0 */
     PRIMER_CHAT_CALL_ARGUMENTS, /* text: more of its arguments, JSON; index as before */
     PRIMER_CHAT_CALL_END        /* index as before; only where the arguments are complete */
 } primer_chat_part_kind;

@@ -3,10 +3,11 @@
  *   [thinking] text [calls]     "auto"       [thinking] calls     "required", or a tool's name
  *
  * Calls are as the format's style writes them (chat_style.h), arguments as the tool's schema has
- * them. Text holds none of the marks by which a call is known, so that whatever looks like a call is
- * a whole one; behind calls comes nothing more. Where a style's calls are an array, what stands
- * between its parts may have the white space that models were taught to write there; elsewhere it is
- * the style's, byte for byte. A tool that is asked for by name is called once.
+ * them. Text holds none of the marks by which a call is known, so that whatever looks like a
+ * call is a whole one; behind calls comes nothing more. Where a style's calls are an array,
+ * what stands between its parts may have the white space that models were taught to write
+ * there; elsewhere it is the style's, byte for byte. A tool that is asked for by name is called
+ * once.
  */
 #include "chat/chat_format.h"
 
@@ -288,8 +289,8 @@ static size_t separator(struct maker *maker)
     return sequence(maker, &row);
 }
 
-/* One call or several, with all that stands around them; `begun`: the first opening mark stands in the
- * prompt. */
+/* One call or several, with all that stands around them; `begun`: the first opening mark stands
+ * in the prompt. */
 static size_t calls(struct maker *maker, bool begun)
 {
     const struct chat_style *const style = maker->style;
@@ -339,8 +340,8 @@ static size_t without_calls(struct maker *maker)
     return grammar_without(maker->grammar, texts, count);
 }
 
-/* Text that begins, behind white space, neither with { nor with <|, where a call needs no mark; text of
- * white space and < alone is among it. */
+/* Text that begins, behind white space, neither with { nor with <|, where a call needs no mark;
+ * text of white space and < alone is among it. */
 static size_t bare_text(struct maker *maker)
 {
     static const struct grammar_range firsts[] = {{' ', ' '}, {'\n', '\n'}, {'{', '{'}, {'<', '<'}};

@@ -4,7 +4,6 @@
 #include "chat/chat_conversation.h"
 
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/buffer.h"
@@ -139,8 +138,8 @@ static primer_status append_results(json_t *list, json_t *messages, size_t from,
     return PRIMER_OK;
 }
 
-/* Message `at` with several calls, each in a turn of its own, followed by its result; *next is behind
- * the results. */
+/* Message `at` with several calls, each in a turn of its own, followed by its result; *next is
+ * behind the results. */
 static primer_status split_calls(json_t *list, json_t *messages, size_t at, size_t *next,
                                  primer_error *error)
 {
@@ -244,11 +243,13 @@ static primer_status finish_call(const primer_chat_format *format, json_t *call,
         FORWARD(shorten_id(call, "id", error));
     if (!format->traits.text_arguments)
         return PRIMER_OK;
-    char *const text = json_dumps(json_object_get(function, "arguments"), 0);
-    if (text == NULL)
-        return no_memory(error);
-    const primer_status status = put(function, "arguments", json_string_nocheck(text), error);
-    free(text);
+    primer_status status = PRIMER_OK;
+    struct buffer text = {0};
+    TRY(chat_json_append(&text, json_object_get(function, "arguments"), 0, error));
+    TRY(put(function, "arguments", json_stringn_nocheck(text.bytes, text.length), error));
+
+cleanup:
+    buffer_free(&text);
     return status;
 }
 

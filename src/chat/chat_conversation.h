@@ -2,9 +2,10 @@
  *
  * In this order, where the format's traits ask for it:
  *
- *   tools in plain text (chat_generic.h) · developer becomes system · system's texts into the next
- *   user's turn · a call a turn, calls without words · turns of one role joined · arguments as text,
- *   ids of nine letters and digits, contents as parts
+ *   tools in plain text (chat_generic.h)
+ *   developer becomes system; system's texts move into the next user's turn
+ *   a call a turn, calls without words; turns of one role joined
+ *   arguments as text, ids of nine letters and digits, contents as parts
  */
 #ifndef CHAT_CHAT_CONVERSATION_H
 #define CHAT_CHAT_CONVERSATION_H
@@ -12,8 +13,9 @@
 #include "chat/chat_format.h"
 #include "chat/chat_json.h"
 
-/* `repair`: system's texts but for the first move, and turns are joined, whatever the traits say: for
- * templates that refused the conversation as it is. The tools are the given ones, or none. */
+/* `repair`: system's texts but for the first move, and turns are joined, whatever the traits
+ * say: for templates that refused the conversation as it is. The tools are the given ones, or
+ * none. */
 primer_status chat_conversation_fit(const primer_chat_format *format,
                                     const struct chat_conversation *given, bool repair,
                                     struct chat_conversation *fitted, primer_error *error);

@@ -1,13 +1,13 @@
-/* chat_generic.c - tools told, called and answered in plain text (chat_generic.h has the convention).
+/* chat_generic.c - tools told, called and answered in plain text, as chat_generic.h has it.
  *
  * The instructions are short and show one call, since small models copy what they see. */
 #include "chat/chat_generic.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/buffer.h"
 #include "base/memory.h"
+#include "chat/chat_json.h"
 
 #define BEFORE_TOOLS "You can call tools. Each line describes one:\n"
 #define AFTER_TOOLS                                                                                \
@@ -32,16 +32,6 @@ static const char *text_member(const json_t *object, const char *name)
 static bool has_role(const json_t *message, const char *role)
 {
     return strcmp(text_member(message, "role"), role) == 0;
-}
-
-static primer_status append_json(struct buffer *text, const json_t *value, primer_error *error)
-{
-    char *const dump = json_dumps(value, JSON_ENCODE_ANY);
-    if (dump == NULL)
-        return no_memory(error);
-    const primer_status status = buffer_text(text, dump, error);
-    free(dump);
-    return status;
 }
 
 static primer_status set_content(json_t *message, const struct buffer *text, primer_error *error)
@@ -70,7 +60,8 @@ static primer_status describe(json_t *messages, const json_t *tools, primer_erro
         TRY(buffer_text(&text, "\n\n", error));
     TRY(buffer_text(&text, BEFORE_TOOLS, error));
     for (size_t i = 0; i < json_array_size(tools); i++) {
-        TRY(append_json(&text, json_object_get(json_array_get(tools, i), "function"), error));
+        TRY(chat_json_append(&text, json_object_get(json_array_get(tools, i), "function"), 0,
+                             error));
         TRY(buffer_text(&text, "\n", error));
     }
     TRY(buffer_text(&text, AFTER_TOOLS, error));
@@ -92,7 +83,7 @@ static primer_status write_calls(json_t *message, primer_error *error)
     for (size_t i = 0; i < json_array_size(calls); i++) {
         const json_t *const function = json_object_get(json_array_get(calls, i), "function");
         TRY(buffer_text(&text, text.length > 0 ? "\n<tool_call>\n" : "<tool_call>\n", error));
-        TRY(append_json(&text, function, error));
+        TRY(chat_json_append(&text, function, 0, error));
         TRY(buffer_text(&text, "\n</tool_call>", error));
     }
     TRY(set_content(message, &text, error));

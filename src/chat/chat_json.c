@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/buffer.h"
 #include "base/memory.h"
 
 #define PATH_BYTES 128
@@ -40,6 +39,19 @@ const char *chat_json_kind(const json_t *value)
     default:
         return "true or false";
     }
+}
+
+static int append_piece(const char *bytes, size_t length, void *text)
+{
+    return buffer_append(text, bytes, length, NULL) == PRIMER_OK ? 0 : -1;
+}
+
+primer_status chat_json_append(struct buffer *text, const json_t *value, size_t flags,
+                               primer_error *error)
+{
+    return json_dump_callback(value, append_piece, text, flags) == 0
+               ? PRIMER_OK
+               : memory_failure(error, "the conversation", text->length);
 }
 
 static struct member member_of(const struct member *object, const char *name)

@@ -1,8 +1,8 @@
 /* chat_json.h - a conversation given as JSON text in the shape of OpenAI's API, checked and made
  * uniform.
  *
- *   messages   [{"role", "content"?, "reasoning_content"?, "tool_calls"?: [{"id", "type", "function":
- *              {"name", "arguments": object}}], "tool_call_id"?, "name"?}]
+ *   messages   [{"role", "content", "reasoning_content"?, "tool_call_id"?, "name"?,
+ *              "tool_calls"?: [{"id", "type", "function": {"name", "arguments": object}}]}]
  *              contents are texts; each call has an id, each result the id of a call
  *   tools      as given, "type" added
  */
@@ -11,6 +11,7 @@
 
 #include <jansson.h>
 #include <stdbool.h>
+#include "base/buffer.h"
 #include "base/error.h"
 
 #define CHAT_JSON_BYTES    ((size_t)64 << 20)
@@ -32,7 +33,10 @@ primer_status chat_json_read_tools(const char *json, size_t length, json_t **too
                                    primer_error *error);
 void chat_json_free(struct chat_conversation *conversation);
 
-/* "text", "number" and so on. */
+/* The value's text behind what the buffer holds; `flags` are jansson's. */
+primer_status chat_json_append(struct buffer *text, const json_t *value, size_t flags,
+                               primer_error *error);
+/* "a text", "a number" and so on. */
 const char *chat_json_kind(const json_t *value);
 
 #endif

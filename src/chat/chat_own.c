@@ -7,7 +7,6 @@
  */
 #include "chat/chat_own.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -26,19 +25,26 @@ static primer_status put(json_t *object, const char *name, json_t *value, primer
                : memory_failure(error, "the conversation", 1);
 }
 
-/* The tools as a text, and the time, for templates that were written for these. */
-static primer_status put_listed(json_t *variables, const json_t *tools, primer_error *error)
+static primer_status put_functions(json_t *variables, const json_t *tools, primer_error *error)
 {
+    primer_status status = PRIMER_OK;
+    struct buffer text = {0};
     json_t *const functions = json_array();
     for (size_t i = 0; i < json_array_size(tools); i++)
         json_array_append(functions, json_object_get(json_array_get(tools, i), "function"));
-    char *const text = json_dumps(functions, JSON_INDENT(4));
+    TRY(chat_json_append(&text, functions, JSON_INDENT(4), error));
+    TRY(put(variables, "functions", json_stringn_nocheck(text.bytes, text.length), error));
+
+cleanup:
+    buffer_free(&text);
     json_decref(functions);
-    if (text == NULL)
-        return memory_failure(error, "the conversation", 1);
-    const primer_status status = put(variables, "functions", json_string_nocheck(text), error);
-    free(text);
-    FORWARD(status);
+    return status;
+}
+
+/* The tools as a text, and the time, for templates that were written for these. */
+static primer_status put_listed(json_t *variables, const json_t *tools, primer_error *error)
+{
+    FORWARD(put_functions(variables, tools, error));
     const time_t now = time(NULL);
     struct tm parts;
     char date[64] = "";

@@ -1,8 +1,8 @@
 /* chat_probe.c - what a template does and doesn't, found out by rendering short conversations.
  *
- * Names and texts that stand nowhere else are put in, and looked for in what comes out. Whether calls'
- * arguments are wanted as objects or as text: the form counts as right that comes out as JSON,
- * "primer_key": "primer_value", and not quoted twice. The first that works is taken:
+ * Names and texts that stand nowhere else are put in, and looked for in what comes out. Whether
+ * calls' arguments are wanted as objects or as text: the form counts as right that comes out as
+ * JSON, "primer_key": "primer_value", and not quoted twice. The first that works is taken:
  *
  *   content beside calls   arguments
  *   an empty text          object        Hermes, Qwen, Llama, Mistral, Command R

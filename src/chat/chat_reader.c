@@ -8,10 +8,10 @@
  *   TAIL      what closes a call       NEXT  another one, or the section's end
  *
  * Bytes that aren't decided yet are held, at most HELD of them: white space that may stand before a
- * mark, what may become a mark, a head, a tail. A head that turns out to be none is content, all of it;
- * so is what follows arguments that turn out to be no JSON, and such a call has no CALL_END. White
- * space around marks belongs to them. What is held when the answer ends, and is the beginning of
- * closing marks, was markup and is left out.
+ * mark, what may become a mark, a head, a tail. A head that turns out to be none is content,
+ * all of it; so is what follows arguments that turn out to be no JSON, and such a call has no
+ * CALL_END. White space around marks belongs to them. What is held when the answer ends, and is
+ * the beginning of closing marks, was markup and is left out.
  *
  * Nothing is allocated while text is read.
  */

@@ -4,8 +4,8 @@
  * to 3.3, Mistral (Nemo, and the later form with [ARGS]), Command R, DeepSeek R1, Functionary,
  * FireFunction.
  *
- * For models without a style of their own the row is Hermes', written as plain text. Many small models
- * were trained on it, whatever their templates say; a mark of its own lets text be shown
+ * For models without a style of their own the row is Hermes', written as plain text. Many small
+ * models were trained on it, whatever their templates say; a mark of its own lets text be shown
  * while it is written, which an object around the whole answer would not; and several calls need no
  * array, whose end small models forget.
  */

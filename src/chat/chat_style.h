@@ -3,7 +3,7 @@
  *
  * A call is an object or a name with arguments; around them stand marks:
  *
- *   section_open [ call_open OBJECT tail call_close , call_open OBJECT tail call_close ] section_close
+ *   section_open [ call_open OBJECT call_close , call_open OBJECT call_close ] section_close
  *                  call_open NAME name_end ARGUMENTS call_close
  *
  *   OBJECT   {head "name_key": "NAME", "arguments_key": ARGUMENTS tail}

@@ -1,5 +1,5 @@
-/* test_chat_constraint.c - answers with calls of tools: which ones each style's constraint takes, and
- * that what it lets through, at random, is read as calls with valid arguments.
+/* test_chat_constraint.c - answers with calls of tools: which ones each style's constraint
+ * takes, and that what it lets through, at random, is read as calls with valid arguments.
  */
 #include "primer_chat.h"
 

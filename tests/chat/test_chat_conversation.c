@@ -1,6 +1,6 @@
 /* test_chat_conversation.c - whole conversations: what each line of conversation.jsonl says, what
- * published templates are found to do, limits, and that nothing that people write or tools give becomes a
- * special token.
+ * published templates are found to do, limits, and that nothing that people write or tools give
+ * becomes a special token.
  *
  * A line is {"format": .. or "template": .., "conversation": .., "text": ..}, or "error" with the
  * "status" ("format", "unsupported"); "answer" (true) opens the assistant's turn.

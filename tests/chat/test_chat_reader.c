@@ -1,5 +1,5 @@
-/* test_chat_reader.c - answers taken apart: what each line of reader.jsonl says, however the text is
- * cut; that nothing is lost; that limits hold; that a callback's refusal ends it.
+/* test_chat_reader.c - answers taken apart: what each line of reader.jsonl says, however the
+ * text is cut; that nothing is lost; that limits hold; that a callback's refusal ends it.
  *
  * A line is {"style": .., "answer": .., "parts": [[kind, text]..]}; "tools" (true), "thinks": the
  * format has thinking (true, or its closing mark), "thinking": the prompt opened it.
