@@ -8,13 +8,15 @@
  * left edge and the last its right one. An anchor elsewhere takes an automaton.
  *
  * Inside a JSON string `"` and `\` have a backslash, and control characters their short or their long
- * escape (RFC 8259, 7); whatever else is written as it is.
+ * escape (RFC 8259, 7); whatever else is written as it is. Only any character at all may be escaped
+ * as one likes.
  */
 #include "constraint/regex.h"
 
 #include <string.h>
 
 #include "base/utf8.h"
+#include "constraint/grammar_json.h"
 
 enum edge {
     INSIDE, /* something stands before, or behind */
@@ -102,6 +104,8 @@ size_t regex_set_grammar(struct grammar *grammar, struct regex_set set, bool jso
 {
     const bool untouched = set.count > 0 && set.ranges[0].first >= 0x20 &&
                            !regex_set_has(set, '"') && !regex_set_has(set, '\\');
+    if (json && regex_set_equal(set, regex_set_all()))
+        return grammar_json_character(grammar);
     if (json && !untouched)
         return json_set(grammar, set);
     if (set.count == 1 && set.ranges[0].first == set.ranges[0].last) {

@@ -92,6 +92,8 @@ struct schema {
     json_t *owned;      /* an array of what was rewritten */
     size_t depth;       /* schemas in one another, now */
     size_t valid_depth; /* the same while a given value is looked at */
+    primer_error left_out; /* a keyword without an opposite, the last one in a negation */
+    size_t left_outs;      /* how many there were */
     size_t apart_left;  /* pairs that may still be compared */
     size_t steps;       /* taken */
     size_t any;         /* node of any value, or SCHEMA_NOTHING */

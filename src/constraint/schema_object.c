@@ -141,6 +141,11 @@ static bool read_names(struct object *object)
             return false;
     }
     object->closed = named && !mentioned;
+    return !schema_failed(schema);
+}
+
+static bool read_required(struct object *object)
+{
     for (size_t i = 0; i < object->set->count; i++) {
         size_t r;
         json_t *name;
@@ -150,7 +155,7 @@ static bool read_names(struct object *object)
                 return false;
         }
     }
-    return !schema_failed(schema);
+    return true;
 }
 
 static bool read_limits(struct object *object)
@@ -310,6 +315,8 @@ static bool make_members(struct object *object)
         if (value == SCHEMA_NOTHING)
             continue;
         const size_t key = schema_quoted(schema, property.name, strlen(property.name));
+        if (key == SCHEMA_NOTHING)
+            return false;
         property.member = member_node(object, key, value);
         object->properties[used++] = property;
     }
@@ -497,8 +504,8 @@ static size_t object_node(struct object *object)
 size_t schema_object(struct schema *schema, const struct schema_set *set)
 {
     struct object object = {.schema = schema, .set = set, .further = SCHEMA_NOTHING};
-    if (!read_names(&object) || !read_limits(&object) || !check_unevaluated(&object) ||
-        !make_members(&object))
+    if (!read_names(&object) || !read_limits(&object) || !read_required(&object) ||
+        !check_unevaluated(&object) || !make_members(&object))
         return SCHEMA_NOTHING;
     object.further = further(&object);
     return schema_failed(schema) ? SCHEMA_NOTHING : object_node(&object);

@@ -9,7 +9,7 @@
  *   dependentRequired: {a: [b]}    [without a, with a and b]
  *
  * A keyword that has no such opposite is left out of a negation's alternatives: what is left is
- * stricter, and so still right. Where nothing is left, that is an error.
+ * stricter, and so still right. Where for want of it nothing is left, that is an error.
  */
 #include "constraint/schema.h"
 
@@ -19,6 +19,7 @@ struct schema_made {
     const json_t *from;
     enum schema_kind kind;
     bool alone;
+    bool incomplete; /* something had no opposite */
     const json_t *alternatives;
 };
 
@@ -189,6 +190,18 @@ static bool negate_keyword(struct schema *schema, json_t *alternatives, const js
     return negate_union(schema, alternatives, object, key, value, understood);
 }
 
+/* Kept to be told where nothing remains for want of it; told at once where that is sure. */
+static void leave_out(struct schema *schema, const json_t *where, const char *keyword, bool alone)
+{
+    static const char words[] =
+        "not supported in a negation (by not, if, or a oneOf that overlaps)";
+    schema_failure(schema, PRIMER_EUNSUPPORTED, where, keyword, "%s", words);
+    schema->left_out = schema->error;
+    schema->left_outs++;
+    if (!alone)
+        schema->error = (primer_error){0};
+}
+
 static json_t *negate(struct schema *schema, const json_t *item)
 {
     json_t *const alternatives = own(schema, json_array());
@@ -213,9 +226,8 @@ static json_t *negate(struct schema *schema, const json_t *item)
         if (!understood && unknown == NULL && schema_knows(key))
             unknown = key;
     }
-    if (json_array_size(alternatives) == 0 && unknown != NULL)
-        schema_failure(schema, PRIMER_EUNSUPPORTED, item, unknown,
-                       "not supported in a negation (by not, if, or a oneOf that overlaps)");
+    if (unknown != NULL)
+        leave_out(schema, item, unknown, json_array_size(alternatives) == 0);
     return schema_failed(schema) ? NULL : alternatives;
 }
 
@@ -316,8 +328,11 @@ const json_t *schema_alternatives(struct schema *schema, struct schema_part part
 {
     for (size_t i = 0; i < schema->made_count; i++)
         if (schema->made[i].from == part.schema && schema->made[i].kind == part.kind &&
-            schema->made[i].alone == alone)
+            schema->made[i].alone == alone) {
+            schema->left_outs += schema->made[i].incomplete;
             return schema->made[i].alternatives;
+        }
+    const size_t before = schema->left_outs;
     const json_t *const alternatives = rewrite(schema, part, alone);
     if (alternatives == NULL || schema_failed(schema))
         return NULL;
@@ -328,6 +343,7 @@ const json_t *schema_alternatives(struct schema *schema, struct schema_part part
         return NULL;
     }
     schema->made = made;
-    made[schema->made_count++] = (struct schema_made){part.schema, part.kind, alone, alternatives};
+    made[schema->made_count++] = (struct schema_made){part.schema, part.kind, alone,
+                                                      schema->left_outs != before, alternatives};
     return alternatives;
 }

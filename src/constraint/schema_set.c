@@ -279,7 +279,10 @@ static size_t union_node(struct schema *schema, const struct schema_set *set, si
                 return SCHEMA_NOTHING;
         if (!schema_add(schema, &branch, item))
             return SCHEMA_NOTHING;
+        const size_t before = schema->left_outs;
         nodes[used] = schema_node(schema, &branch);
+        if (nodes[used] == SCHEMA_NOTHING && schema->left_outs != before && !schema_failed(schema))
+            schema->error = schema->left_out;
         used += nodes[used] != SCHEMA_NOTHING;
     }
     return choice_of(schema, nodes, used);
