@@ -69,16 +69,32 @@ static void join_ids(const struct masks *masks, const struct mask_ids *ids, uint
         words[i] |= ids->words[i];
 }
 
-static void join_conditional(const struct masks *masks, const struct analysis *analysis,
+/* Those that need the rule begun up to `most` times more: from nothing on, or all but the others,
+ * whichever are fewer. */
+static void join_within(struct masks *masks, const struct analysis *analysis, uint32_t most,
+                        uint64_t *words)
+{
+    const size_t count = analysis->within_at[most + 1];
+    const size_t all = analysis->within_at[analysis->times + 1];
+    if (analysis->within.words == NULL || count < all / 2) {
+        set_list(words, analysis->ids, count);
+        return;
+    }
+    memcpy(masks->words, analysis->within.words, masks->vocabulary->words * sizeof *words);
+    for (size_t i = count; i < all; i++)
+        masks->words[(size_t)analysis->ids[i] / 64] &=
+            ~((uint64_t)1 << (size_t)analysis->ids[i] % 64);
+    for (size_t i = 0; i < masks->vocabulary->words; i++)
+        words[i] |= masks->words[i];
+}
+
+static void join_conditional(struct masks *masks, const struct analysis *analysis,
                              struct range range, uint64_t *words)
 {
     if (analysis->ids == NULL)
         return;
     const uint32_t most = range.more < analysis->times ? range.more : analysis->times;
-    if (most == analysis->times)
-        join_ids(masks, &analysis->within, words);
-    else
-        set_list(words, analysis->ids, analysis->within_at[most + 1]);
+    join_within(masks, analysis, most, words);
     if (range.least <= most)
         set_list(words, analysis->ids + analysis->after_at[range.least],
                  analysis->after_at[most + 1] - analysis->after_at[range.least]);

@@ -64,7 +64,7 @@ struct masks {
     size_t bytes;      /* of analyses and masks */
     uint32_t *levels;  /* [longest + 1] places on the way down */
     uint32_t *offsets; /* [longest + 1] what was taken off relative counters so far */
-    uint64_t *words;   /* [words] an analysis under way */
+    uint64_t *words;   /* [words] for a while */
     struct mask_conditional *conditionals;
     size_t conditional_count, conditional_capacity;
     struct mask_exit *exits;

@@ -25,7 +25,7 @@ bool masks_ids(struct masks *masks, const uint64_t *words, struct mask_ids *ids)
     const size_t word_count = masks->vocabulary->words;
     size_t count = 0;
     for (size_t i = 0; i < word_count; i++)
-        count += (size_t)__builtin_popcountll(words[i]);
+        count += words[i] == 0 ? 0 : (size_t)__builtin_popcountll(words[i]);
     *ids = (struct mask_ids){0};
     if (count > FEW) {
         ids->words = memory_allocate_aligned(word_count, sizeof *words);

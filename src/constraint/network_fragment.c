@@ -7,7 +7,9 @@
  *   a{2,4} small: four times, with empty edges to the end; else a call of a counted rule
  *
  * Which nodes become rules of their own: the grammar's rules, unless they are small and not
- * recursive; what stands in several places and isn't small; what is repeated often.
+ * recursive; what stands in several places and isn't small; what is repeated often. What is repeated
+ * may be larger and still be no rule: one that ends wherever the next begins, as a character's in a
+ * string, would be left all the time.
  */
 #include "constraint/network_draft.h"
 
@@ -17,7 +19,14 @@
 #include "base/memory.h"
 #include "constraint/constraint_memory.h"
 
-enum { SMALL = 24, UNROLLED_MOST = 32, SIZE_MOST = 1 << 20, SIZE_ROUNDS = 5, CHARACTER = 8 };
+enum {
+    SMALL = 24,
+    REPEATED_SMALL = 128,
+    UNROLLED_MOST = 32,
+    SIZE_MOST = 1 << 20,
+    SIZE_ROUNDS = 5,
+    CHARACTER = 8
+};
 
 struct drawing {
     struct network_draft *draft;
@@ -28,6 +37,7 @@ struct drawing {
     uint32_t *rule;          /* [nodes] plain rule + 1 */
     uint32_t *next_counted;  /* [rules] chain of a node's counted rules, + 1 */
     size_t next_capacity;
+    uint32_t small;    /* up to this size nodes stand in their places */
     uint32_t *counted; /* [nodes] the first of that chain, + 1 */
 };
 
@@ -282,6 +292,16 @@ static uint32_t counted_rule(struct drawing *drawing, size_t number, uint32_t le
     return rule;
 }
 
+/* The inside of a repetition. */
+static void draw_repeated(struct drawing *drawing, size_t number, uint32_t from, uint32_t to)
+{
+    const uint32_t small = drawing->small;
+    if (drawing->size[number] <= REPEATED_SMALL)
+        drawing->small = REPEATED_SMALL;
+    draw(drawing, number, from, to);
+    drawing->small = small;
+}
+
 /* The node again and again, from `at` on; where it ends. */
 static uint32_t draw_loop(struct drawing *drawing, size_t child, bool once, uint32_t at)
 {
@@ -289,11 +309,11 @@ static uint32_t draw_loop(struct drawing *drawing, size_t child, bool once, uint
     const uint32_t begin = network_draft_state(draft);
     network_draft_empty(draft, at, begin);
     if (!once) {
-        draw(drawing, child, begin, begin);
+        draw_repeated(drawing, child, begin, begin);
         return begin;
     }
     const uint32_t end = network_draft_state(draft);
-    draw(drawing, child, begin, end);
+    draw_repeated(drawing, child, begin, end);
     network_draft_empty(draft, end, begin);
     return end;
 }
@@ -329,7 +349,7 @@ static void draw_repeat(struct drawing *drawing, const struct grammar_node *node
 static bool called(const struct drawing *drawing, size_t number)
 {
     const struct grammar_node *const node = &drawing->grammar->nodes[number];
-    if (drawing->size[number] <= SMALL)
+    if (drawing->size[number] <= drawing->small)
         return false;
     return node->kind == GRAMMAR_RULE ||
            (drawing->parents[number] > 1 && node->kind != GRAMMAR_CLASS);
@@ -390,7 +410,7 @@ static void draw_rule(struct drawing *drawing, const struct network_draft_rule *
         return;
     }
     const size_t before = drawing->draft->edge_count;
-    draw(drawing, rule->node, rule->start, rule->final);
+    draw_repeated(drawing, rule->node, rule->start, rule->final);
     bool counts = false;
     for (size_t i = before; i < drawing->draft->edge_count; i++) {
         const struct network_edge *const edge = &drawing->draft->edges[i];
@@ -418,6 +438,7 @@ void network_fragment(struct network_draft *draft, const struct grammar *grammar
     const size_t count = grammar->count;
     struct drawing drawing = {.draft = draft,
                               .grammar = grammar,
+                              .small = SMALL,
                               .size = memory_allocate(count, sizeof *drawing.size),
                               .parents = memory_allocate(count, sizeof *drawing.parents),
                               .nullable = memory_allocate(count, 1),

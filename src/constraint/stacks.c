@@ -114,8 +114,9 @@ static int by_value(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-/* The conditions of `count` frames, to the end of the list. To be still within the rule, begun n
- * times, is what both more often and left after n times or more need too. */
+/* The conditions of `count` frames, to the end of the list. To be within the rule, begun n times, is
+ * what both more often and left after n times or more need too; and who may go on for the n-th time or
+ * be left before it need only have n - 1: a rule begun as often as it may be may also be left. */
 static uint32_t add_conditions(struct stacks *stacks, const struct stacks_frame *frames,
                                size_t count)
 {
@@ -134,6 +135,9 @@ static uint32_t add_conditions(struct stacks *stacks, const struct stacks_frame 
         if ((list[i] & STACKS_RELATIVE) != 0 && (list[i] & STACKS_COUNT) < least)
             least = list[i] & STACKS_COUNT;
     qsort(list, used, sizeof *list, by_value);
+    for (size_t i = used; i-- > 0;)
+        if (least != UINT32_MAX && least > 0 && list[i] == (STACKS_AFTER | (least - 1)))
+            list[i] = STACKS_RELATIVE | --least;
     for (size_t i = 0; i < used; i++) {
         const bool within = (list[i] & STACKS_RELATIVE) != 0;
         const uint32_t n = list[i] & STACKS_COUNT;
