@@ -464,7 +464,7 @@ static bool explore(struct schema *schema, const struct limits *limits,
             return false;
         }
         automaton->accepts[n] = accepts(limits, search.states[n]);
-        for (size_t s = 0; s < automaton->symbols; s++) {
+        for (size_t s = 0; s < automaton->symbols && !schema_failed(schema); s++) {
             state = search.states[n];
             automaton->next[n * automaton->symbols + s] =
                 step(limits, &state, s) ? number_state(&search, &state) : REGEX_DEAD;
