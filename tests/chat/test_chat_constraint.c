@@ -309,9 +309,39 @@ static bool draw_answer(const struct models *models, primer_constraint *constrai
     return ended;
 }
 
+/* Answers of a style that are drawn at random: every call is whole, and with `required` there
+ * is one. */
+static void expect_read(const struct models *models, const char *style, bool thinks, bool required,
+                        struct random *random)
+{
+    primer_constraint *const constraint =
+        constraint_of(style, thinks, required ? "required" : "auto", true);
+    const primer_chat_format format = format_of(style, thinks);
+    size_t ended = 0;
+    for (size_t round = 0; round < 40; round++) {
+        struct buffer answer = {0};
+        struct seen seen = {.calls = 0};
+        primer_chat_reader *reader = NULL;
+        buffer_text(&answer, "", NULL);
+        if (draw_answer(models, constraint, random, &answer)) {
+            ended++;
+            primer_chat_reader_create(&format, true, false, &reader, NULL);
+            primer_chat_reader_feed(reader, answer.bytes, answer.length, look, &seen);
+            primer_chat_reader_end(reader, look, &seen);
+            if ((required && seen.calls == 0) || seen.calls != seen.ended)
+                fail_msg("%s: %zu calls, %zu complete in %s", style, seen.calls, seen.ended,
+                         answer.bytes);
+        }
+        primer_chat_reader_free(reader);
+        buffer_free(&seen.arguments);
+        buffer_free(&answer);
+    }
+    assert_true(ended > 5);
+    constraint_free(constraint);
+}
+
 static void what_is_let_through_is_read(void **state)
 {
-    const struct models *const models = *state;
     static const char *const styles[] = {
         "hermes",       "llama-3",     "mistral",         "mistral-arguments",
         "command-r",    "command-r7b", "functionary-3.1", "functionary-3.2",
@@ -319,29 +349,9 @@ static void what_is_let_through_is_read(void **state)
     struct random random;
     random_seed(&random, 5);
     for (size_t i = 0; i < sizeof styles / sizeof styles[0]; i++) {
-        primer_constraint *const constraint = constraint_of(styles[i], false, "required", true);
-        const primer_chat_format format = format_of(styles[i], false);
-        size_t ended = 0;
-        for (size_t round = 0; round < 40; round++) {
-            struct buffer answer = {0};
-            struct seen seen = {.calls = 0};
-            primer_chat_reader *reader = NULL;
-            buffer_text(&answer, "", NULL);
-            if (draw_answer(models, constraint, &random, &answer)) {
-                ended++;
-                primer_chat_reader_create(&format, true, false, &reader, NULL);
-                primer_chat_reader_feed(reader, answer.bytes, answer.length, look, &seen);
-                primer_chat_reader_end(reader, look, &seen);
-                if (seen.calls == 0 || seen.calls != seen.ended)
-                    fail_msg("%s: %zu calls, %zu complete in %s", styles[i], seen.calls, seen.ended,
-                             answer.bytes);
-            }
-            primer_chat_reader_free(reader);
-            buffer_free(&seen.arguments);
-            buffer_free(&answer);
-        }
-        assert_true(ended > 5);
-        constraint_free(constraint);
+        expect_read(*state, styles[i], false, true, &random);
+        expect_read(*state, styles[i], false, false, &random);
+        expect_read(*state, styles[i], true, false, &random);
     }
 }
 
