@@ -24,8 +24,8 @@ static const char *const more[] = {"ab",
                                    "the",
                                    "aaaa",
                                    "\xC3\xA9",
-                                   "\xA9"
-                                   "a",
+                                   ("\xA9"
+                                    "a"),
                                    "((",
                                    "),"};
 
