@@ -383,7 +383,7 @@ static void sum_up(struct running *r, struct answer_usage *usage)
 {
     for (size_t i = 0; i < r->count; i++) {
         const struct choice *c = &r->choices[i];
-        usage->answer_tokens += c->status == PRIMER_OK ? c->result.tokens : c->tokens;
+        usage->answer_tokens += c->tokens; /* without the one that ends it */
         usage->thinking_tokens += c->thinking_tokens;
         usage->drafted_tokens += c->result.drafted_tokens;
         usage->accepted_tokens += c->result.accepted_tokens;

@@ -361,8 +361,10 @@ __attribute__((format(printf, 2, 0))) static void log_library(void *context, con
 primer_status http_start(struct http *http, struct listen *listen, primer_error *error)
 {
     const struct server_options *options = &http->server->options;
+    /* Not epoll: the library uses it edge-triggered, and where a request's last bytes and the end of
+     * its connection come together it never hears of the latter. */
     const unsigned flags =
-        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC | MHD_USE_ERROR_LOG;
+        MHD_USE_POLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC | MHD_USE_ERROR_LOG;
     for (size_t i = 0; i < listen->count; i++) {
         struct MHD_Daemon *daemon = MHD_start_daemon(
             flags, 0, NULL, NULL, handle, http, MHD_OPTION_EXTERNAL_LOGGER, log_library, NULL,
@@ -387,6 +389,7 @@ void http_quiesce(struct http *http)
         if (socket != MHD_INVALID_SOCKET)
             close(socket);
     }
+    patience_end(http->patience);
 }
 
 bool http_drain(struct http *http, double seconds)

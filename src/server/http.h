@@ -34,7 +34,7 @@ struct http {
 
 /* Begins to accept. Takes over the sockets of `listen`, also when it fails. */
 primer_status http_start(struct http *http, struct listen *listen, primer_error *error);
-/* No new connections; those there are go on. */
+/* No new connections; requests that have come whole are still answered. */
 void http_quiesce(struct http *http);
 /* Waits until every exchange is over, at most so long. */
 bool http_drain(struct http *http, double seconds);

@@ -356,12 +356,12 @@ static primer_status write_process(struct buffer *out, struct server *server, pr
                   (double)running, error));
     FORWARD(gauge(out, "primer_requests_parallel", "Places there are",
                   (double)server->options.parallel, error));
-    FORWARD(gauge(out, "process_resident_memory_bytes", "Resident memory",
+    FORWARD(gauge(out, "primer_process_resident_memory_bytes", "Resident memory",
                   (double)cpu_memory_resident(), error));
-    FORWARD(gauge(out, "process_start_time_seconds", "Start, since 1970", (double)server->started,
-                  error));
-    FORWARD(head(out, "process_cpu_seconds_total", "Processor time", "counter", error));
-    return buffer_format(out, error, "process_cpu_seconds_total %.6f\n",
+    FORWARD(gauge(out, "primer_process_start_time_seconds", "Start, since 1970",
+                  (double)server->started, error));
+    FORWARD(head(out, "primer_process_cpu_seconds_total", "Processor time", "counter", error));
+    return buffer_format(out, error, "primer_process_cpu_seconds_total %.6f\n",
                          (double)clock_cpu_nanoseconds() * 1e-9);
 }
 

@@ -23,9 +23,9 @@ struct patience {
     pthread_t thread;
 };
 
-static void shut_late(struct patience *p)
+/* Under the lock: those whose deadline is before `now`. */
+static void shut_late(struct patience *p, uint64_t now)
 {
-    const uint64_t now = clock_nanoseconds();
     for (struct patience_place *at = p->first; at != NULL; at = at->next)
         if (at->deadline != 0 && at->deadline < now) {
             at->deadline = 0;
@@ -42,7 +42,7 @@ static void *watch(void *context)
         clock_gettime(CLOCK_MONOTONIC, &until);
         until.tv_sec++;
         pthread_cond_timedwait(&p->wake, &p->lock, &until);
-        shut_late(p);
+        shut_late(p, clock_nanoseconds());
     }
     pthread_mutex_unlock(&p->lock);
     return NULL;
@@ -81,6 +81,13 @@ void patience_free(struct patience *patience)
     pthread_mutex_destroy(&patience->lock);
     pthread_cond_destroy(&patience->wake);
     memory_free(patience);
+}
+
+void patience_end(struct patience *patience)
+{
+    pthread_mutex_lock(&patience->lock);
+    shut_late(patience, UINT64_MAX);
+    pthread_mutex_unlock(&patience->lock);
 }
 
 struct patience_place *patience_open(struct patience *patience, int descriptor)

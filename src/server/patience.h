@@ -18,6 +18,8 @@ void patience_free(struct patience *patience); /* NULL is legal; no place may be
 /* NULL: no memory. */
 struct patience_place *patience_open(struct patience *patience, int descriptor);
 void patience_close(struct patience *patience, struct patience_place *place);
+/* Shuts every connection that owes something. */
+void patience_end(struct patience *patience);
 /* From now on so many seconds; 0: no end. */
 void patience_give(struct patience *patience, struct patience_place *place, double seconds);
 
