@@ -71,6 +71,7 @@ typedef struct primer_model_information {
     const char *path, *name, *architecture;        /* name: general.name or the file's base name */
     const char *type;                              /* what most of the weights are, e.g. "Q4_K" */
     const char *chat_template;                     /* the file's own template, or NULL */
+    const char *tool_template;                     /* that for conversations with tools, or NULL */
     const char *level;                             /* instruction level in use, e.g. "avx512" */
     uint64_t parameters, file_bytes, weight_bytes; /* weight_bytes: read once per generated token */
     size_t vocabulary, context, embedding, layers, heads, kv_heads, head_dimension, feed_forward;
@@ -293,8 +294,8 @@ typedef struct primer_generation {
     size_t max_tokens;        /* 0: until the model ends or the context is full */
     const char *const *stops; /* [stop_count] texts that end the answer */
     size_t stop_count;
-    bool ignore_end;                     /* go on past end tokens */
-    size_t top_logprobs;                 /* 0: no log-probabilities are computed */
+    bool ignore_end;                      /* go on past end tokens */
+    size_t top_logprobs;                  /* 0: no log-probabilities are computed */
     struct primer_constraint *constraint; /* NULL: none; what the answer may be (primer_chat.h) */
     const char *constraint_after; /* it begins behind this text ("</think>"); NULL: at once */
     bool special;                 /* control tokens but for end tokens are part of the text */

@@ -275,7 +275,7 @@ static primer_status finish(const primer_chat_format *format, json_t *message, p
 
 /* ---- the whole ------------------------------------------------------------------------------- */
 
-static bool speaks_of_tools(const struct chat_conversation *conversation)
+bool chat_conversation_has_tools(const struct chat_conversation *conversation)
 {
     bool spoken = conversation->tools != NULL;
     for (size_t i = 0; i < json_array_size(conversation->messages) && !spoken; i++) {
@@ -290,7 +290,7 @@ static primer_status rewrite(const primer_chat_format *format,
                              primer_error *error)
 {
     const struct chat_traits *const traits = &format->traits;
-    if (!traits->tools && speaks_of_tools(given))
+    if (!traits->tools && chat_conversation_has_tools(given))
         FORWARD(chat_generic_rewrite(*messages, given->tools, error));
     if (!traits->developer)
         FORWARD(rename_developers(*messages, error));

@@ -13,6 +13,9 @@
 #include "chat/chat_format.h"
 #include "chat/chat_json.h"
 
+/* Tools, calls of them, or what they gave. */
+bool chat_conversation_has_tools(const struct chat_conversation *conversation);
+
 /* `repair`: system's texts but for the first move, and turns are joined, whatever the traits
  * say: for templates that refused the conversation as it is. The tools are the given ones, or
  * none. */

@@ -58,7 +58,9 @@ struct primer_chat_format {
     /* A model's own template instead of the marks above; owned, NULL in the table. */
     struct jinja_template *template;
     struct go_template *go; /* or one in Go's language, as Ollama has them; owned */
-    char *bos, *eos;        /* texts of the model's tokens, owned */
+    /* For conversations with tools, where the file has another template for them; owned, or NULL. */
+    primer_chat_format *with_tools;
+    char *bos, *eos; /* texts of the model's tokens, owned */
     struct chat_traits traits;
     const struct chat_style *style;       /* how it writes calls; NULL: none of its own */
     const struct chat_thinking *thinking; /* NULL: none */

@@ -131,6 +131,8 @@ static primer_status render(const primer_chat_format *format,
                             const struct chat_conversation *conversation, bool answer,
                             struct jinja_output *output, primer_error *error)
 {
+    if (format->with_tools != NULL && chat_conversation_has_tools(conversation))
+        format = format->with_tools;
     const struct jinja_limits limits = {0};
     primer_error first = {0}, second = {0};
     primer_status status = PRIMER_OK;
@@ -212,14 +214,10 @@ static primer_status fill_format(primer_chat_format *format, const primer_model 
     return chat_probe(format, text, error);
 }
 
-primer_status primer_chat_format_own(const primer_model *model, primer_chat_format **format,
-                                     primer_error *error)
+static primer_status make_own(const primer_model *model, const char *text,
+                              primer_chat_format **format, primer_error *error)
 {
     primer_status status = PRIMER_OK;
-    const char *const text = primer_model_info(model)->chat_template;
-    *format = NULL;
-    if (text == NULL)
-        return PRIMER_OK;
     primer_chat_format *const made = memory_allocate(1, sizeof *made);
     if (made == NULL)
         return memory_failure(error, "a chat format", sizeof *made);
@@ -232,6 +230,44 @@ primer_status primer_chat_format_own(const primer_model *model, primer_chat_form
 
 cleanup:
     primer_chat_format_free(made);
+    return status;
+}
+
+/* The file's other template, where the first one has no way to write tools and this one has.
+ * One that can't be run is left aside: tools are then told in plain text. */
+static primer_status add_tools(primer_chat_format *format, const primer_model *model,
+                               primer_error *error)
+{
+    const char *const text = primer_model_info(model)->tool_template;
+    primer_chat_format *other = NULL;
+    if (text == NULL || format->traits.tools)
+        return PRIMER_OK;
+    const primer_status status = make_own(model, text, &other, error);
+    if (status != PRIMER_OK)
+        return status == PRIMER_ENOMEM ? status : PRIMER_OK;
+    if (!other->traits.tools) {
+        primer_chat_format_free(other);
+        return PRIMER_OK;
+    }
+    format->with_tools = other;
+    format->style = other->style;
+    return PRIMER_OK;
+}
+
+primer_status primer_chat_format_own(const primer_model *model, primer_chat_format **format,
+                                     primer_error *error)
+{
+    const char *const text = primer_model_info(model)->chat_template;
+    primer_chat_format *made = NULL;
+    *format = NULL;
+    if (text == NULL)
+        return PRIMER_OK;
+    FORWARD(make_own(model, text, &made, error));
+    const primer_status status = add_tools(made, model, error);
+    if (status == PRIMER_OK)
+        *format = made;
+    else
+        primer_chat_format_free(made);
     return status;
 }
 
@@ -266,6 +302,7 @@ void primer_chat_format_free(primer_chat_format *format)
 {
     if (format == NULL)
         return;
+    primer_chat_format_free(format->with_tools);
     jinja_free(format->template);
     go_template_free(format->go);
     memory_free(format->bos);

@@ -173,7 +173,7 @@ const struct chat_thinking *chat_style_thinking(const char *template)
 
 bool primer_chat_format_tools(const primer_chat_format *format)
 {
-    return format->traits.tools;
+    return format->traits.tools || format->with_tools != NULL;
 }
 
 bool primer_chat_format_thinks(const primer_chat_format *format)

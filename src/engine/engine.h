@@ -60,7 +60,7 @@ struct primer_model {
     pthread_mutex_t constraint_lock; /* guards the pointer below, until it is set */
     struct constraint_vocabulary *constraint_vocabulary; /* NULL until a constraint is used */
 
-    char *name, *chat_template; /* owned texts of `information` */
+    char *name, *chat_template, *tool_template; /* owned texts of `information` */
     size_t longest_token;       /* bytes */
     uint64_t vocabulary_hash;   /* of all tokens' bytes */
     uint64_t identity;          /* hash of the metadata and of samples of the weights */

@@ -93,6 +93,7 @@ static primer_status fill_information(primer_model *m, primer_error *error)
     primer_model_information *info = &m->information;
     m->name = copy_key(m->gguf, "general.name");
     m->chat_template = copy_key(m->gguf, "tokenizer.chat_template");
+    m->tool_template = copy_key(m->gguf, "tokenizer.chat_template.tool_use");
     if (m->name == NULL)
         m->name = memory_copy_text(file_base_name(gguf_path(m->gguf)));
     if (m->name == NULL)
@@ -103,6 +104,7 @@ static primer_status fill_information(primer_model *m, primer_error *error)
         .architecture = model->architecture->name,
         .type = engine_main_type(m->gguf),
         .chat_template = m->chat_template,
+        .tool_template = m->tool_template,
         .level = cpu_level_name(m->kernel->level),
         .parameters = model->parameters,
         .file_bytes = gguf_map(m->gguf)->size,
@@ -145,6 +147,7 @@ static void destroy(primer_model *m)
     gguf_free(m->gguf);
     memory_free(m->name);
     memory_free(m->chat_template);
+    memory_free(m->tool_template);
     pthread_mutex_destroy(&m->pools_lock);
     pthread_mutex_destroy(&m->constraint_lock);
     memory_free(m);

@@ -316,7 +316,8 @@ static void fits_a_model_by_its_architecture(void **state)
 }
 
 /* The same model with a template in its file. */
-static void write_with_template(const char *from, const char *to, const char *template)
+static void write_with_template(const char *from, const char *to, const char *template,
+                                const char *tool_template)
 {
     struct gguf *gguf = NULL;
     struct gguf_writer *writer = NULL;
@@ -326,6 +327,10 @@ static void write_with_template(const char *from, const char *to, const char *te
         assert_int_equal(gguf_write_value(writer, gguf_value_at(gguf, i), NULL), PRIMER_OK);
     assert_int_equal(gguf_write_string(writer, "tokenizer.chat_template", template, NULL),
                      PRIMER_OK);
+    if (tool_template != NULL)
+        assert_int_equal(
+            gguf_write_string(writer, "tokenizer.chat_template.tool_use", tool_template, NULL),
+            PRIMER_OK);
     for (size_t i = 0; i < gguf_tensor_count(gguf); i++) {
         const struct gguf_tensor *tensor = gguf_tensor_at(gguf, i);
         char name[128];
@@ -346,8 +351,8 @@ static void write_with_template(const char *from, const char *to, const char *te
 /* ---- the file's own template ---- */
 
 /* A model of this architecture and tokenizer with a template in its file. */
-static primer_model *model_with_template(const char *architecture, const char *tokenizer,
-                                         const char *template)
+static primer_model *model_with_templates(const char *architecture, const char *tokenizer,
+                                          const char *template, const char *tool_template)
 {
     char from[64], to[64];
     primer_error error = {0};
@@ -358,11 +363,17 @@ static primer_model *model_with_template(const char *architecture, const char *t
         .architecture = architecture, .tokenizer = tokenizer, .seed = 3};
     assert_int_equal(model_maker_shape(&options, "tiny", &error), PRIMER_OK);
     assert_int_equal(model_maker_write(&options, from, &error), PRIMER_OK);
-    write_with_template(from, to, template);
+    write_with_template(from, to, template, tool_template);
     unlink(from);
     assert_int_equal(primer_model_open(to, NULL, &model, &error), PRIMER_OK);
     unlink(to);
     return model;
+}
+
+static primer_model *model_with_template(const char *architecture, const char *tokenizer,
+                                         const char *template)
+{
+    return model_with_templates(architecture, tokenizer, template, NULL);
 }
 
 #define TURNS                                                                                      \
@@ -479,6 +490,41 @@ static void tools_never_become_special_tokens(void **state)
     }
 }
 
+/* A file may have another template for conversations with tools. */
+static void tools_have_a_template_of_their_own(void **state)
+{
+    (void)state;
+    static const char *const conversations[] = {
+        "{\"messages\": [{\"role\": \"user\", \"content\": \"U\"}]}",
+        "{\"messages\": [{\"role\": \"user\", \"content\": \"U\"}], \"tools\": [{\"function\": "
+        "{\"name\": \"f\"}}]}",
+    };
+    static const struct {
+        const char *tool_template;
+        bool used;
+    } cases[] = {{HERMES, true}, {TURNS, false}, {"{% if %}", false}, {NULL, false}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        primer_model *const model =
+            model_with_templates("llama", "spm", TURNS, cases[i].tool_template);
+        primer_chat_format *own = NULL;
+        primer_error error = {0};
+        assert_int_equal(primer_chat_format_own(model, &own, &error), PRIMER_OK);
+        assert_int_equal(primer_chat_format_tools(own), cases[i].used);
+        for (size_t tools = 0; tools < 2; tools++) {
+            char *text = NULL;
+            size_t length = 0;
+            assert_int_equal(primer_chat_json_text(own, conversations[tools],
+                                                   strlen(conversations[tools]), 0, &text, &length,
+                                                   &error),
+                             PRIMER_OK);
+            assert_int_equal(strstr(text, "user: U") == NULL, tools == 1 && cases[i].used);
+            primer_free(text);
+        }
+        primer_chat_format_free(own);
+        primer_model_free(model);
+    }
+}
+
 /* A template without the beginning: the tokenizer's own rule adds it, once. */
 static void begins_once(void **state)
 {
@@ -546,7 +592,7 @@ static void says_whether_a_template_is_understood(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         primer_model *model = NULL;
         bool understood = !cases[i].understood;
-        write_with_template(from, to, cases[i].template);
+        write_with_template(from, to, cases[i].template, NULL);
         assert_int_equal(primer_model_open(to, NULL, &model, &error), PRIMER_OK);
         const primer_chat_format *format = primer_chat_format_of(model, &understood);
         assert_string_equal(primer_chat_format_name(format), cases[i].format);
@@ -574,6 +620,7 @@ int main(void)
         cmocka_unit_test(runs_the_own_template),
         cmocka_unit_test(marks_of_two_origins),
         cmocka_unit_test(tools_never_become_special_tokens),
+        cmocka_unit_test(tools_have_a_template_of_their_own),
         cmocka_unit_test(begins_once),
         cmocka_unit_test(refuses_templates_of_no_use),
         cmocka_unit_test(says_whether_a_template_is_understood),
