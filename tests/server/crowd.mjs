@@ -128,8 +128,11 @@ const list = {
     },
 
     async first_half() {
-        await crowd(duration * 500);
-        memory = server.memory();
+        try {
+            await crowd(duration * 500);
+        } finally {
+            memory = server.memory();
+        }
     },
 
     async second_half() {

@@ -165,9 +165,12 @@ await cases(alone !== undefined ? {show: () => show(alone)} : {
     async first_half() {
         before = await wellBeing(server);
         open = files();
-        await many(0, Math.ceil(count / 2));
+        try {
+            await many(0, Math.ceil(count / 2));
+        } finally {
+            memory = server.memory();
+        }
         assert.equal(await wellBeing(server), before);
-        memory = server.memory();
     },
 
     async second_half() {

@@ -1,4 +1,4 @@
-// schemas.mjs FILE [STEP] - for each schema of FILE (a line of JSON each, {"name", "schema"}; every STEP-th of
+// schemas.mjs FILE [STEP] - for each schema of FILE (a line of JSON each, {"id", "schema"}; every STEP-th of
 // them) a small random model answers at temperature 1.5 within the schema. An answer that ended by itself is
 // valid for ajv with its formats; one that was cut says so. All tokens being about equally likely, a text
 // would hardly ever end: what closes texts, lists and objects is made likelier.
@@ -50,7 +50,7 @@ const ASKS = {
 };
 
 const counts = {ended: 0, cut: 0};
-async function judge({name, schema}, ask, seed) {
+async function judge({id: name, schema}, ask, seed) {
     const {text, reason, tokens} = await ask(schema, seed);
     if (reason === "length") {
         assert.equal(tokens, MOST_TOKENS, `${name}: cut`);
@@ -70,7 +70,7 @@ async function all(ask) {
     const work = async () => {
         for (let index = at++; index < schemas.length; index = at++)
             await judge(schemas[index], ask, index + 1).catch(error =>
-                failures.push(`${schemas[index].name}: ${error.message}`));
+                failures.push(`${schemas[index].id}: ${error.message}`));
     };
     await Promise.all(Array.from({length: AT_ONCE}, work));
     assert.equal(failures.length, 0, `${failures.length} of ${schemas.length}:\n${failures.join("\n")}`);
@@ -79,7 +79,7 @@ async function all(ask) {
 await cases({
     async the_file_says_something() {
         assert.ok(schemas.length * Number(step) >= 100, `${schemas.length} schemas`);
-        assert.equal(new Set(schemas.map(({name}) => name)).size, schemas.length, "names differ");
+        assert.equal(new Set(schemas.map(({id}) => id)).size, schemas.length, "names differ");
         for (const {schema} of schemas) validator(schema);
     },
 

@@ -61,18 +61,18 @@ static void rows_are_complete(void **state)
 static void errors_have_the_family_s_shape(void **state)
 {
     (void)state;
-    assert_ptr_equal(dialect_of_path("/api/chat"), &dialect_ollama);
-    assert_ptr_equal(dialect_of_path("/api"), &dialect_ollama);
-    assert_ptr_equal(dialect_of_path("/apix"), &dialect_openai);
-    assert_ptr_equal(dialect_of_path("/v1/models"), &dialect_openai);
+    assert_ptr_equal(dialect_of_path("/api/chat"), &ollama_error_dialect);
+    assert_ptr_equal(dialect_of_path("/api"), &ollama_error_dialect);
+    assert_ptr_equal(dialect_of_path("/apix"), &openai_error_dialect);
+    assert_ptr_equal(dialect_of_path("/v1/models"), &openai_error_dialect);
     const struct problem problem = {.http = 404, .type = "not_found_error", .code = "x"};
     struct buffer text = {0};
     primer_error error;
-    assert_int_equal(dialect_openai.error_body(&problem, "no \"y\"", &text, &error), PRIMER_OK);
+    assert_int_equal(openai_error_dialect.error_body(&problem, "no \"y\"", &text, &error), PRIMER_OK);
     assert_string_equal(text.bytes, "{\"error\":{\"message\":\"no \\\"y\\\"\",\"type\":"
                                     "\"not_found_error\",\"param\":null,\"code\":\"x\"}}");
     buffer_clear(&text);
-    assert_int_equal(dialect_ollama.error_event(&problem, "no", &text, &error), PRIMER_OK);
+    assert_int_equal(ollama_error_dialect.error_event(&problem, "no", &text, &error), PRIMER_OK);
     assert_string_equal(text.bytes, "{\"error\":\"no\"}\n");
     buffer_free(&text);
 }
