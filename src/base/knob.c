@@ -4,8 +4,8 @@
  *   values[id]  what the environment or knob_set said, "" = unset
  *
  * An empty variable counts as unset (as no-color.org and the XDG base directory specification have
- * it), though knob_empty tells the two apart. A value too long for its place (4 KiB, a path's limit)
- * counts as unset too: never cut.
+ * it), though knob_empty tells the two apart. A value too long for its place (4 KiB, a path's
+ * limit) counts as unset too: never cut.
  * Values live in static memory, so a pointer from knob_text stays valid; knob_set is for start-up
  * and tests, not for use while other threads read.
  */

@@ -40,8 +40,9 @@ struct command {
     int (*run)(struct settings *settings);
 };
 
-extern const struct command command_run, command_serve, command_tokens, command_logprobs, command_inspect,
-    command_bench, command_perplexity, command_quantize, command_help, command_version;
+extern const struct command command_run, command_serve, command_tokens, command_logprobs,
+    command_inspect, command_bench, command_perplexity, command_quantize, command_help,
+    command_version;
 
 /* In the order of help; NULL past the last. */
 const struct command *command_at(size_t index);

@@ -1,8 +1,8 @@
 /* command_serve.c - primer serve: models for programs that speak OpenAI's or Ollama's API.
  *
  * What the command line leaves open the environment may say, by the names that Ollama gave its
- * switches. SIGTERM and Ctrl-C stop it: running answers have --grace seconds; the same once more ends
- * them at once.
+ * switches. SIGTERM and Ctrl-C stop it: running answers have --grace seconds; the same once more
+ * ends them at once.
  */
 #include "command/command.h"
 

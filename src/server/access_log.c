@@ -1,5 +1,5 @@
-/* access_log.c - see access_log.h. Each line is one write to a descriptor that appends, so that lines
- * of several threads, or processes, don't mix; no lock is needed. */
+/* access_log.c - see access_log.h. Each line is one write to a descriptor that appends, so that
+ * lines of several threads, or processes, don't mix; no lock is needed. */
 #include "server/access_log.h"
 
 #include <errno.h>

@@ -1,5 +1,5 @@
-/* access_log.h - one line of JSON for each request, when it is over. What people wrote is in it only
- * where that was asked for (--log-prompts). */
+/* access_log.h - one line of JSON for each request, when it is over. What people wrote is in it
+ * only where that was asked for (--log-prompts). */
 #ifndef SERVER_ACCESS_LOG_H
 #define SERVER_ACCESS_LOG_H
 

@@ -46,7 +46,7 @@ struct catalog {
     struct place places[]; /* [count] */
 };
 
-/* ---- opening and letting go ------------------------------------------------------------------- */
+/* ---- opening and letting go ------------------------------------------------------------------ */
 
 static primer_status choose_format(const struct catalog *c, const char *path, primer_model *model,
                                    primer_chat_format **own, const primer_chat_format **format,
@@ -129,7 +129,7 @@ static size_t busy_count(const struct catalog *c)
     return count;
 }
 
-/* ---- the thread that unloads ------------------------------------------------------------------ */
+/* ---- the thread that unloads ----------------------------------------------------------------- */
 
 static void wait_until(struct catalog *c, uint64_t moment)
 {
@@ -166,7 +166,7 @@ static void *watch(void *context)
     return NULL;
 }
 
-/* ---- using ------------------------------------------------------------------------------------ */
+/* ---- using ----------------------------------------------------------------------------------- */
 
 static void fill_use(struct place *place, double load_seconds, struct catalog_use *use)
 {
@@ -192,7 +192,8 @@ struct waiting {
     struct problem *problem;
 };
 
-/* Under the lock: until something changed, or it is time to look whether the client is still there. */
+/* Under the lock: until something changed, or it is time to look whether the client is still
+ * there. */
 static primer_status wait_for_change(struct catalog *c, const struct waiting *waiting,
                                      primer_error *error)
 {
@@ -324,7 +325,7 @@ void catalog_unload(struct catalog *catalog, const struct catalog_entry *entry)
     pthread_mutex_unlock(&catalog->lock);
 }
 
-/* ---- looking ---------------------------------------------------------------------------------- */
+/* ---- looking --------------------------------------------------------------------------------- */
 
 const struct catalog_entry *catalog_at(const struct catalog *catalog, size_t index)
 {
@@ -379,7 +380,7 @@ void catalog_note_context(struct catalog *catalog, const struct catalog_entry *e
     pthread_mutex_unlock(&catalog->lock);
 }
 
-/* ---- making ----------------------------------------------------------------------------------- */
+/* ---- making ---------------------------------------------------------------------------------- */
 
 /* Adds the file unless it is there already. */
 static primer_status add(struct catalog *c, const char *path, primer_error *error)

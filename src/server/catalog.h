@@ -5,8 +5,8 @@
  *
  * An entry is LOADED while somebody uses it (references > 0) or until `expires`; several may be
  * loaded at once, at most --max-loaded, under what memory there is: the one unused longest goes
- * first. Everything below is under the catalog's lock; loading itself happens outside of it, and who
- * wants the same model meanwhile waits.
+ * first. Everything below is under the catalog's lock; loading itself happens outside of it, and
+ * who wants the same model meanwhile waits.
  */
 #ifndef SERVER_CATALOG_H
 #define SERVER_CATALOG_H

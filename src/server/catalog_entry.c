@@ -13,7 +13,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 
-/* ---- names ------------------------------------------------------------------------------------ */
+/* ---- names ----------------------------------------------------------------------------------- */
 
 static const char *without_prefix(const char *name, const char *prefix)
 {
@@ -88,7 +88,7 @@ static primer_status fill_names(struct catalog_entry *entry, const struct server
     return PRIMER_OK;
 }
 
-/* ---- what the file says ----------------------------------------------------------------------- */
+/* ---- what the file says ---------------------------------------------------------------------- */
 
 static uint64_t number_of(const json_t *object, const char *name)
 {

@@ -5,6 +5,6 @@
 
 const struct dialect *dialect_of_path(const char *path)
 {
-    return strcmp(path, "/api") == 0 || strncmp(path, "/api/", 5) == 0 ? &dialect_ollama
-                                                                       : &dialect_openai;
+    return strcmp(path, "/api") == 0 || strncmp(path, "/api/", 5) == 0 ? &ollama_error_dialect
+                                                                       : &openai_error_dialect;
 }

@@ -15,7 +15,7 @@ struct dialect {
                                  struct buffer *out, primer_error *error);
 };
 
-extern const struct dialect dialect_openai, dialect_ollama;
+extern const struct dialect openai_error_dialect, ollama_error_dialect;
 
 /* Whose paths these are, known or not: /api/ is Ollama's, everything else OpenAI's. */
 const struct dialect *dialect_of_path(const char *path);

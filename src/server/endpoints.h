@@ -5,7 +5,7 @@
 #include "server/exchange.h"
 
 /* openai_*.c */
-endpoint openai_chat, openai_completions, openai_embeddings, openai_models, openai_model;
+endpoint openai_chat, openai_completions, openai_embeddings, openai_models, openai_models_one;
 
 /* ollama_*.c */
 endpoint ollama_version_root, ollama_version, ollama_list_tags, ollama_list_ps, ollama_show;

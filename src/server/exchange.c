@@ -16,7 +16,7 @@
 
 enum { JSON_DEPTH_MOST = 128 };
 
-/* ---- making and giving back ------------------------------------------------------------------- */
+/* ---- making and giving back ------------------------------------------------------------------ */
 
 static enum MHD_Result copy_value(void *context, enum MHD_ValueKind kind, const char *name,
                                   const char *value)
@@ -156,7 +156,7 @@ void exchange_drop(struct exchange *exchange)
     atomic_fetch_sub(&http->exchanges, 1);
 }
 
-/* ---- the request ------------------------------------------------------------------------------ */
+/* ---- the request ----------------------------------------------------------------------------- */
 
 struct server *exchange_server(struct exchange *exchange)
 {
@@ -276,7 +276,7 @@ primer_status exchange_object(struct exchange *exchange, json_t **object, primer
     return PRIMER_OK;
 }
 
-/* ---- the answer ------------------------------------------------------------------------------- */
+/* ---- the answer ------------------------------------------------------------------------------ */
 
 /* Under the lock: lets the library go on with the connection. */
 static void resume(struct exchange *e)
@@ -374,7 +374,8 @@ bool exchange_streaming(const struct exchange *exchange)
     return exchange->state == EXCHANGE_STREAMING; /* only the worker itself changes it */
 }
 
-/* Under the lock: waits until the reader has taken what is too much, or took nothing for too long. */
+/* Under the lock: waits until the reader has taken what is too much, or took nothing for too
+ * long. */
 static bool wait_for_room(struct exchange *e)
 {
     const double patience = e->http->server->options.stall_seconds;
@@ -429,7 +430,7 @@ primer_status exchange_stream_write(struct exchange *exchange, const char *bytes
     return status;
 }
 
-/* ---- errors, and the end ---------------------------------------------------------------------- */
+/* ---- errors, and the end --------------------------------------------------------------------- */
 
 /* A client that is gone reads nothing; one that is still there when the server stops is told. */
 static void settle_problem(struct exchange *e, primer_status *status, primer_error *told)

@@ -21,7 +21,7 @@ struct server;
 
 typedef primer_status endpoint(struct exchange *exchange, primer_error *error);
 
-/* ---- the request ------------------------------------------------------------------------------ */
+/* ---- the request ----------------------------------------------------------------------------- */
 
 struct server *exchange_server(struct exchange *exchange); /* state.h */
 const char *exchange_method(const struct exchange *exchange);
@@ -33,7 +33,8 @@ const char *exchange_query(const struct exchange *exchange, const char *name);  
 const char *exchange_id(const struct exchange *exchange);                       /* x-request-id */
 /* The body, read whole; borrowed. */
 const char *exchange_body(const struct exchange *exchange, size_t *length);
-/* The body as a JSON object, borrowed; 400 where it is none ("missing request body" where empty). */
+/* The body as a JSON object, borrowed; 400 where it is none ("missing request body" where
+ * empty). */
 primer_status exchange_object(struct exchange *exchange, json_t **object, primer_error *error);
 struct problem *exchange_problem(struct exchange *exchange);
 uint64_t exchange_started(const struct exchange *exchange); /* clock_nanoseconds of its arrival */
@@ -42,10 +43,10 @@ double exchange_queued(const struct exchange *exchange); /* seconds that it wait
 void exchange_set_model(struct exchange *exchange, const char *name);
 void exchange_set_usage(struct exchange *exchange, size_t prompt_tokens, size_t answer_tokens);
 
-/* ---- the answer ------------------------------------------------------------------------------- */
+/* ---- the answer ------------------------------------------------------------------------------ */
 
-/* True once the client has hung up, took nothing for too long, or the server ends: nobody reads what
- * would still be made. Asked at each token. */
+/* True once the client has hung up, took nothing for too long, or the server ends: nobody reads
+ * what would still be made. Asked at each token. */
 bool exchange_gone(struct exchange *exchange);
 
 /* Before the answer begins. Errors: PRIMER_ENOMEM. */

@@ -17,7 +17,7 @@
 #include "server/json_text.h"
 #include "server/state.h"
 
-/* ---- a request about a model -------------------------------------------------------------------- */
+/* ---- a request about a model ----------------------------------------------------------------- */
 
 struct request {
     struct exchange *exchange;
@@ -55,7 +55,7 @@ static void close_request(struct request *r)
     fields_close(&r->fields);
 }
 
-/* ---- tokens ------------------------------------------------------------------------------------ */
+/* ---- tokens ---------------------------------------------------------------------------------- */
 
 /* {"id", "piece"}, the piece as a text, or as an array of bytes where it is no whole text. */
 static json_t *piece_of(const primer_model *model, int32_t id)
@@ -196,7 +196,7 @@ primer_status extra_tokenizer_info(struct exchange *exchange, primer_error *erro
     return status;
 }
 
-/* ---- the template ------------------------------------------------------------------------------ */
+/* ---- the template ---------------------------------------------------------------------------- */
 
 static primer_status apply(struct request *r, primer_error *error)
 {
@@ -249,7 +249,7 @@ primer_status extra_apply_template(struct exchange *exchange, primer_error *erro
     return status;
 }
 
-/* ---- health ------------------------------------------------------------------------------------ */
+/* ---- health ---------------------------------------------------------------------------------- */
 
 primer_status extra_health(struct exchange *exchange, primer_error *error)
 {

@@ -1,8 +1,8 @@
 /* fields.h - typed access to a request's members.
  *
- * null counts as absent; an absent member leaves the value as it was. A wrong type or a number out of
- * its range is 400 and names the member, what was expected and what was found. Every name that was
- * asked for is known from then on; fields_warn names the others.
+ * null counts as absent; an absent member leaves the value as it was. A wrong type or a number out
+ * of its range is 400 and names the member, what was expected and what was found. Every name that
+ * was asked for is known from then on; fields_warn names the others.
  */
 #ifndef SERVER_FIELDS_H
 #define SERVER_FIELDS_H

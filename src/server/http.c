@@ -1,9 +1,9 @@
 /* http.c - the HTTP library's side: headers, bodies, and sending.
  *
- * The access handler is called for a request when its headers are there, for each piece of its body,
- * when all of it has come, and once more when the connection is resumed. A request that is refused
- * still has its body read (and dropped) up to the limit, so that the client reads the reason rather
- * than a connection that breaks.
+ * The access handler is called for a request when its headers are there, for each piece of its
+ * body, when all of it has come, and once more when the connection is resumed. A request that is
+ * refused still has its body read (and dropped) up to the limit, so that the client reads the
+ * reason rather than a connection that breaks.
  */
 #include "server/exchange_internal.h"
 
@@ -29,7 +29,7 @@ enum {
     BODIES_AT_ONCE = 4 /* times the limit of one: bodies of all requests together */
 };
 
-/* ---- refusing before anything is done --------------------------------------------------------- */
+/* ---- refusing before anything is done -------------------------------------------------------- */
 
 __attribute__((format(printf, 4, 5))) static void refuse(struct exchange *e, int http,
                                                          const char *code, const char *format, ...)
@@ -139,7 +139,7 @@ static void examine(struct exchange *e)
     }
 }
 
-/* ---- bodies ----------------------------------------------------------------------------------- */
+/* ---- bodies ---------------------------------------------------------------------------------- */
 
 static void refuse_large(struct exchange *e)
 {
@@ -171,7 +171,7 @@ static bool take_piece(struct exchange *e, const char *bytes, size_t length)
     return true;
 }
 
-/* ---- sending ---------------------------------------------------------------------------------- */
+/* ---- sending --------------------------------------------------------------------------------- */
 
 static ssize_t read_stream(void *context, uint64_t position, char *out, size_t most)
 {
@@ -229,7 +229,7 @@ static enum MHD_Result send_answer(struct exchange *e)
     return result;
 }
 
-/* ---- what the library calls ------------------------------------------------------------------- */
+/* ---- what the library calls ------------------------------------------------------------------ */
 
 static struct patience_place *place_of(struct MHD_Connection *connection)
 {
@@ -356,13 +356,13 @@ __attribute__((format(printf, 2, 0))) static void log_library(void *context, con
         log_message(LOG_DEBUG, "http: %.*s", (int)strcspn(message, "\n"), message);
 }
 
-/* ---- starting and stopping -------------------------------------------------------------------- */
+/* ---- starting and stopping ------------------------------------------------------------------- */
 
 primer_status http_start(struct http *http, struct listen *listen, primer_error *error)
 {
     const struct server_options *options = &http->server->options;
-    /* Not epoll: the library uses it edge-triggered, and where a request's last bytes and the end of
-     * its connection come together it never hears of the latter. */
+    /* Not epoll: the library uses it edge-triggered, and where a request's last bytes and the end
+     * of its connection come together it never hears of the latter. */
     const unsigned flags =
         MHD_USE_POLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC | MHD_USE_ERROR_LOG;
     for (size_t i = 0; i < listen->count; i++) {

@@ -41,7 +41,8 @@ bool http_drain(struct http *http, double seconds);
 /* Ends the threads of the library; no exchange may be with a worker any more. */
 void http_stop(struct http *http);
 
-/* A worker's task, its context an exchange: runs the route's endpoint. And whether that is in vain. */
+/* A worker's task, its context an exchange: runs the route's endpoint. And whether that is in
+ * vain. */
 workers_task exchange_run;
 workers_gone exchange_run_gone;
 

@@ -12,8 +12,8 @@
 #include <stdint.h>
 #include "server/problem.h"
 
-/* Go's time.ParseDuration: a sign, then numbers with fractions, each with ns, us, ms, s, m or h; "0".
- * Errors: PRIMER_EINVAL. */
+/* Go's time.ParseDuration: a sign, then numbers with fractions, each with ns, us, ms, s, m or h;
+ * "0". Errors: PRIMER_EINVAL. */
 primer_status keep_alive_duration(const char *text, int64_t *nanoseconds, primer_error *error);
 /* A request's member; NULL and null leave *nanoseconds. 400 names the member. */
 primer_status keep_alive_member(const json_t *value, const char *name, int64_t *nanoseconds,

@@ -21,12 +21,12 @@ struct listen {
 
 /* `host`: one or several by commas, each "name", "name:port", "[address]:port", "http://...", "":
  * every address. `port`: beats what `host` says; NULL: that, else `fallback`. 0: a free one, the
- * same for all. Errors: PRIMER_EINVAL, PRIMER_EIO (a port that is taken: by which process, where the
- * system tells). */
+ * same for all. Errors: PRIMER_EINVAL, PRIMER_EIO (a port that is taken: by which process, where
+ * the system tells). */
 primer_status listen_open(struct listen *listen, const char *host, const char *port,
                           unsigned fallback, primer_error *error);
-/* What systemd's socket activation has opened: LISTEN_FDS descriptors from 3 on, where LISTEN_PID is
- * this process. *count 0: none. */
+/* What systemd's socket activation has opened: LISTEN_FDS descriptors from 3 on, where LISTEN_PID
+ * is this process. *count 0: none. */
 primer_status listen_inherit(struct listen *listen, const char *listen_fds, const char *listen_pid,
                              primer_error *error);
 bool listen_loopback_only(const struct listen *listen);

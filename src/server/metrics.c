@@ -1,10 +1,10 @@
 /* metrics.c - see metrics.h.
  *
- *   requests   (route, status, model) -> count, seconds     a small table, the last row for what is left
+ *   requests   (route, status, model) -> count, seconds     the last row for what is left
  *   models     name -> histograms                           likewise
  *
- * Histograms have the bounds of their kind; a bucket counts what is at most its bound (cumulated when
- * it is written).
+ * Histograms have the bounds of their kind; a bucket counts what is at most its bound (cumulated
+ * when it is written).
  */
 #include "server/metrics.h"
 
@@ -99,7 +99,7 @@ struct metrics {
     size_t request_count, model_count;
 };
 
-/* ---- counting ---------------------------------------------------------------------------------- */
+/* ---- counting -------------------------------------------------------------------------------- */
 
 primer_status metrics_create(struct metrics **metrics, primer_error *error)
 {
@@ -202,7 +202,7 @@ void metrics_truncated(struct metrics *metrics, const char *model, size_t messag
     pthread_mutex_unlock(&metrics->lock);
 }
 
-/* ---- writing ----------------------------------------------------------------------------------- */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 static primer_status head(struct buffer *out, const char *name, const char *help, const char *type,
                           primer_error *error)

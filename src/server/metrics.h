@@ -7,7 +7,7 @@
 
 #include <stddef.h>
 #include "base/buffer.h"
-#include "server/answer.h"
+#include "server/server_answer.h"
 
 struct metrics;
 struct server;

@@ -85,8 +85,8 @@ static primer_status embed_prepare(struct embed *embed, primer_error *error)
         return fields_wrong(&embed->fields, "dimensions", error,
                             "expected at most the model's %zu, found %zu", embed->width,
                             embed->dimensions);
-    FORWARD(answer_session_options(embed->exchange, &embed->use, embed->options.num_ctx, &session,
-                                   error));
+    FORWARD(server_answer_session_options(embed->exchange, &embed->use, embed->options.num_ctx,
+                                          &session, error));
     session.drop_oldest = false;
     FORWARD(primer_session_create(embed->use.model, &session, &embed->session, error));
     embed->vector = memory_allocate(embed->width, sizeof *embed->vector);

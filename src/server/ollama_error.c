@@ -22,4 +22,4 @@ static primer_status event(const struct problem *problem, const char *message, s
     return buffer_text(out, "\n", error);
 }
 
-const struct dialect dialect_ollama = {"ollama", body, event};
+const struct dialect ollama_error_dialect = {"ollama", body, event};

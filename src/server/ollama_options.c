@@ -13,7 +13,7 @@
 #include <math.h>
 
 #include "base/memory.h"
-#include "server/answer.h"
+#include "server/server_answer.h"
 #include "server/fields.h"
 
 enum { COUNT_MOST = 1 << 30, KEEP_DEFAULT = 4 };

@@ -381,7 +381,8 @@ primer_status ollama_reply_run(struct ollama_request *request, const struct olla
 {
     struct reply reply = {.request = request, .answer = answer};
     struct answer_usage usage = {0};
-    primer_status status = answer_run(request->exchange, prompt, sink, &reply, &usage, error);
+    primer_status status =
+        server_answer_run(request->exchange, prompt, sink, &reply, &usage, error);
     exchange_set_usage(request->exchange, usage.prompt_tokens, usage.answer_tokens);
     if (reply.status != PRIMER_OK)
         status = error_set(error, reply.status, "%s", reply.error.message);

@@ -143,7 +143,7 @@ primer_status ollama_request_use(struct ollama_request *request, primer_error *e
     FORWARD(ollama_request_use_target(&request->target, exchange, &request->held, error));
     request->in_use = true;
     request->use = request->held;
-    FORWARD(answer_session_options(exchange, &request->use, request->options.num_ctx,
+    FORWARD(server_answer_session_options(exchange, &request->use, request->options.num_ctx,
                                    &request->session, error));
     request->context = request->session.context;
     return PRIMER_OK;

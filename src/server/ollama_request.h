@@ -13,7 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include "server/answer.h"
+#include "server/server_answer.h"
 #include "server/fields.h"
 #include "server/ollama_options.h"
 #include "server/state.h"

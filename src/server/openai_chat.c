@@ -11,12 +11,12 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "server/answer_collect.h"
+#include "server/server_collect.h"
 #include "server/openai_chat_stream.h"
 #include "server/openai_constraint.h"
 #include "server/openai_write.h"
 
-/* ---- the request ------------------------------------------------------------------------------- */
+/* ---- the request ----------------------------------------------------------------------------- */
 
 static primer_status read_logprobs(struct openai_request *r, primer_error *error)
 {
@@ -89,8 +89,8 @@ static primer_status read_conversation(struct openai_request *r, int32_t **ids, 
         (tools != NULL && json_object_set(conversation, "tools", tools) != 0))
         FAIL(PRIMER_ENOMEM, "no memory for a conversation");
     TRY(read_variables(r, conversation, error));
-    TRY(answer_conversation(r->exchange, &r->use, conversation, ids, &r->answer.count,
-                            &r->answer.thinking, error));
+    TRY(server_answer_conversation(r->exchange, &r->use, conversation, ids, &r->answer.count,
+                                   &r->answer.thinking, error));
     r->answer.ids = *ids;
     r->answer.chat = true;
 
@@ -99,7 +99,7 @@ cleanup:
     return status;
 }
 
-/* ---- a whole answer ---------------------------------------------------------------------------- */
+/* ---- a whole answer -------------------------------------------------------------------------- */
 
 static primer_status write_calls(struct buffer *out, const struct collected_choice *choice,
                                  primer_error *error)
@@ -110,7 +110,7 @@ static primer_status write_calls(struct buffer *out, const struct collected_choi
     for (size_t i = 0; i < choice->call_count; i++) {
         const struct collected_call *call = &choice->calls[i];
         char id[32];
-        openai_call_id(id);
+        openai_write_call_id(id);
         FORWARD(buffer_format(out, error,
                               "%s{\"id\":\"%s\",\"type\":\"function\",\"function\":"
                               "{\"name\":",
@@ -165,7 +165,7 @@ static primer_status write_choice(struct buffer *out, const struct openai_reques
     FORWARD(write_message(out, choice, error));
     FORWARD(write_logprobs(out, r, choice, error));
     return buffer_format(out, error, ",\"finish_reason\":\"%s\"}",
-                         openai_finish_reason(choice->reason, choice->call_count));
+                         openai_write_finish_reason(choice->reason, choice->call_count));
 }
 
 static primer_status write_whole(struct buffer *out, const struct openai_request *r,
@@ -197,7 +197,8 @@ static primer_status answer_whole(struct openai_request *r, primer_error *error)
     if (collected == NULL)
         return memory_failure(error, "an answer", sizeof *collected);
     collected->keep_tokens = r->answer.logprobs;
-    status = answer_run(r->exchange, &r->answer, answer_collect_sink, collected, &usage, error);
+    status =
+        server_answer_run(r->exchange, &r->answer, server_collect_sink, collected, &usage, error);
     if (collected->status != PRIMER_OK)
         FAIL(collected->status, "no memory for an answer");
     TRY(status);
@@ -206,7 +207,7 @@ static primer_status answer_whole(struct openai_request *r, primer_error *error)
                              text.length, error);
 
 cleanup:
-    answer_collect_free(collected);
+    server_collect_free(collected);
     memory_free(collected);
     buffer_free(&text);
     return status;

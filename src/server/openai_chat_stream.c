@@ -79,7 +79,7 @@ static primer_status send_call(struct stream *s, const struct answer_event *even
 {
     struct buffer before = {0};
     char id[32];
-    openai_call_id(id);
+    openai_write_call_id(id);
     primer_status status = buffer_format(&before, &s->error,
                                          "\"tool_calls\":[{\"index\":%zu,\"id\":\"%s\",\"type\":"
                                          "\"function\",\"function\":{\"name\":",
@@ -173,7 +173,7 @@ static primer_status send_finish(struct stream *s, size_t index, const struct an
     FORWARD(buffer_format(&s->line, &s->error, "\"choices\":[{\"index\":%zu,\"delta\":{}", index));
     FORWARD(write_logprobs(s, choice));
     FORWARD(buffer_format(&s->line, &s->error, ",\"finish_reason\":\"%s\"}]%s",
-                          openai_finish_reason(choice->reason, choice->calls),
+                          openai_write_finish_reason(choice->reason, choice->calls),
                           s->request->include_usage ? ",\"usage\":null" : ""));
     if (last) {
         FORWARD(buffer_text(&s->line, ",", &s->error));
@@ -218,7 +218,7 @@ primer_status openai_chat_stream(struct openai_request *request, primer_error *e
         return memory_failure(error, "a stream", sizeof *s);
     s->request = request;
     TRY(write_head(s, error));
-    status = answer_run(request->exchange, &request->answer, sink, s, &usage, error);
+    status = server_answer_run(request->exchange, &request->answer, sink, s, &usage, error);
     if (status == PRIMER_OK)
         s->status = status = finish(s, &usage);
     if (s->status != PRIMER_OK) {

@@ -9,7 +9,7 @@
 #include "server/openai_legacy.h"
 #include "server/openai_write.h"
 
-/* ---- rating ------------------------------------------------------------------------------------ */
+/* ---- rating ---------------------------------------------------------------------------------- */
 
 struct scoring {
     struct exchange *exchange;
@@ -95,7 +95,7 @@ cleanup:
     return status;
 }
 
-void openai_rating_free(struct openai_rating *rating)
+void openai_completion_rating_free(struct openai_rating *rating)
 {
     for (size_t i = 0; i < rating->count; i++)
         memory_free(rating->tokens[i].top);
@@ -104,7 +104,7 @@ void openai_rating_free(struct openai_rating *rating)
     *rating = (struct openai_rating){0};
 }
 
-/* ---- what needs no generation ------------------------------------------------------------------ */
+/* ---- what needs no generation ---------------------------------------------------------------- */
 
 static bool plain_greedy(const struct openai_completion *c)
 {
@@ -176,7 +176,7 @@ bool openai_completion_known(const struct openai_completion *completion, size_t 
     const bool ends = !r->answer.ignore_end && primer_token_ends(r->use.model, id);
     if (!add_next(choice, rating) ||
         (!ends && !add_text(completion, &completion->prompts.list[prompt], id, &choice->content))) {
-        answer_collect_free(collected);
+        server_collect_free(collected);
         return false;
     }
     choice->reason = ends ? PRIMER_STOP_END : PRIMER_STOP_LENGTH;
@@ -184,7 +184,7 @@ bool openai_completion_known(const struct openai_completion *completion, size_t 
     return true;
 }
 
-/* ---- writing ----------------------------------------------------------------------------------- */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 primer_status openai_completion_prompt_text(const struct openai_completion *completion,
                                             size_t prompt, char **text, size_t *length,
@@ -241,7 +241,7 @@ primer_status openai_completion_choice(const struct openai_completion *completio
     TRY(buffer_text(out, ",\"logprobs\":", error));
     TRY(write_logprobs(completion, rating, choice, written, length, out, error));
     TRY(buffer_format(out, error, ",\"finish_reason\":\"%s\"",
-                      openai_finish_reason(choice->reason, 0)));
+                      openai_write_finish_reason(choice->reason, 0)));
 
 cleanup:
     buffer_free(&text);

@@ -2,7 +2,7 @@
 #ifndef SERVER_OPENAI_COMPLETION_H
 #define SERVER_OPENAI_COMPLETION_H
 
-#include "server/answer_collect.h"
+#include "server/server_collect.h"
 #include "server/openai_prompt.h"
 #include "server/openai_request.h"
 
@@ -28,7 +28,7 @@ struct openai_rating {
 /* 400 where the prompt doesn't fit. */
 primer_status openai_completion_rate(struct openai_completion *completion, size_t prompt,
                                      struct openai_rating *rating, primer_error *error);
-void openai_rating_free(struct openai_rating *rating);
+void openai_completion_rating_free(struct openai_rating *rating);
 /* Where no token, or only the likeliest one, is wanted after a rated prompt, the answer is known
  * already: fills `collected` and `usage`. */
 bool openai_completion_known(const struct openai_completion *completion, size_t prompt,

@@ -148,7 +148,8 @@ static primer_status finish(struct stream *s, const struct answer_usage *usage)
     primer_error *error = &s->error;
     for (size_t i = 0; i < c->wanted; i++) {
         char reason[24];
-        snprintf(reason, sizeof reason, "\"%s\"", openai_finish_reason(s->choices[i].reason, 0));
+        snprintf(reason, sizeof reason, "\"%s\"",
+                 openai_write_finish_reason(s->choices[i].reason, 0));
         if (i + 1 == c->wanted) {
             TRY(buffer_text(&after, ",", error));
             TRY(openai_write_timings(&after, usage, error));
@@ -191,14 +192,14 @@ static primer_status stream_prompt(struct stream *s, primer_error *error)
     if (c->echo && c->request.max_tokens == 0)
         s->status = status = echo_alone(s, &usage);
     else
-        status = answer_run(c->request.exchange, answer, sink, s, &usage, error);
+        status = server_answer_run(c->request.exchange, answer, sink, s, &usage, error);
     if (status == PRIMER_OK)
         s->status = status = finish(s, &usage);
     if (s->status != PRIMER_OK) {
         status = s->status;
         *error = s->error;
     }
-    openai_rating_free(&s->rating);
+    openai_completion_rating_free(&s->rating);
     return status;
 }
 
@@ -243,7 +244,7 @@ primer_status openai_completion_stream(struct openai_completion *completion, pri
         *error = s->error;
 
 cleanup:
-    openai_rating_free(&s->rating);
+    openai_completion_rating_free(&s->rating);
     for (size_t i = 0; i < ANSWER_CHOICES_MOST; i++)
         openai_legacy_free(&s->choices[i].legacy);
     buffer_free(&s->line);

@@ -1,12 +1,13 @@
-/* openai_completions.c - POST /v1/completions: texts that go on, and the probabilities of given ones.
+/* openai_completions.c - POST /v1/completions: texts that go on, and the probabilities of given
+ * ones.
  *
  *   {"id", "object": "text_completion", "created", "model", "choices": [{"text", "index",
  *    "logprobs": {"tokens", "token_logprobs", "top_logprobs", "text_offset"} or null,
  *    "finish_reason"}], "usage", "timings", "warnings"?}
  *
  * With `echo` the prompt is part of the text, and with `logprobs` each of its tokens is rated: the
- * engine's rows of logits are reduced at once to what is asked for. Choice i of prompt p has the index
- * p * n + i.
+ * engine's rows of logits are reduced at once to what is asked for. Choice i of prompt p has the
+ * index p * n + i.
  */
 #include "server/endpoints.h"
 
@@ -14,14 +15,14 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "server/answer_collect.h"
+#include "server/server_collect.h"
 #include "server/openai_completion.h"
 #include "server/openai_constraint.h"
 #include "server/openai_write.h"
 
 enum { DEFAULT_TOKENS = 16, LOGPROBS_MOST = 20 };
 
-/* ---- the request ------------------------------------------------------------------------------- */
+/* ---- the request ----------------------------------------------------------------------------- */
 
 /* Marks of models that can fill a gap, in the order prefix, suffix, middle. */
 static const char *const fill_marks[][3] = {
@@ -32,7 +33,8 @@ static const char *const fill_marks[][3] = {
     {"<PRE>", "<SUF>", "<MID>"},
 };
 
-/* prefix mark, prompt, suffix mark, suffix, middle mark; from what follows on the model fills in. */
+/* prefix mark, prompt, suffix mark, suffix, middle mark; from what follows on the model fills
+ * in. */
 static primer_status surround(struct openai_prompt *prompt, const int32_t marks[3],
                               const int32_t *suffix, size_t suffix_count, primer_error *error)
 {
@@ -112,7 +114,7 @@ static primer_status read_request(struct openai_completion *c, primer_error *err
 {
     struct openai_request *r = &c->request;
     const unsigned flags = PRIMER_TEXT_BOS | PRIMER_TEXT_SPECIAL;
-    FORWARD(openai_prompts_read(&c->prompts, &r->fields, "prompt", r->use.model, flags, error));
+    FORWARD(openai_prompt_list_read(&c->prompts, &r->fields, "prompt", r->use.model, flags, error));
     if (c->prompts.count == 0)
         return fields_wrong(&r->fields, "prompt", error,
                             "expected a text, tokens, or an array of them, found nothing");
@@ -133,7 +135,7 @@ static primer_status read_request(struct openai_completion *c, primer_error *err
     return openai_request_warn(r, error);
 }
 
-/* ---- whole answers ----------------------------------------------------------------------------- */
+/* ---- whole answers --------------------------------------------------------------------------- */
 
 static void add_usage(struct answer_usage *sum, const struct answer_usage *usage)
 {
@@ -199,8 +201,8 @@ static primer_status generate(struct openai_completion *c, size_t prompt,
     collected->keep_tokens = answer->logprobs || answer->choices > c->wanted;
     const bool logprobs = answer->logprobs;
     answer->logprobs = collected->keep_tokens;
-    primer_status status =
-        answer_run(c->request.exchange, answer, answer_collect_sink, collected, usage, error);
+    primer_status status = server_answer_run(c->request.exchange, answer, server_collect_sink,
+                                             collected, usage, error);
     answer->logprobs = logprobs;
     if (collected->status != PRIMER_OK)
         status = error_set(error, collected->status, "no memory for an answer");
@@ -223,8 +225,8 @@ static primer_status answer_prompt(struct openai_completion *c, size_t prompt, p
     add_usage(&c->usage, &usage);
 
 cleanup:
-    openai_rating_free(&rating);
-    answer_collect_free(collected);
+    openai_completion_rating_free(&rating);
+    server_collect_free(collected);
     memory_free(collected);
     return status;
 }
@@ -260,7 +262,7 @@ primer_status openai_completions(struct exchange *exchange, primer_error *error)
     status = c.request.stream ? openai_completion_stream(&c, error) : answer_whole(&c, error);
 
 cleanup:
-    openai_prompts_free(&c.prompts);
+    openai_prompt_list_free(&c.prompts);
     buffer_free(&c.text);
     openai_request_close(&c.request);
     return status;

@@ -151,7 +151,7 @@ primer_status openai_constraint_format(struct openai_request *request, primer_er
     return PRIMER_OK;
 }
 
-/* ---- tools ------------------------------------------------------------------------------------- */
+/* ---- tools ----------------------------------------------------------------------------------- */
 
 static const char *tool_name(const json_t *tool)
 {

@@ -3,8 +3,8 @@
  *   {"object": "list", "data": [{"object": "embedding", "index", "embedding": [floats] or base64 of
  *    little-endian binary32}], "model", "usage": {"prompt_tokens", "total_tokens"}}
  *
- * Vectors are means over the tokens, of length 1. Fewer `dimensions` are the first ones, of length 1
- * again.
+ * Vectors are means over the tokens, of length 1. Fewer `dimensions` are the first ones, of length
+ * 1 again.
  */
 #include "server/endpoints.h"
 
@@ -57,14 +57,14 @@ static primer_status read_members(struct request *r, primer_error *error)
     exchange_set_model(r->exchange, r->use.entry->name);
     r->dimensions = primer_model_info(r->use.model)->embedding;
     FORWARD(fields_size(&r->fields, "dimensions", 1, r->dimensions, &r->dimensions, error));
-    FORWARD(
-        openai_prompts_read(&r->inputs, &r->fields, "input", r->use.model, PRIMER_TEXT_BOS, error));
+    FORWARD(openai_prompt_list_read(&r->inputs, &r->fields, "input", r->use.model, PRIMER_TEXT_BOS,
+                                    error));
     if (r->inputs.count == 0)
         return fields_wrong(&r->fields, "input", error,
                             "expected a text, tokens, or an array of them, found nothing");
     fields_ignore(&r->fields, "user");
     FORWARD(fields_warn(&r->fields, r->warnings, error));
-    FORWARD(answer_session_options(r->exchange, &r->use, context, &options, error));
+    FORWARD(server_answer_session_options(r->exchange, &r->use, context, &options, error));
     return primer_session_create(r->use.model, &options, &r->session, error);
 }
 
@@ -152,7 +152,7 @@ cleanup:
     buffer_free(&r.text);
     memory_free(r.vector);
     primer_session_free(r.session);
-    openai_prompts_free(&r.inputs);
+    openai_prompt_list_free(&r.inputs);
     catalog_end_use(exchange_server(exchange)->catalog, &r.use, r.keep_alive);
     fields_close(&r.fields);
     json_decref(r.warnings);

@@ -39,4 +39,4 @@ static primer_status event(const struct problem *problem, const char *message, s
     return buffer_text(out, "\n\n", error);
 }
 
-const struct dialect dialect_openai = {"openai", body, event};
+const struct dialect openai_error_dialect = {"openai", body, event};

@@ -1,6 +1,8 @@
-/* openai_legacy.h - log-probabilities in the form of /v1/completions: four lists of one entry a token.
+/* openai_legacy.h - log-probabilities in the form of /v1/completions: four lists of one entry a
+ * token.
  *
- *   {"tokens": [text], "token_logprobs": [number or null], "top_logprobs": [{text: number} or null],
+ *   {"tokens": [text], "token_logprobs": [number or null],
+ *    "top_logprobs": [{text: number} or null],
  *    "text_offset": [characters before the token]}
  *
  * A token that is no whole text is written "bytes:\xe2\x80", as OpenAI does.
@@ -8,7 +10,7 @@
 #ifndef SERVER_OPENAI_LEGACY_H
 #define SERVER_OPENAI_LEGACY_H
 
-#include "server/answer_collect.h"
+#include "server/server_collect.h"
 
 struct openai_legacy {
     struct buffer tokens, logprobs, tops, offsets; /* the lists' insides */

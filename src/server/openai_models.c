@@ -1,6 +1,7 @@
 /* openai_models.c - GET /v1/models and /v1/models/NAME, with llama.cpp's `meta` besides.
  *
- *   {"object": "list", "data": [{"id", "object": "model", "created", "owned_by", "meta", "aliases"}]}
+ *   {"object": "list",
+ *    "data": [{"id", "object": "model", "created", "owned_by", "meta", "aliases"}]}
  */
 #include "server/endpoints.h"
 
@@ -37,7 +38,7 @@ primer_status openai_models(struct exchange *exchange, primer_error *error)
                                 json_pack("{s:s, s:o}", "object", "list", "data", list), error);
 }
 
-primer_status openai_model(struct exchange *exchange, primer_error *error)
+primer_status openai_models_one(struct exchange *exchange, primer_error *error)
 {
     const char *name = exchange_rest(exchange);
     const struct catalog_entry *entry = catalog_find(exchange_server(exchange)->catalog, name);

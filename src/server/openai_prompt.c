@@ -58,9 +58,9 @@ static primer_status make_list(struct openai_prompts *prompts, size_t count, pri
     return PRIMER_OK;
 }
 
-primer_status openai_prompts_read(struct openai_prompts *prompts, struct fields *fields,
-                                  const char *name, const primer_model *model, unsigned flags,
-                                  primer_error *error)
+primer_status openai_prompt_list_read(struct openai_prompts *prompts, struct fields *fields,
+                                      const char *name, const primer_model *model, unsigned flags,
+                                      primer_error *error)
 {
     const struct source source = {fields, name, model, flags};
     const json_t *value = fields_any(fields, name);
@@ -85,7 +85,7 @@ primer_status openai_prompts_read(struct openai_prompts *prompts, struct fields 
     return PRIMER_OK;
 }
 
-void openai_prompts_free(struct openai_prompts *prompts)
+void openai_prompt_list_free(struct openai_prompts *prompts)
 {
     for (size_t i = 0; i < prompts->count; i++)
         primer_free(prompts->list[i].ids);

@@ -22,9 +22,9 @@ struct openai_prompts {
 };
 
 /* `flags`: PRIMER_TEXT_..., for texts. 400 names the member and the place in it. */
-primer_status openai_prompts_read(struct openai_prompts *prompts, struct fields *fields,
-                                  const char *name, const primer_model *model, unsigned flags,
-                                  primer_error *error);
-void openai_prompts_free(struct openai_prompts *prompts);
+primer_status openai_prompt_list_read(struct openai_prompts *prompts, struct fields *fields,
+                                      const char *name, const primer_model *model, unsigned flags,
+                                      primer_error *error);
+void openai_prompt_list_free(struct openai_prompts *prompts);
 
 #endif

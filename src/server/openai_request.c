@@ -16,7 +16,7 @@
 enum { BIAS_MOST = 4096 };
 #define MOST_TOKENS ((size_t)1 << 31)
 
-/* ---- sampling ---------------------------------------------------------------------------------- */
+/* ---- sampling -------------------------------------------------------------------------------- */
 
 struct real_member {
     const char *name;
@@ -109,7 +109,7 @@ static primer_status read_sampling(struct openai_request *request, primer_error 
     return read_bias(request, error);
 }
 
-/* ---- length and end ---------------------------------------------------------------------------- */
+/* ---- length and end -------------------------------------------------------------------------- */
 
 static primer_status read_limits(struct openai_request *request, primer_error *error)
 {
@@ -132,8 +132,8 @@ static primer_status read_limits(struct openai_request *request, primer_error *e
             return fields_wrong(fields, "stop", error, "expected texts that aren't empty");
     FORWARD(fields_bool(fields, "ignore_eos", &answer->ignore_end, error));
     FORWARD(fields_size(fields, "num_ctx", 0, MOST_TOKENS, &context, error));
-    return answer_session_options(request->exchange, &request->use, context, &answer->session,
-                                  error);
+    return server_answer_session_options(request->exchange, &request->use, context,
+                                         &answer->session, error);
 }
 
 static primer_status read_stream(struct openai_request *request, primer_error *error)
@@ -160,7 +160,7 @@ cleanup:
     return status;
 }
 
-/* ---- the whole --------------------------------------------------------------------------------- */
+/* ---- the whole ------------------------------------------------------------------------------- */
 
 static bool gone(void *context)
 {

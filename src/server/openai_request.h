@@ -1,4 +1,5 @@
-/* openai_request.h - what OpenAI's two calls that make text have in common: members, defaults, limits.
+/* openai_request.h - what OpenAI's two calls that make text have in common: members, defaults,
+ * limits.
  *
  * Members of other servers that clients know are taken too (top_k, min_p, num_ctx, keep_alive,
  * grammar ...). Unknown ones are named in the answer's `warnings`.
@@ -6,7 +7,7 @@
 #ifndef SERVER_OPENAI_REQUEST_H
 #define SERVER_OPENAI_REQUEST_H
 
-#include "server/answer.h"
+#include "server/server_answer.h"
 #include "server/fields.h"
 
 struct openai_request {

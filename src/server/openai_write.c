@@ -94,14 +94,14 @@ primer_status openai_write_warnings(struct buffer *out, const json_t *warnings, 
     return json_dump_append(out, warnings, error);
 }
 
-const char *openai_finish_reason(primer_stop_reason reason, size_t calls)
+const char *openai_write_finish_reason(primer_stop_reason reason, size_t calls)
 {
     if (reason == PRIMER_STOP_LENGTH || reason == PRIMER_STOP_CONTEXT)
         return "length";
     return calls > 0 ? "tool_calls" : "stop";
 }
 
-void openai_call_id(char out[32])
+void openai_write_call_id(char out[32])
 {
     static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
     unsigned char random[24];

@@ -2,8 +2,8 @@
 #ifndef SERVER_OPENAI_WRITE_H
 #define SERVER_OPENAI_WRITE_H
 
-#include "server/answer.h"
-#include "server/answer_collect.h"
+#include "server/server_answer.h"
+#include "server/server_collect.h"
 
 /* {"token", "logprob", "bytes", "top_logprobs": [...]}, of the `most` best. */
 primer_status openai_write_token(struct buffer *out, const primer_model *model, int32_t id,
@@ -21,8 +21,8 @@ primer_status openai_write_timings(struct buffer *out, const struct answer_usage
 primer_status openai_write_warnings(struct buffer *out, const json_t *warnings,
                                     primer_error *error);
 /* "stop", "length", "tool_calls" */
-const char *openai_finish_reason(primer_stop_reason reason, size_t calls);
+const char *openai_write_finish_reason(primer_stop_reason reason, size_t calls);
 /* "call_" and 24 letters and digits. */
-void openai_call_id(char out[32]);
+void openai_write_call_id(char out[32]);
 
 #endif

@@ -1,8 +1,8 @@
 /* patience.h - how long a connection may take for what it owes: its headers, its body.
  *
- * The HTTP library only sees whether *something* came lately, so that a byte now and then would hold
- * a connection for ever. Here each has a deadline; one thread shuts those that are past it, and the
- * library notices. One lock.
+ * The HTTP library only sees whether *something* came lately, so that a byte now and then would
+ * hold a connection for ever. Here each has a deadline; one thread shuts those that are past it,
+ * and the library notices. One lock.
  */
 #ifndef SERVER_PATIENCE_H
 #define SERVER_PATIENCE_H

@@ -1,5 +1,5 @@
-/* problem.h - what went wrong with a request, beyond a primer_error's sentence: everything the error
- * shapes of the dialects have members for.
+/* problem.h - what went wrong with a request, beyond a primer_error's sentence: everything the
+ * error shapes of the dialects have members for.
  *
  * Whoever refuses something fills it by problem_set; where nobody did, problem_complete derives it
  * from the primer_status. Texts are static.

@@ -13,7 +13,7 @@ static const struct route table[] = {
     {"POST", "/v1/completions", openai_completions, ROUTE_ANSWERS},
     {"POST", "/v1/embeddings", openai_embeddings, ROUTE_ANSWERS},
     {"GET", "/v1/models", openai_models, 0},
-    {"GET", "/v1/models/*", openai_model, 0},
+    {"GET", "/v1/models/*", openai_models_one, 0},
 
     /* Ollama's */
     {"GET", "/", ollama_version_root, ROUTE_OPEN},

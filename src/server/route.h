@@ -2,7 +2,7 @@
  *
  *   method  pattern              endpoint        flags
  *   POST    /v1/chat/completions openai_chat     needs a place among the running answers
- *   GET     /v1/models/STAR      openai_model    the rest of the path, which may hold slashes
+ *   GET     /v1/models/STAR      openai_models_one    the rest of the path, which may hold slashes
  *
  * HEAD is answered wherever GET is.
  */

@@ -27,7 +27,7 @@ struct security {
     char *origins; /* NULL: none */
 };
 
-/* ---- keys ------------------------------------------------------------------------------------- */
+/* ---- keys ------------------------------------------------------------------------------------ */
 
 /* Takes one line, without its end; empty ones and comments are no keys. */
 static primer_status take_line(struct security *s, const char *line, size_t length, size_t number,
@@ -135,7 +135,7 @@ bool security_key_valid(const struct security *security, const char *authorizati
     return valid;
 }
 
-/* ---- Host ------------------------------------------------------------------------------------- */
+/* ---- Host ------------------------------------------------------------------------------------ */
 
 /* The name without its port and brackets, in small letters; false where it is too long. */
 static bool bare_name(const char *host, char out[NAME_MOST])
@@ -207,7 +207,7 @@ bool security_host_allowed(const struct security *security, const char *host)
     return !security->local || host == NULL || *host == '\0' || security_host_local(host);
 }
 
-/* ---- origins ---------------------------------------------------------------------------------- */
+/* ---- origins --------------------------------------------------------------------------------- */
 
 /* One entry of the list: an origin, one without its port (any port is meant), or a beginning with a
  * star at its end. */

@@ -1,9 +1,10 @@
 /* security.h - who may ask: keys, the Host header, the origins of pages.
  *
  *   key      a file of keys, compared in constant time; `Authorization: Bearer KEY` or `x-api-key`
- *   Host     where only loopback is listened at, a name that a page could have been made to resolve to
- *            loopback (DNS rebinding) is refused
- *   Origin   a page's; refused unless listed: it could otherwise ask a server on its reader's machine
+ *   Host     where only loopback is listened at, a name that a page could have been made to
+ *            resolve to loopback (DNS rebinding) is refused
+ *   Origin   a page's; refused unless listed: it could otherwise ask a server on its reader's
+ *            machine
  */
 #ifndef SERVER_SECURITY_H
 #define SERVER_SECURITY_H

@@ -1,7 +1,8 @@
 /* server.c - starting everything in order, waiting, and stopping it in order.
  *
  *   listen -> keys -> catalog (the only model is loaded at once) -> workers -> http -> ready
- *   stop 1: no new connections; answers may finish for --grace seconds, then every client counts as gone
+ *   stop 1: no new connections; answers may finish for --grace seconds, then every client counts
+ *           as gone
  *   stop 2: at once
  */
 #include "server/server.h"
@@ -32,7 +33,7 @@ enum {
 #define FLUSH_SECONDS  2.0 /* for the last bytes of answers to leave */
 #define CANCEL_SECONDS 30.0
 
-/* ---- stopping ---------------------------------------------------------------------------------- */
+/* ---- stopping -------------------------------------------------------------------------------- */
 
 /* One server a process: a signal's handler has nothing else to find it by. */
 static atomic_int stop_descriptor = -1;
@@ -71,7 +72,7 @@ static void wind_down(struct http *http, int descriptor, uint64_t told, double g
         log_message(LOG_WARN, "some answers could not be ended");
 }
 
-/* ---- options ----------------------------------------------------------------------------------- */
+/* ---- options --------------------------------------------------------------------------------- */
 
 static primer_status fill_options(const struct server_options *given, struct server_options *o,
                                   primer_error *error)
@@ -111,7 +112,7 @@ static primer_status open_sockets(const struct server_options *o, struct listen 
     return PRIMER_EINVAL;
 }
 
-/* ---- running ----------------------------------------------------------------------------------- */
+/* ---- running --------------------------------------------------------------------------------- */
 
 void server_load(struct server *server, size_t *waiting, size_t *running)
 {

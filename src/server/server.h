@@ -1,10 +1,10 @@
 /* server.h - the server's door: models answered for over HTTP, until somebody stops it.
  *
- *   listen.c     sockets                    http.c      requests in, answers and streams out
- *   route.c      which path is whose        security.c  keys, Host, origins
- *   workers.c    threads and the queue      catalog.c   models by name, loaded while needed
- *   answer.c     one answer, as events      DIALECT_*.c what one API's requests and answers look like
- *   metrics.c    counters and histograms    access_log.c one line of JSON per request
+ *   listen.c     sockets                    http.c       requests in, answers and streams out
+ *   route.c      which path is whose        security.c   keys, Host, origins
+ *   workers.c    threads and the queue      catalog.c    models by name, loaded while needed
+ *   metrics.c    counters, histograms       access_log.c one line of JSON per request
+ *   server_answer.c one answer, as events   openai_*.c, ollama_*.c what each API's calls look like
  *
  * A request is read on the thread of the HTTP library, handed to a worker, and answered from there;
  * a worker blocks in the engine, whose scheduler joins the sessions of all workers into one pass.
@@ -52,13 +52,13 @@ struct server_options {
     bool log_prompts;
 };
 
-/* Called once connections are accepted: [count] addresses as "http://127.0.0.1:11434", and the names
- * of the models. */
+/* Called once connections are accepted: [count] addresses as "http://127.0.0.1:11434", and the
+ * names of the models. */
 typedef void server_ready(void *context, const char *const *addresses, size_t count,
                           const char *const *models, size_t model_count);
 
-/* Blocks until stopped. Errors: what can't be listened at (says by whom a port is taken), a model that
- * can't be opened, keys that are missing. */
+/* Blocks until stopped. Errors: what can't be listened at (says by whom a port is taken), a model
+ * that can't be opened, keys that are missing. */
 primer_status server_run(const struct server_options *options, server_ready *ready, void *context,
                          primer_error *error);
 /* From a signal's handler or any thread: nothing new is accepted, running answers may finish for

@@ -89,7 +89,8 @@ static void values_are_taken(void **state)
     close_given(g);
 }
 
-/* The status, the member in `problem.param`, and both what was expected and found in the message. */
+/* The status, the member in `problem.param`, and both what was expected and found in the
+ * message. */
 static void assert_wrong(struct given *g, primer_status status, const char *param,
                          const char *message)
 {

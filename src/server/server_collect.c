@@ -1,5 +1,5 @@
-/* answer_collect.c - see answer_collect.h. */
-#include "server/answer_collect.h"
+/* server_collect.c - see server_collect.h. */
+#include "server/server_collect.h"
 
 #include <string.h>
 
@@ -68,7 +68,7 @@ static bool take(struct collected *all, struct collected_choice *choice,
     }
 }
 
-bool answer_collect_sink(void *context, const struct answer_event *event)
+bool server_collect_sink(void *context, const struct answer_event *event)
 {
     struct collected *all = context;
     if (take(all, &all->choices[event->choice], event))
@@ -77,7 +77,7 @@ bool answer_collect_sink(void *context, const struct answer_event *event)
     return false;
 }
 
-void answer_collect_free(struct collected *collected)
+void server_collect_free(struct collected *collected)
 {
     for (size_t i = 0; i < ANSWER_CHOICES_MOST; i++) {
         struct collected_choice *choice = &collected->choices[i];

@@ -1,12 +1,12 @@
-/* answer_collect.h - events put together to whole answers, for those who don't want a stream.
+/* server_collect.h - events put together to whole answers, for those who don't want a stream.
  *
- *   answer_run(exchange, &request, answer_collect_sink, &collected, &usage, error)
+ *   server_answer_run(exchange, &request, server_collect_sink, &collected, &usage, error)
  */
-#ifndef SERVER_ANSWER_COLLECT_H
-#define SERVER_ANSWER_COLLECT_H
+#ifndef SERVER_SERVER_COLLECT_H
+#define SERVER_SERVER_COLLECT_H
 
 #include "base/buffer.h"
-#include "server/answer.h"
+#include "server/server_answer.h"
 
 struct collected_call {
     struct buffer name, arguments;
@@ -36,7 +36,7 @@ struct collected {
     struct exchange *exchange; /* not NULL: asked whether the client is still there */
 };
 
-answer_sink answer_collect_sink; /* its context is a struct collected, zeroed before */
-void answer_collect_free(struct collected *collected);
+answer_sink server_collect_sink; /* its context is a struct collected, zeroed before */
+void server_collect_free(struct collected *collected);
 
 #endif

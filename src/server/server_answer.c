@@ -1,13 +1,13 @@
-/* answer.c - see answer.h.
+/* server_answer.c - see server_answer.h.
  *
  *   worker's thread   session -> sync -> fork ... -> choice 0
  *   one each          choice 1 ... n-1
  *
- * What the choices share - the sink, `refused`, when the last event was - is under `lock`. A session
- * is made for the answer and freed after it: its full pages stay in the engine's prefix cache, where
- * the next request that begins alike finds them.
+ * What the choices share - the sink, `refused`, when the last event was - is under `lock`. A
+ * session is made for the answer and freed after it: its full pages stay in the engine's prefix
+ * cache, where the next request that begins alike finds them.
  */
-#include "server/answer.h"
+#include "server/server_answer.h"
 
 #include <math.h>
 #include <pthread.h>
@@ -57,11 +57,11 @@ struct running {
     uint64_t last_event;
 };
 
-/* ---- before ----------------------------------------------------------------------------------- */
+/* ---- before ---------------------------------------------------------------------------------- */
 
-primer_status answer_session_options(struct exchange *exchange, const struct catalog_use *use,
-                                     size_t num_ctx, primer_session_options *options,
-                                     primer_error *error)
+primer_status server_answer_session_options(struct exchange *exchange,
+                                            const struct catalog_use *use, size_t num_ctx,
+                                            primer_session_options *options, primer_error *error)
 {
     const size_t trained = primer_model_info(use->model)->context;
     *options = exchange_server(exchange)->options.session;
@@ -79,7 +79,7 @@ primer_status answer_session_options(struct exchange *exchange, const struct cat
     return PRIMER_OK;
 }
 
-size_t answer_context(const struct catalog_use *use, const primer_session_options *options)
+size_t server_answer_context(const struct catalog_use *use, const primer_session_options *options)
 {
     return options->context != 0 ? options->context : primer_model_info(use->model)->context;
 }
@@ -97,9 +97,9 @@ static primer_status ends_thinking(const struct catalog_use *use, const char *js
     return PRIMER_OK;
 }
 
-primer_status answer_conversation(struct exchange *exchange, const struct catalog_use *use,
-                                  const json_t *conversation, int32_t **ids, size_t *count,
-                                  bool *thinking, primer_error *error)
+primer_status server_answer_conversation(struct exchange *exchange, const struct catalog_use *use,
+                                         const json_t *conversation, int32_t **ids, size_t *count,
+                                         bool *thinking, primer_error *error)
 {
     primer_status status = PRIMER_OK;
     struct buffer text = {0};
@@ -117,7 +117,7 @@ cleanup:
     return status;
 }
 
-/* ---- events ----------------------------------------------------------------------------------- */
+/* ---- events ---------------------------------------------------------------------------------- */
 
 /* Under the lock. */
 static bool emit(struct running *r, const struct answer_event *event)
@@ -204,7 +204,7 @@ static bool take_token(void *context, const primer_generated *generated)
     return wanted;
 }
 
-/* ---- reading the prompt ------------------------------------------------------------------------ */
+/* ---- reading the prompt ---------------------------------------------------------------------- */
 
 static void take_progress(void *context, size_t done, size_t total)
 {
@@ -263,7 +263,7 @@ static primer_status read_prompt(struct running *r, struct answer_usage *usage, 
     return status;
 }
 
-/* ---- writing ----------------------------------------------------------------------------------- */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 static uint64_t drawn_seed(void)
 {
@@ -362,7 +362,7 @@ static primer_status write_all(struct running *r, primer_error *error)
     return status;
 }
 
-/* ---- all of it --------------------------------------------------------------------------------- */
+/* ---- all of it ------------------------------------------------------------------------------- */
 
 static primer_status gather_stops(struct running *r, primer_error *error)
 {
@@ -404,9 +404,9 @@ static void clean_up(struct running *r)
     memory_free(r);
 }
 
-primer_status answer_run(struct exchange *exchange, const struct answer_request *request,
-                         answer_sink *sink, void *context, struct answer_usage *usage,
-                         primer_error *error)
+primer_status server_answer_run(struct exchange *exchange, const struct answer_request *request,
+                                answer_sink *sink, void *context, struct answer_usage *usage,
+                                primer_error *error)
 {
     primer_status status = PRIMER_OK;
     struct running *r = memory_allocate(1, sizeof *r);

@@ -1,12 +1,13 @@
-/* answer.h - one answer, or n of them, from tokens to events. Both dialects are written over this.
+/* server_answer.h - one answer, or n of them, from tokens to events. Both dialects are written over
+ * this.
  *
  *   conversation -> ids -> session(s) -> text -> reader -> content | thinking | calls -> sink
  *
  * With n > 1 the prompt is read once and the session forked; each choice has a thread, and the sink
  * is called under the answer's lock, one event at a time.
  */
-#ifndef SERVER_ANSWER_H
-#define SERVER_ANSWER_H
+#ifndef SERVER_SERVER_ANSWER_H
+#define SERVER_SERVER_ANSWER_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -21,7 +22,8 @@ struct answer_request {
     const struct catalog_use *use;
     const int32_t *ids; /* [count] the prompt */
     size_t count;
-    primer_session_options session; /* as of answer_session_options, and what the request changes */
+    primer_session_options
+        session; /* as of server_answer_session_options, and what the request changes */
     primer_sampling sampling;
     bool seeded;              /* else each choice draws its own seed */
     size_t max_tokens;        /* 0: until it ends or the context is full */
@@ -77,25 +79,26 @@ struct answer_event {
 /* False: nobody wants more of it; the answer ends with PRIMER_ECANCELED. */
 typedef bool answer_sink(void *context, const struct answer_event *event);
 
-/* The server's own, for `num_ctx` tokens (0: the server's default); never more than the model reaches,
- * so that what a client asks for on the safe side does no harm. `context` is always filled. */
-primer_status answer_session_options(struct exchange *exchange, const struct catalog_use *use,
-                                     size_t num_ctx, primer_session_options *options,
-                                     primer_error *error);
+/* The server's own, for `num_ctx` tokens (0: the server's default); never more than the model
+ * reaches, so that what a client asks for on the safe side does no harm. `context` is always
+ * filled. */
+primer_status server_answer_session_options(struct exchange *exchange,
+                                            const struct catalog_use *use, size_t num_ctx,
+                                            primer_session_options *options, primer_error *error);
 /* How many tokens such a session holds. */
-size_t answer_context(const struct catalog_use *use, const primer_session_options *options);
+size_t server_answer_context(const struct catalog_use *use, const primer_session_options *options);
 
 /* A conversation (primer_chat.h's JSON) as ids; *thinking: it ends inside a thinking part. Errors
  * are 400. */
-primer_status answer_conversation(struct exchange *exchange, const struct catalog_use *use,
-                                  const json_t *conversation, int32_t **ids, size_t *count,
-                                  bool *thinking, primer_error *error);
+primer_status server_answer_conversation(struct exchange *exchange, const struct catalog_use *use,
+                                         const json_t *conversation, int32_t **ids, size_t *count,
+                                         bool *thinking, primer_error *error);
 
 /* Blocks until all choices are finished. `usage` is filled as far as it got, also with an error.
  * Errors: 400 exceed_context_size_error with both numbers where the prompt doesn't fit,
  * PRIMER_ECANCELED where the client has gone, the engine's. */
-primer_status answer_run(struct exchange *exchange, const struct answer_request *request,
-                         answer_sink *sink, void *context, struct answer_usage *usage,
-                         primer_error *error);
+primer_status server_answer_run(struct exchange *exchange, const struct answer_request *request,
+                                answer_sink *sink, void *context, struct answer_usage *usage,
+                                primer_error *error);
 
 #endif
