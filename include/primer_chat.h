@@ -60,8 +60,8 @@ primer_status primer_chat_tokens(const primer_model *model, const primer_chat_fo
 /* A conversation as JSON text, in the shape of OpenAI's API:
  *
  *   {"messages": [{"role": "system|developer|user|assistant|tool", "content": "text" or
- *     [{"type": "text", "text": "..."}], "tool_calls": [{"id", "function": {"name", "arguments": object
- *     or text}}], "tool_call_id", "name", "reasoning_content"}],
+ *     [{"type": "text", "text": "..."}], "tool_calls": [{"id", "function": {"name", "arguments":
+ *     object or text}}], "tool_call_id", "name", "reasoning_content"}],
  *    "tools": [{"type": "function", "function": {"name", "description", "parameters"}}],
  *    "variables": {...}}     what else the model's own template may look at (enable_thinking)
  *
@@ -70,7 +70,9 @@ primer_status primer_chat_tokens(const primer_model *model, const primer_chat_fo
  * system's text. `flags`: PRIMER_CHAT_ANSWER opens the assistant's turn.
  *
  * The texts may not hold U+0000. What a template refuses by its own words is told in these, after
- * what can be repaired was: system texts move into the next user's turn, turns of one role are joined. */
+ * what can be repaired was: system texts move into the next user's turn, turns of one role are
+ * joined. A template's own wishes (arguments as objects or text, one call a turn) are found out by
+ * trying, when the format is made. */
 enum { PRIMER_CHAT_ANSWER = 1 };
 primer_status primer_chat_json_text(const primer_chat_format *format, const char *json,
                                     size_t json_length, unsigned flags, char **text, size_t *length,
@@ -89,8 +91,8 @@ bool primer_chat_format_thinking_open(const primer_chat_format *format, const ch
                                       size_t length);
 
 /* An answer's text taken apart while it is written (generated with `special`: marks may be control
- * tokens). What looks like a call and is none is content; white space around marks is left out. A call
- * whose arguments break off, or are no JSON from some byte on, has no CALL_END. */
+ * tokens). What looks like a call and is none is content; white space around marks is left out. A
+ * call whose arguments break off, or are no JSON from some byte on, has no CALL_END. */
 typedef enum primer_chat_part_kind {
     PRIMER_CHAT_CONTENT,        /* text: more of the answer */
     PRIMER_CHAT_THINKING,       /* text: more of what the model thinks */
@@ -137,7 +139,9 @@ primer_status primer_constraint_regex(const char *pattern, size_t length,
                                       primer_constraint **constraint, primer_error *error);
 primer_status primer_constraint_choice(const char *const *choices, size_t count,
                                        primer_constraint **constraint, primer_error *error);
-/* Calls of tools as the format writes them, arguments always valid for their schemas.
+/* Calls of tools as the format writes them, arguments always valid for their schemas; where the
+ * format thinks, it may think first. A tool that is asked for by name is called once; formats that
+ * write one call a turn have one whatever `parallel` says.
  * `tools`: the JSON array of a conversation. `choice`: "auto" (text, calls, or both), "required",
  * or a tool's name; `parallel`: several calls are allowed. */
 primer_status primer_constraint_tools(const primer_chat_format *format, const char *tools,

@@ -58,7 +58,7 @@ struct primer_chat_format {
     /* A model's own template instead of the marks above; owned, NULL in the table. */
     struct jinja_template *template;
     struct go_template *go; /* or one in Go's language, as Ollama has them; owned */
-    /* For conversations with tools, where the file has another template for them; owned, or NULL. */
+    /* For conversations with tools, where the file has another template; owned, or NULL. */
     primer_chat_format *with_tools;
     char *bos, *eos; /* texts of the model's tokens, owned */
     struct chat_traits traits;

@@ -1,7 +1,7 @@
 /* test_thinking.c - what a model thinks is no part of its answer: hidden, or shown before it.
  *
- * A model with random weights writes some text; the format's marks are then chosen so that a piece of
- * this text ends the thinking.
+ * A model with random weights writes some text; the format's marks are then chosen so that a
+ * piece of this text ends the thinking.
  */
 #include <setjmp.h>
 #include <stdarg.h>
