@@ -90,4 +90,4 @@ await cases({
         console.log(`    ${counts.ended} ended, ${counts.cut} were cut`);
         assert.ok(counts.ended > schemas.length / 2, `${counts.ended} ended`);
     }
-});
+}, {longest: 600});
