@@ -11,7 +11,7 @@
 #define BYTES_MOST ((size_t)32 << 20)
 #define WALK_NODES 1024
 #endif
-#define STEPS_MOST ((size_t)1 << 26)
+#define STEPS_MOST ((size_t)1 << 24)
 
 primer_status constraint_create(struct network *network, primer_constraint **constraint,
                                 primer_error *error)

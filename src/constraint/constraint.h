@@ -64,7 +64,8 @@ void constraint_matcher_free(struct constraint_matcher *matcher);
  * grammar's ambiguity is reached. At least one bit is set, always: a place that no token leads on
  * from counts as a failure of the grammar (PRIMER_EUNSUPPORTED in *error). */
 const uint64_t *constraint_matcher_mask(struct constraint_matcher *matcher, primer_error *error);
-/* Goes on through a token; false, and unchanged, where it isn't allowed. */
+/* Goes on through a token; false, and unchanged, where it isn't allowed. Where memory or a limit
+ * of the grammar's ambiguity is reached, too, and then the next mask is NULL and says so. */
 bool constraint_matcher_take(struct constraint_matcher *matcher, int32_t id);
 /* The same for bytes that are no whole token: whether they may come next; and goes on through them. */
 bool constraint_matcher_allows(struct constraint_matcher *matcher, const char *bytes, size_t length);

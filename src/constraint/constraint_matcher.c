@@ -18,6 +18,7 @@ struct constraint_matcher {
     uint32_t place;
     bool complete, finished; /* of the place */
     bool ended;              /* an end token was taken */
+    primer_error failure;    /* of taking, to be told by the next mask */
     uint64_t *words;         /* a mask */
 };
 
@@ -213,11 +214,27 @@ const uint64_t *constraint_matcher_mask(struct constraint_matcher *matcher, prim
         error_set(error, PRIMER_EUNSUPPORTED, "the answer has ended: no token may come next");
         return NULL;
     }
+    if (matcher->failure.status != PRIMER_OK) {
+        error_set(error, matcher->failure.status, "%s", matcher->failure.message);
+        matcher->failure = (primer_error){0};
+        return NULL;
+    }
     pthread_mutex_lock(&matcher->constraint->lock);
     if (renew(matcher, error) == PRIMER_OK)
         mask = masks_at(matcher->masks, matcher->place, matcher->words, error);
     pthread_mutex_unlock(&matcher->constraint->lock);
     return mask;
+}
+
+/* Goes to the place behind what was taken. Where that can't be had, the next mask says why: who takes
+ * what a mask has allowed need not look. */
+static bool settle(struct constraint_matcher *matcher, uint32_t place)
+{
+    if (place > PLACES_DEAD)
+        be_at(matcher, place);
+    else if (place == PLACES_FAILED && matcher->failure.status == PRIMER_OK)
+        matcher->failure = matcher->masks->places.stacks.failure;
+    return place > PLACES_DEAD;
 }
 
 static bool ends(const struct constraint_vocabulary *vocabulary, int32_t id)
@@ -236,14 +253,12 @@ bool constraint_matcher_take(struct constraint_matcher *matcher, int32_t id)
         matcher->ended = true;
         return true;
     }
-    bool taken = false;
     pthread_mutex_lock(&matcher->constraint->lock);
-    if (renew(matcher, NULL) == PRIMER_OK) {
-        const uint32_t place = masks_take(matcher->masks, matcher->place, id);
-        taken = place > PLACES_DEAD;
-        if (taken)
-            be_at(matcher, place);
-    }
+    uint32_t place = PLACES_FAILED;
+    matcher->failure = (primer_error){0};
+    if (renew(matcher, &matcher->failure) == PRIMER_OK)
+        place = masks_take(matcher->masks, matcher->place, id);
+    const bool taken = settle(matcher, place);
     pthread_mutex_unlock(&matcher->constraint->lock);
     return taken;
 }
@@ -252,7 +267,8 @@ bool constraint_matcher_take(struct constraint_matcher *matcher, int32_t id)
 static uint32_t place_behind(struct constraint_matcher *matcher, const char *bytes, size_t length)
 {
     uint32_t place = PLACES_FAILED, less;
-    if (renew(matcher, NULL) != PRIMER_OK)
+    matcher->failure = (primer_error){0};
+    if (renew(matcher, &matcher->failure) != PRIMER_OK)
         return place;
     place = matcher->place;
     for (size_t i = 0; i < length && place > PLACES_DEAD; i++)
@@ -272,12 +288,9 @@ bool constraint_matcher_take_bytes(struct constraint_matcher *matcher, const cha
                                    size_t length)
 {
     pthread_mutex_lock(&matcher->constraint->lock);
-    const uint32_t place =
-        matcher->ended ? (uint32_t)PLACES_DEAD : place_behind(matcher, bytes, length);
-    if (place > PLACES_DEAD)
-        be_at(matcher, place);
+    const bool taken = !matcher->ended && settle(matcher, place_behind(matcher, bytes, length));
     pthread_mutex_unlock(&matcher->constraint->lock);
-    return place > PLACES_DEAD;
+    return taken;
 }
 
 bool constraint_matcher_complete(const struct constraint_matcher *matcher)

@@ -42,6 +42,7 @@ void stacks_free(struct stacks *stacks)
     memory_free(stacks->conditions);
     memory_free(stacks->slots);
     memory_free(stacks->work);
+    memory_free(stacks->joins);
     *stacks = (struct stacks){0};
 }
 
@@ -51,7 +52,7 @@ size_t stacks_bytes(const struct stacks *stacks)
            stacks->set_capacity * sizeof *stacks->sets +
            stacks->condition_capacity * sizeof *stacks->conditions +
            stacks->slot_capacity * sizeof *stacks->slots +
-           stacks->work_capacity * sizeof *stacks->work;
+           stacks->work_capacity * sizeof *stacks->work + STACKS_JOINS * sizeof *stacks->joins;
 }
 
 /* ---- sets ------------------------------------------------------------------------------------ */
@@ -197,7 +198,10 @@ uint32_t stacks_push(struct stacks *stacks, uint32_t state, uint32_t counter, ui
 primer_status stacks_create(struct stacks *stacks, primer_error *error)
 {
     const struct stacks_frame bottom = {0, 1, 0};
-    if (room(stacks, 1, 1)) {
+    stacks->joins = memory_allocate(STACKS_JOINS, sizeof *stacks->joins);
+    if (stacks->joins == NULL)
+        no_memory(stacks, STACKS_JOINS * sizeof *stacks->joins);
+    if (stacks->joins != NULL && room(stacks, 1, 1)) {
         stacks->sets[STACKS_FAILED] = (struct stacks_set){0};
         stacks->set_count = 1;
         stacks_set(stacks, &bottom, 1);
@@ -231,34 +235,46 @@ static bool more_work(struct stacks *stacks, size_t count)
 }
 
 /* Goes as deep as both have the same frames, STACKS_DEPTH_MOST at most. */
-uint32_t stacks_join(struct stacks *stacks, uint32_t a, uint32_t b)
+static uint32_t make_join(struct stacks *stacks, uint32_t a, uint32_t b)
 {
-    if (a == b || a == STACKS_FAILED || b == STACKS_FAILED)
-        return a == b ? a : STACKS_FAILED;
     const size_t a_count = stacks->sets[a].count, b_count = stacks->sets[b].count;
     const size_t begin = stacks->work_count;
     size_t i = 0, k = 0;
     if (!stacks_spend(stacks, a_count + b_count) || !more_work(stacks, a_count + b_count))
         return STACKS_FAILED;
-    while (i < a_count || k < b_count) {
+    while ((i < a_count || k < b_count) && stacks->failure.status == PRIMER_OK) {
         const struct stacks_frame *const x = stacks->frames + stacks->sets[a].first + i;
         const struct stacks_frame *const y = stacks->frames + stacks->sets[b].first + k;
         const int which = i == a_count ? 1 : k == b_count ? -1 : order(x, y);
         struct stacks_frame frame = which <= 0 ? *x : *y;
         i += which <= 0;
         k += which >= 0;
-        if (which == 0 && frame.state != 0) {
+        if (which == 0 && frame.state != 0)
             frame.below = stacks_join(stacks, x->below, y->below);
-            if (frame.below == STACKS_FAILED)
-                break;
-        }
         stacks->work[stacks->work_count++] = frame;
     }
-    const bool whole = i == a_count && k == b_count && stacks->failure.status == PRIMER_OK;
     const uint32_t joined =
-        whole ? stacks_set(stacks, stacks->work + begin, stacks->work_count - begin)
-              : STACKS_FAILED;
+        stacks->failure.status == PRIMER_OK
+            ? stacks_set(stacks, stacks->work + begin, stacks->work_count - begin)
+            : STACKS_FAILED;
     stacks->work_count = begin;
+    return joined;
+}
+
+/* Sets share their lower parts, so the same joins come again and again: as many times as there are
+ * ways down, were they not remembered. */
+uint32_t stacks_join(struct stacks *stacks, uint32_t a, uint32_t b)
+{
+    if (a == b || a == STACKS_FAILED || b == STACKS_FAILED)
+        return a == b ? a : STACKS_FAILED;
+    const uint32_t low = a < b ? a : b, high = a < b ? b : a;
+    const uint64_t key = ((uint64_t)low << 32 | high) * UINT64_C(0x9E3779B97F4A7C15);
+    struct stacks_join *const known = &stacks->joins[(size_t)(key >> 40) & (STACKS_JOINS - 1)];
+    if (known->a == low && known->b == high)
+        return known->joined;
+    const uint32_t joined = make_join(stacks, low, high);
+    if (joined != STACKS_FAILED)
+        *known = (struct stacks_join){low, high, joined};
     return joined;
 }
 

@@ -35,6 +35,7 @@
 #define STACKS_AFTER      ((uint32_t)1 << 30)
 #define STACKS_COUNT      (STACKS_AFTER - 1)
 #define STACKS_DEPTH_MOST 4096 /* frames of a stack */
+#define STACKS_JOINS      ((size_t)1 << 12)
 
 enum { STACKS_FAILED, STACKS_BOTTOM, STACKS_EMPTY }; /* the first sets */
 
@@ -50,6 +51,11 @@ struct stacks_set {
     uint32_t depth;
 };
 
+/* A join that was made: what it gives never changes. */
+struct stacks_join {
+    uint32_t a, b, joined; /* a < b */
+};
+
 struct stacks {
     struct stacks_frame *frames;
     size_t frame_count, frame_capacity;
@@ -61,7 +67,8 @@ struct stacks {
     size_t slot_capacity;
     struct stacks_frame *work; /* joins under way, one behind the other */
     size_t work_count, work_capacity;
-    size_t steps; /* that may still be made */
+    struct stacks_join *joins; /* [STACKS_JOINS] by a and b, the latest */
+    size_t steps;              /* that may still be made */
     primer_error failure;
 };
 
