@@ -112,6 +112,8 @@ static void tidy(struct network_draft *out, size_t begin)
 {
     struct network_edge *const edges = out->edges;
     size_t used = begin;
+    if (begin == out->edge_count)
+        return;
     qsort(edges + begin, out->edge_count - begin, sizeof *edges, by_meaning);
     for (size_t i = begin; i < out->edge_count; i++) {
         struct network_edge *const last = used > begin ? &edges[used - 1] : NULL;

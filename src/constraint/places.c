@@ -176,7 +176,8 @@ static uint32_t finish(struct places *places)
             state[1].marks > state->marks)
             places->items[used++] = places->items[i];
     }
-    qsort(places->items, used, sizeof *places->items, by_state);
+    if (used > 0)
+        qsort(places->items, used, sizeof *places->items, by_state);
     return stacks_set(&places->stacks, places->items, used);
 }
 

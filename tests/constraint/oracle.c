@@ -298,12 +298,29 @@ static void random_repeat(struct oracle_node *node, struct random *random)
     case 1:
         node->most = GRAMMAR_ENDLESS;
         break;
-    case 2:
-        node->most = node->least + 33 + below(random, 8); /* too often to be written out */
+    case 2: /* too often to be written out, the latter if it is no small part */
+        if (below(random, 2) == 0)
+            node->most = node->least + 33 + below(random, 8);
+        else
+            node->most = (node->least = 3 + below(random, 4)) + below(random, 4);
         break;
     default:
         node->most += node->most == 0;
     }
+}
+
+/* A choice of what begins with a rule and of what is there already. */
+static size_t left_recursive(struct oracle *oracle, struct random *random, size_t rule,
+                             size_t rules)
+{
+    const size_t begin = below(random, 3) == 0 ? below(random, rules) : rule;
+    const size_t count = oracle->count, one = rules + below(random, count - rules);
+    oracle->nodes[count] =
+        (struct oracle_node){.kind = ORACLE_SEQUENCE, .children = {begin, one}, .count = 2};
+    oracle->nodes[count + 1] = (struct oracle_node){
+        .kind = ORACLE_CHOICE, .children = {count, oracle->nodes[rule].children[0]}, .count = 2};
+    oracle->count += 2;
+    return count + 1;
 }
 
 /* Rules first, so that any node may name them; each is then defined as one of the last nodes. */
@@ -336,6 +353,8 @@ void oracle_random(struct oracle *oracle, struct random *random, size_t size)
     for (size_t i = 0; i < rules; i++) {
         oracle->nodes[i].count = 1;
         oracle->nodes[i].children[0] = oracle->count - 1 - below(random, oracle->count - rules);
+        if (below(random, 2) == 0)
+            oracle->nodes[i].children[0] = left_recursive(oracle, random, i, rules);
     }
     oracle->root = oracle->count - 1;
 }

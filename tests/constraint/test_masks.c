@@ -17,7 +17,7 @@
 #include "constraint_helper.h"
 #include "oracle.h"
 
-static uint64_t grammars = 160, seed = 1;
+static uint64_t grammars = 100, seed = 1;
 
 /* Pieces of what the oracle's grammars have, straddling in all ways. */
 static const char *const tokens[] = {"a",
