@@ -98,6 +98,10 @@ static primer_status evaluate_member(struct jinja_run *run, const struct jinja_n
         return named_member(run, &object, index.text, out);
     if (index.kind == JINJA_INTEGER)
         return indexed_member(run, &object, index.integer, out);
+    if (index.kind == JINJA_UNDEFINED && object.kind == JINJA_DICT) { /* no dict has such a key */
+        *out = index;
+        return PRIMER_OK;
+    }
     return jinja_run_failure(run, "an index must be a text or an integer, found %s",
                              jinja_value_kind(&index));
 }

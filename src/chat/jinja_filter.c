@@ -14,6 +14,12 @@ static primer_status no_filter(struct jinja_run *run, const char *name,
     return jinja_run_failure(run, "the filter %s has no use for %s", name, jinja_value_kind(self));
 }
 
+/* To a filter of texts what isn't defined is an empty one, as in Jinja. */
+static struct jinja_value text_or_nothing(const struct jinja_value *self)
+{
+    return self->kind == JINJA_UNDEFINED ? jinja_value_text(jinja_text_of("", 0)) : *self;
+}
+
 static bool flag(const struct jinja_arguments *arguments, size_t index, const char *name)
 {
     const struct jinja_value *const value = jinja_argument(arguments, index, name);
@@ -158,10 +164,11 @@ static primer_status filter_trim(struct jinja_run *run, const struct jinja_value
                                  const struct jinja_arguments *arguments, struct jinja_value *out)
 {
     (void)arguments;
-    if (self->kind != JINJA_TEXT_VALUE)
+    const struct jinja_value text = text_or_nothing(self);
+    if (text.kind != JINJA_TEXT_VALUE)
         return no_filter(run, "trim", self);
-    FORWARD(jinja_run_step(run, self->text.length / 64));
-    *out = jinja_value_text(jinja_text_strip(self->text, true, true));
+    FORWARD(jinja_run_step(run, text.text.length / 64));
+    *out = jinja_value_text(jinja_text_strip(text.text, true, true));
     return PRIMER_OK;
 }
 
@@ -171,8 +178,9 @@ static primer_status filter_trim(struct jinja_run *run, const struct jinja_value
                                        const struct jinja_arguments *arguments,                    \
                                        struct jinja_value *out)                                    \
     {                                                                                              \
-        return self->kind == JINJA_TEXT_VALUE ? jinja_method_##name(run, self, arguments, out)     \
-                                              : no_filter(run, #name, self);                       \
+        const struct jinja_value text = text_or_nothing(self);                                     \
+        return text.kind == JINJA_TEXT_VALUE ? jinja_method_##name(run, &text, arguments, out)     \
+                                             : no_filter(run, #name, self);                        \
     }
 
 TEXT_FILTER(replace)

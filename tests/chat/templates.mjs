@@ -12,11 +12,12 @@ const {Template} = createRequire(resolve(modules, "x.js"))("@huggingface/jinja")
 const weather = {type: "function", function: {name: "get_weather",
     description: "Weather at a place, \"now\" — Zürich 🌦", parameters: {type: "object",
         properties: {location: {type: "string", description: "City"},
-            unit: {type: "string", enum: ["celsius", "fahrenheit"]},
-            days: {type: "integer", minimum: 1, maximum: 7.5},
-            tags: {type: "array", items: {type: "string"}}}, required: ["location"]}}};
+            unit: {type: "string", enum: ["celsius", "fahrenheit"], description: "°"},
+            days: {type: "integer", minimum: 1, maximum: 7.5, description: " How many\n"},
+            tags: {type: "array", items: {type: "string"}, description: ""}}, required: ["location"]}}};
 const add = {type: "function", function: {name: "add", description: "Adds", parameters: {
-    type: "object", properties: {a: {type: "number"}, b: {type: "number"}}, required: ["a", "b"]}}};
+    type: "object", properties: {a: {type: "number", description: "One"},
+        b: {type: "number", description: "Another"}}, required: ["a", "b"]}}};
 const call = (id, content, given) => ({role: "assistant", content, tool_calls: [
     {id, type: "function", function: {name: "get_weather", arguments: given}}]});
 const given = {location: "Zürich", days: 2};
@@ -46,10 +47,13 @@ const CONVERSATIONS = {
 };
 
 // What only this package does: JavaScript's own words for a list or dict in a text, a tuple that it can't
-// unpack though it is one, an error for a loop over what isn't defined, which Jinja leaves out.
+// unpack though it is one, an error for a loop over what isn't defined, which Jinja leaves out, and for a
+// filter of texts on it, to which Jinja gives an empty text, or as a dict's key, which Jinja doesn't find.
 const isItsOwn = ({text, error}) => (text ?? "").includes("[object ") ||
     (text ?? "").includes("},{") || (error ?? "").includes("TupleValue") ||
-    (error ?? "").includes("for loop: got UndefinedValue");
+    (error ?? "").includes("for loop: got UndefinedValue") ||
+    (error ?? "").includes("to type: UndefinedValue") ||
+    (error ?? "").includes("non-string: got UndefinedValue");
 
 function render(template, variables) {
     try {
@@ -64,7 +68,7 @@ console.log(JSON.stringify({variables: {}}));
 for (const name of readdirSync(folder).filter(name => name.endsWith(".jinja")).sort()) {
     const template = readFileSync(join(folder, name), "utf8");
     for (const messages of Object.values(CONVERSATIONS))
-        for (const tools of [undefined, [weather], [weather, add]])
+        for (const tools of [undefined, [weather], [add], [weather, add]])
             for (const prompt of [true, false])
                 for (const marks of [{}, {bos_token: "<s>", eos_token: "</s>"}]) {
                     const variables = {messages, add_generation_prompt: prompt, ...marks,
