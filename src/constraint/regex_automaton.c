@@ -251,7 +251,7 @@ static primer_status compile_repeat(struct build *build, const struct regex_node
                                     uint32_t next, uint32_t *begin)
 {
     const struct regex_node *const child = node->children[0];
-    uint32_t at = next, split;
+    uint32_t at = next, split = 0;
     if (node->most == GRAMMAR_ENDLESS) {
         FORWARD(add_place(build, (struct place){.kind = PLACE_SPLIT, .other = next}, &split));
         FORWARD(compile(build, child, split, &at));
@@ -325,7 +325,7 @@ static primer_status compile(struct build *build, const struct regex_node *node,
 
 static primer_status compile_term(struct build *build, struct regex_term term, uint32_t *begin)
 {
-    uint32_t accept, loop;
+    uint32_t accept = 0, loop = 0;
     build->sink = NOWHERE;
     FORWARD(add_place(build, (struct place){.kind = PLACE_ACCEPT}, &accept));
     if (!term.whole) {
