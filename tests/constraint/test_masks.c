@@ -17,7 +17,7 @@
 #include "constraint_helper.h"
 #include "oracle.h"
 
-static uint64_t grammars = 100, seed = 1;
+static uint64_t grammars = 80, seed = 1;
 
 /* Pieces of what the oracle's grammars have, straddling in all ways. */
 static const char *const tokens[] = {"a",
@@ -74,6 +74,29 @@ static const char *const tokens[] = {"a",
                                      "\xDF\xBF",
                                      "\x7F"};
 enum { TOKENS = sizeof tokens / sizeof tokens[0], STEPS = 8, TEXT = ORACLE_TEXT - 6 };
+
+/* Grammars that chance seldom makes. */
+static const struct oracle made[] = {
+    /* Characters a number of times, then a quote, and that a number of times. */
+    {.nodes = {{.kind = ORACLE_CLASS, .ranges = {{'a', 'c'}, {0x80, 0x17F}}, .count = 2},
+               {.kind = ORACLE_REPEAT, .children = {0}, .count = 1, .least = 4, .most = 9},
+               {.kind = ORACLE_BYTES, .texts = {"\""}, .count = 1},
+               {.kind = ORACLE_SEQUENCE, .children = {1, 2}, .count = 2},
+               {.kind = ORACLE_REPEAT, .children = {3}, .count = 1, .least = 2, .most = 40}},
+     .count = 5,
+     .root = 4},
+    /* The same with blanks that need not be there, and at least so many. */
+    {.nodes =
+         {{.kind = ORACLE_CLASS, .ranges = {{'a', 'c'}, {0x80, 0x17F}}, .count = 2},
+          {.kind = ORACLE_REPEAT, .children = {0}, .count = 1, .least = 5, .most = GRAMMAR_ENDLESS},
+          {.kind = ORACLE_BYTES, .texts = {" "}, .count = 1},
+          {.kind = ORACLE_REPEAT, .children = {2}, .count = 1, .least = 0, .most = 40},
+          {.kind = ORACLE_BYTES, .texts = {"\""}, .count = 1},
+          {.kind = ORACLE_SEQUENCE, .children = {1, 3, 4}, .count = 3}},
+     .count = 6,
+     .root = 5},
+};
+enum { MADE = sizeof made / sizeof made[0] };
 
 struct walk {
     struct oracle oracle;
@@ -167,6 +190,8 @@ static void judge_many(size_t bytes_most, size_t walk_nodes, uint64_t count)
         primer_error error = {0};
         random_seed(&walk.random, seed);
         oracle_random(&walk.oracle, &walk.random, 4 + (size_t)random_below(&walk.random, 16));
+        if (i < MADE)
+            walk.oracle = made[i];
         struct grammar *const grammar = grammar_create();
         const size_t root = oracle_build(&walk.oracle, grammar);
         const primer_status status = grammar_finish(grammar, root, &constraint, &error);
@@ -182,7 +207,7 @@ static void judge_many(size_t bytes_most, size_t walk_nodes, uint64_t count)
         if (bytes_most > 0)
             constraint->bytes_most = bytes_most;
         constraint->walk_nodes = walk_nodes;
-        for (int answer = 0; answer < 3; answer++)
+        for (int answer = 0; answer < (i < MADE ? 12 : 3); answer++)
             masks += follow(&walk, constraint, vocabulary);
         constraint_free(constraint);
     }
