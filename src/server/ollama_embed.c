@@ -233,13 +233,26 @@ primer_status ollama_embed(struct exchange *exchange, primer_error *error)
 
 /* ---- /api/embeddings ------------------------------------------------------------------------- */
 
+/* One text; without one the model is only loaded. */
+static primer_status read_prompt(struct embed *embed, primer_error *error)
+{
+    const char *prompt = "";
+    FORWARD(fields_text(&embed->fields, "prompt", &prompt, error));
+    if (*prompt == '\0')
+        return PRIMER_OK;
+    embed->inputs = memory_allocate(1, sizeof *embed->inputs);
+    if (embed->inputs == NULL)
+        return memory_failure(error, "a prompt", sizeof *embed->inputs);
+    embed->inputs[0] = prompt;
+    embed->input_count = 1;
+    return PRIMER_OK;
+}
+
 static primer_status run_embeddings(struct embed *embed, struct exchange *exchange,
                                     primer_error *error)
 {
     FORWARD(embed_open(embed, exchange, error));
-    FORWARD(fields_texts(&embed->fields, "prompt", 1, &embed->inputs, &embed->input_count, error));
-    if (embed->input_count == 1 && *embed->inputs[0] == '\0')
-        embed->input_count = 0;
+    FORWARD(read_prompt(embed, error));
     FORWARD(embed_prepare(embed, error));
     FORWARD(buffer_text(&embed->out, "{\"embedding\":", error));
     if (embed->input_count > 0) {

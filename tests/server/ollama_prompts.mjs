@@ -152,6 +152,13 @@ const REST = {
         await refused("/api/embed", {model: "stories", input: [1]}, /input/);
     },
 
+    async one_text_of_the_older_call() {
+        for (const prompt of [[], ["x"], 1, {}])
+            await refused("/api/embeddings", {model: "stories", prompt}, /^prompt: expected a text/);
+        for (const prompt of ["", null])
+            assert.deepEqual(await server.ask("/api/embeddings", {model: "stories", prompt}), {embedding: []});
+    },
+
     async texts_that_do_not_fit_a_vector() {
         const input = "word ".repeat(1000);
         const error = await refused("/api/embed", {model: "stories", input}, /input length exceeds/);
