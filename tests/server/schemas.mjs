@@ -38,7 +38,7 @@ const messages = [{role: "user", content: "Say something."}];
 const ASKS = {
     async openai(schema, seed) {
         const {choices: [choice], usage} = await server.ask("/v1/chat/completions", {model: "tiny", messages,
-            temperature: 1.5, seed, max_tokens: MOST_TOKENS, logit_bias: closing,
+            temperature: 1.5, top_k: 500, seed, max_tokens: MOST_TOKENS, logit_bias: closing,
             response_format: {type: "json_schema", json_schema: {name: "answer", schema, strict: true}}});
         return {text: choice.message.content, reason: choice.finish_reason, tokens: usage.completion_tokens};
     },
