@@ -216,7 +216,8 @@ static struct MHD_Response *compose(struct exchange *e)
     return response;
 }
 
-/* Under the lock. */
+/* Without the lock, which the library's own is taken before when it reads a stream: what is looked
+ * at here doesn't change once there is an answer, or a stream has begun. */
 static enum MHD_Result send_answer(struct exchange *e)
 {
     struct MHD_Response *response = compose(e);
@@ -303,15 +304,13 @@ static enum MHD_Result handle(void *context, struct MHD_Connection *connection, 
         return hand_over(e);
     }
     pthread_mutex_lock(&e->lock);
-    enum MHD_Result result = MHD_YES;
-    if (e->state == EXCHANGE_WORKING) { /* resumed too early */
+    const bool early = e->state == EXCHANGE_WORKING;
+    if (early) { /* resumed for nothing */
         e->suspended = true;
         MHD_suspend_connection(connection);
-    } else {
-        result = send_answer(e);
     }
     pthread_mutex_unlock(&e->lock);
-    return result;
+    return early ? MHD_YES : send_answer(e);
 }
 
 static void complete(void *context, struct MHD_Connection *connection, void **state,

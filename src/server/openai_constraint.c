@@ -107,6 +107,10 @@ static primer_status take_choice(struct openai_request *request, const char *mem
     const char **choices = NULL;
     size_t count = 0;
     FORWARD(fields_texts(&request->fields, member, CHOICES_MOST, &choices, &count, error));
+    if (choices != NULL && count == 0) {
+        memory_free(choices);
+        return fields_wrong(&request->fields, member, error, "expected one text at least");
+    }
     primer_status status = count == 0 ? PRIMER_OK : check_alone(request, member, error);
     if (status == PRIMER_OK && count > 0)
         status =
