@@ -1,12 +1,12 @@
-/* bench_constraint.c - what a constraint costs: compiling it, and a mask for each token of an answer,
- * over a real vocabulary, on one thread.
+/* bench_constraint.c - what a constraint costs: compiling it, and a mask for each token of an
+ * answer, over a real vocabulary, on one thread.
  *
  *   bench_constraint [SHARED [PART]]    the vocabulary is looked for in SHARED (../shared); only
  *                                       lines whose name contains PART
  *
- * Each line: the time to compile, the answer's tokens, then microseconds for a mask: the median, the
- * 99th of 100 and the most, of the first answer (all is found for the first time) and of a second one,
- * and taking a token. Times are of the processor.
+ * Each line: the time to compile, the answer's tokens, then microseconds for a mask: the median,
+ * the 99th of 100 and the most, of the first answer (all is found for the first time) and of a
+ * second one, and taking a token. Times are of the processor.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,7 @@
-/* fuzz_constraint.c - any bytes as a grammar in GBNF, up to the first 0, and those behind it as choices
- * of tokens: the grammar is refused with a message, or followed; what a mask allows can be taken, what
- * it doesn't can't be and changes nothing, and the end is allowed just where the answer is complete.
+/* fuzz_constraint.c - any bytes as a grammar in GBNF, up to the first 0, and those behind it as
+ * choices of tokens: the grammar is refused with a message, or followed; what a mask allows can be
+ * taken, what it doesn't can't be and changes nothing, and the end is allowed just where the answer
+ * is complete.
  */
 #include <string.h>
 

@@ -4,12 +4,12 @@
  *   tokenizer -> constraint_vocabulary                         one per model
  *   both -> constraint_matcher                                 one per answer: a mask for each step
  *
- * Everything is about bytes: a token may come next if the grammar can go on through all of its bytes,
- * so tokens that straddle what a grammar's author had in mind are no special case. A control token's
- * text matches only marks (grammar.h).
+ * Everything is about bytes: a token may come next if the grammar can go on through all of its
+ * bytes, so tokens that straddle what a grammar's author had in mind are no special case. A control
+ * token's text matches only marks (grammar.h).
  *
- * A constraint doesn't change once it is made, but for caches behind a lock of its own; any number of
- * matchers, in any threads, share it.
+ * A constraint doesn't change once it is made, but for caches behind a lock of its own; any number
+ * of matchers, in any threads, share it.
  */
 #ifndef CONSTRAINT_CONSTRAINT_H
 #define CONSTRAINT_CONSTRAINT_H
@@ -59,16 +59,17 @@ primer_status constraint_matcher_create(primer_constraint *constraint,
                                         const struct constraint_vocabulary *vocabulary,
                                         struct constraint_matcher **matcher, primer_error *error);
 void constraint_matcher_free(struct constraint_matcher *matcher);
-/* Bit id % 64 of word id / 64 [ceil(vocabulary / 64)]: the token may come next. End tokens may where
- * the answer may end. Borrowed until the matcher's next call; NULL where memory or a limit of the
- * grammar's ambiguity is reached. At least one bit is set, always: a place that no token leads on
- * from counts as a failure of the grammar (PRIMER_EUNSUPPORTED in *error). */
+/* Bit id % 64 of word id / 64 [ceil(vocabulary / 64)]: the token may come next. End tokens may
+ * where the answer may end. Borrowed until the matcher's next call; NULL where memory or a limit of
+ * the grammar's ambiguity is reached. At least one bit is set, always: a place that no token leads
+ * on from counts as a failure of the grammar (PRIMER_EUNSUPPORTED in *error). */
 const uint64_t *constraint_matcher_mask(struct constraint_matcher *matcher, primer_error *error);
 /* Goes on through a token; false, and unchanged, where it isn't allowed. Where memory or a limit
  * of the grammar's ambiguity is reached, too, and then the next mask is NULL and says so. */
 bool constraint_matcher_take(struct constraint_matcher *matcher, int32_t id);
-/* The same for bytes that are no whole token: whether they may come next; and goes on through them. */
-bool constraint_matcher_allows(struct constraint_matcher *matcher, const char *bytes, size_t length);
+/* The same for bytes that are no whole token: whether they may come next; and going on. */
+bool constraint_matcher_allows(struct constraint_matcher *matcher, const char *bytes,
+                               size_t length);
 bool constraint_matcher_take_bytes(struct constraint_matcher *matcher, const char *bytes,
                                    size_t length);
 /* Whether the answer may end here; whether it must. */

@@ -1,12 +1,12 @@
 /* constraint_internal.h - what a constraint is made of.
  *
  *   primer_constraint --> network                     never changes
- *                     --> masks --> masks --> ..      one per vocabulary, and old ones that a matcher
- *                                                     still reads in
+ *                     --> masks --> masks --> ..      one per vocabulary, and old ones that
+ *                                                     a matcher still reads in
  *   constraint_matcher --> masks, place
  *
- * `lock` is for all masks: whoever follows, asks for a mask or lets go holds it. Masks that have grown
- * beyond `bytes_most` are given up for new ones: a matcher takes its stacks along.
+ * `lock` is for all masks: whoever follows, asks for a mask or lets go holds it. Masks that have
+ * grown beyond `bytes_most` are given up for new ones: a matcher takes its stacks along.
  */
 #ifndef CONSTRAINT_CONSTRAINT_INTERNAL_H
 #define CONSTRAINT_CONSTRAINT_INTERNAL_H

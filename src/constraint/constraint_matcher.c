@@ -1,4 +1,5 @@
-/* constraint_matcher.c - an answer being followed: a place in a constraint's masks for its vocabulary.
+/* constraint_matcher.c - an answer being followed: a place in a constraint's masks for a
+ * vocabulary.
  *
  * The last user of masks that are no longer the newest frees them; of those that nobody uses a
  * constraint keeps IDLE_MOST, for the next answer.
@@ -226,8 +227,8 @@ const uint64_t *constraint_matcher_mask(struct constraint_matcher *matcher, prim
     return mask;
 }
 
-/* Goes to the place behind what was taken. Where that can't be had, the next mask says why: who takes
- * what a mask has allowed need not look. */
+/* Goes to the place behind what was taken. Where that can't be had, the next mask says why: who
+ * takes what a mask has allowed need not look. */
 static bool settle(struct constraint_matcher *matcher, uint32_t place)
 {
     if (place > PLACES_DEAD)

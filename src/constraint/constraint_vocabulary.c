@@ -84,7 +84,7 @@ static primer_status add_node(struct constraint_vocabulary *vocabulary, size_t d
     return PRIMER_OK;
 }
 
-/* A node is closed by the next one that isn't deeper. `open` [depth]: the nodes above the last one. */
+/* A node is closed by the next one that isn't deeper. `open` [depth]: those above the last. */
 static void set_skips(struct constraint_vocabulary *vocabulary, uint32_t *open)
 {
     struct vocabulary_node *const nodes = vocabulary->nodes;

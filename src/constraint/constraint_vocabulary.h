@@ -11,10 +11,11 @@
  *                    3   b      1     4
  *
  * So a walk that gives a subtree up goes on at skip, and is a loop. What isn't in the tree: control
- * tokens, listed by their texts; those that end an answer, listed; those without bytes, never allowed.
+ * tokens, listed by their texts; those that end an answer, listed; those without bytes, never
+ * allowed.
  *
- * A token's bytes are those that it has inside a text. The one space that SentencePiece puts before a
- * text, and that isn't shown at a session's very begin, counts as a byte of its token here.
+ * A token's bytes are those that it has inside a text. The one space that SentencePiece puts before
+ * a text, and that isn't shown at a session's very begin, counts as a byte of its token here.
  */
 #ifndef CONSTRAINT_CONSTRAINT_VOCABULARY_H
 #define CONSTRAINT_CONSTRAINT_VOCABULARY_H

@@ -1,9 +1,9 @@
 /* masks.h - which tokens may come next at a place; what was found is kept.
  *
- * A walk over all the vocabulary's tree would do, but is slow where nearly all is allowed. Instead, in
- * the manner of XGrammar (Dong et al. 2024): for each topmost state of a place's stacks, what is
- * allowed as long as its rule isn't left doesn't depend on the stack below, and is found once. This is
- * an analysis: a walk with nothing but the bottom below, with
+ * A walk over all the vocabulary's tree would do, but is slow where nearly all is allowed. Instead,
+ * in the manner of XGrammar (Dong et al. 2024): for each topmost state of a place's stacks, what is
+ * allowed as long as its rule isn't left doesn't depend on the stack below, and is found once. This
+ * is an analysis: a walk with nothing but the bottom below, with
  *
  *   tokens   through whose bytes the rule goes on, or just ends
  *   exits    nodes of the tree before which the rule has ended: their parts of the tree are walked
@@ -12,8 +12,9 @@
  *
  *   in a string    tokens: ' the', 'ing', '."', ..       exits: '","' behind '"', ..
  *
- * In a counted rule the analysis goes as far as the end of the caller, with counters relative to where
- * it begins; tokens and exits have conditions then (stacks.h), and one analysis serves for any count.
+ * In a counted rule the analysis goes as far as the end of the caller, with counters relative to
+ * where it begins; tokens and exits have conditions then (stacks.h), and one analysis serves for
+ * any count.
  *
  *   place --> top states --> analyses --or--> mask       and      exits --walks--> mask
  */
@@ -81,7 +82,7 @@ primer_status masks_create(struct masks **masks, const struct network *network,
 void masks_free(struct masks *masks);
 size_t masks_bytes(const struct masks *masks);
 
-/* The place's mask, as long as the masks last; or in `words` [vocabulary->words]. NULL: a failure. */
+/* The place's mask, as long as the masks last, or in `words` [vocabulary->words]; NULL: failed. */
 const uint64_t *masks_at(struct masks *masks, uint32_t place, uint64_t *words, primer_error *error);
 /* The place behind a token that doesn't end the answer; PLACES_DEAD: it isn't allowed. */
 uint32_t masks_take(struct masks *masks, uint32_t place, int32_t id);

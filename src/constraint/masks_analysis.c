@@ -1,8 +1,9 @@
 /* masks_analysis.c - one walk over a part of the vocabulary's tree, with the bottom below.
  *
  * What is found with conditions is sorted by them: ids that need the rule begun n times more lie
- * together, n ascending; then those that need it left after n times. Of the former each id is in one
- * place, with its least n; and all of them together are a set, for rules that have many times left.
+ * together, n ascending; then those that need it left after n times. Of the former each id is in
+ * one place, with its least n; and all of them together are a set, for rules that have many times
+ * left.
  */
 #include "constraint/masks_analysis.h"
 
@@ -74,7 +75,7 @@ static bool add_tokens(struct masks *masks, uint32_t place, uint32_t offset, uin
     return true;
 }
 
-/* A node's part of the tree is an exit under each condition on which the place above it is an end. */
+/* A node's part of the tree is an exit under each condition on which the place above is an end. */
 static bool add_exits(struct masks *masks, uint32_t place, uint32_t offset, uint32_t node)
 {
     const struct stacks *const stacks = &masks->places.stacks;

@@ -4,8 +4,8 @@
 
 #include "constraint/masks.h"
 
-/* The analysis of a state that is at a node of the tree; `back`: where its rule, a counted one, will
- * return to, else 0. Made when it is first asked for. NULL: places.stacks.failure says why. */
+/* The analysis of a state that is at a node of the tree; `back`: where its rule, a counted one,
+ * will return to, else 0. Made when it is first asked for. NULL: places.stacks.failure says why. */
 const struct analysis *masks_analysis(struct masks *masks, uint32_t state, uint32_t back,
                                       uint32_t node);
 /* The ids in `words`, few or many; false: no memory. */

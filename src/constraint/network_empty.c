@@ -3,8 +3,8 @@
  *
  *   before   a --ε--> b --x--> c --ε--> final        after   a --x--> c'   (c' is final)
  *
- * A rule's new start is never final: whoever calls it has an edge past the call where the empty text
- * will do. Only states that some edge leads to are kept, numbered rule by rule.
+ * A rule's new start is never final: whoever calls it has an edge past the call where the empty
+ * text will do. Only states that some edge leads to are kept, numbered rule by rule.
  */
 #include "constraint/network_draft.h"
 
@@ -156,7 +156,7 @@ static bool close_state(struct pass *pass, uint32_t state, uint32_t from, uint32
     return ends;
 }
 
-/* All states of a rule, from `todo` entry `begin` on. The start is no entry: nothing leads to it. */
+/* All states of a rule. The start is no entry of `todo`: nothing leads to it. */
 static void close_rule(struct pass *pass, const struct network_draft_rule *rule)
 {
     struct network_draft *const out = pass->out;

@@ -3,13 +3,14 @@
  * A node is drawn between two states that are there already. It adds no edge into the first one and
  * none out of the second, unless these are the same; so alternatives can share both.
  *
- *   a*     from --> m --> to, a from m to m         a+    from --> m, a from m to k, k --> m, k --> to
+ *   a*     from --> m --> to, a from m to m
+ *   a+     from --> m, a from m to k, k --> m, k --> to
  *   a{2,4} small: four times, with empty edges to the end; else a call of a counted rule
  *
  * Which nodes become rules of their own: the grammar's rules, unless they are small and not
- * recursive; what stands in several places and isn't small; what is repeated often. What is repeated
- * may be larger and still be no rule: one that ends wherever the next begins, as a character's in a
- * string, would be left all the time.
+ * recursive; what stands in several places and isn't small; what is repeated often. What is
+ * repeated may be larger and still be no rule: one that ends wherever the next begins, as a
+ * character's in a string, would be left all the time.
  */
 #include "constraint/network_draft.h"
 

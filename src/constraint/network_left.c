@@ -5,8 +5,8 @@
  * The left-corner transform (Rosenkrantz, Lewis 1970) on automata. Of rules that call each other at
  * their starts, in a circle, each gets copies of all their states, in which one climbs instead of
  * calling: what begins rule R is the beginning of some rule of the circle that is no such call; and
- * where a rule S of the circle ends, one may be behind any first call of S in the circle, or, if S is
- * R, at R's end.
+ * where a rule S of the circle ends, one may be behind any first call of S in the circle, or, if S
+ * is R, at R's end.
  *
  *   circle {sum}   start  --one-->  end of sum  --ε-->  behind sum's first call  --"+"--> ..
  *

@@ -4,11 +4,11 @@
  *         ---> per class of bytes the next place, once it was asked for
  *
  * A step: the edges of all topmost states, then, until nothing new comes, what calls lead to, and
- * where rules that have ended are gone on with. Frames with state 0 say that the bottom was reached:
- * the text may end here; with a relative counter, under its condition.
+ * where rules that have ended are gone on with. Frames with state 0 say that the bottom was
+ * reached: the text may end here; with a relative counter, under its condition.
  *
- * Places whose stacks have relative counters are kept with the least of them 0; a step tells how much
- * was taken off. So a string of any length is a handful of places.
+ * Places whose stacks have relative counters are kept with the least of them 0; a step tells how
+ * much was taken off. So a string of any length is a handful of places.
  */
 #ifndef CONSTRAINT_PLACES_H
 #define CONSTRAINT_PLACES_H

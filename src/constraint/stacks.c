@@ -115,9 +115,10 @@ static int by_value(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-/* The conditions of `count` frames, to the end of the list. To be within the rule, begun n times, is
- * what both more often and left after n times or more need too; and who may go on for the n-th time or
- * be left before it need only have n - 1: a rule begun as often as it may be may also be left. */
+/* The conditions of `count` frames, to the end of the list. To be within the rule, begun n times,
+ * is what both more often and left after n times or more need too; and who may go on for the n-th
+ * time or be left before it need only have n - 1: a rule begun as often as it may be may also be
+ * left. */
 static uint32_t add_conditions(struct stacks *stacks, const struct stacks_frame *frames,
                                size_t count)
 {

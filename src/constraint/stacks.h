@@ -1,7 +1,8 @@
 /* stacks.h - sets of stacks: where an answer is in a network, on all ways at once.
  *
- * A stack says which state one is in, and to which states one returns. Many stacks share their lower
- * parts, and many more their beginnings at the top; a set is a tree of frames, which joins both:
+ * A stack says which state one is in, and to which states one returns. Many stacks share their
+ * lower parts, and many more their beginnings at the top; a set is a tree of frames, which joins
+ * both:
  *
  *   set ---> frame (state, counter) ---> set below ---> ...
  *       ---> frame (state, counter) ---> set below
@@ -11,17 +12,17 @@
  * set: so sets that hold the same stacks have the same number (as minimal automata do). A set's
  * number is as good as its contents wherever something is remembered about it.
  *
- * The counter of a frame is how many times the frame's rule has been begun in a row, 1 for rules that
- * aren't counted. What begins in the middle of a counted rule, wherever that be, is followed with
- * counters that are relative to it:
+ * The counter of a frame is how many times the frame's rule has been begun in a row, 1 for rules
+ * that aren't counted. What begins in the middle of a counted rule, wherever that be, is followed
+ * with counters that are relative to it:
  *
  *   STACKS_RELATIVE | n   n times begun since
- *   STACKS_AFTER | n      the counted rule was left, n times begun since; the frame's own rule isn't
- *                         counted
+ *   STACKS_AFTER | n      the counted rule was left, n times begun since; the frame's own rule
+ *                         isn't counted
  *
- * Above such a frame there may be others, below it all is unknown. What of a set's end depends on the
- * counter are its conditions: the relative counters of all its stacks, in which those that follow from
- * others are left out; none: no stack has one.
+ * Above such a frame there may be others, below it all is unknown. What of a set's end depends on
+ * the counter are its conditions: the relative counters of all its stacks, in which those that
+ * follow from others are left out; none: no stack has one.
  */
 #ifndef CONSTRAINT_STACKS_H
 #define CONSTRAINT_STACKS_H

@@ -1,4 +1,5 @@
-/* constraint_helper.h - what the tests of this folder share: made-up vocabularies, answers followed.
+/* constraint_helper.h - what the tests of this folder share: made-up vocabularies, answers
+ * followed.
  */
 #ifndef TESTS_CONSTRAINT_CONSTRAINT_HELPER_H
 #define TESTS_CONSTRAINT_CONSTRAINT_HELPER_H
@@ -9,8 +10,8 @@
 #include "constraint/constraint.h"
 #include "constraint/grammar.h"
 
-/* A byte-level tokenizer: ids are the tokens' places, then come the control tokens, the last of which
- * is "</s>" and ends an answer. Tokens are NUL-terminated bytes; no two the same. */
+/* A byte-level tokenizer: ids are the tokens' places, then come the control tokens, the last of
+ * which is "</s>" and ends an answer. Tokens are NUL-terminated bytes; no two the same. */
 struct tokenizer *helper_tokenizer(const char *const *tokens, size_t count,
                                    const char *const *controls, size_t control_count);
 /* One token per byte (id: the byte, but for 0), what is in `more` after them, and the end. */

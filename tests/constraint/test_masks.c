@@ -1,5 +1,5 @@
-/* test_masks.c - masks are exact: for many grammars at random, along answers at random, each token of
- * a small vocabulary is allowed just where the oracle says so.
+/* test_masks.c - masks are exact: for many grammars at random, along answers at random, each token
+ * of a small vocabulary is allowed just where the oracle says so.
  *
  *   test_masks [GRAMMARS [SEED]]
  */

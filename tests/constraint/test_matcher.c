@@ -1,5 +1,6 @@
-/* test_matcher.c - answers followed: marks and control tokens, ends, refused tokens, vocabularies that
- * can't, several of them, many threads on one constraint, memory that is given up or can't be had.
+/* test_matcher.c - answers followed: marks and control tokens, ends, refused tokens, vocabularies
+ * that can't, several of them, many threads on one constraint, memory that is given up or can't be
+ * had.
  */
 #include "constraint/constraint.h"
 
