@@ -30,7 +30,7 @@ static bool keep(void *context, const primer_generated *g)
 
 /* The status of one answer of at most `most` tokens. */
 static primer_status answer(primer_model *model, primer_generation how, primer_sampling sampling,
-                            size_t most, struct written *w, primer_error *error)
+                            size_t most, struct written *w, primer_error *problem)
 {
     primer_session *session = NULL;
     int32_t ids[40];
@@ -42,7 +42,7 @@ static primer_status answer(primer_model *model, primer_generation how, primer_s
     how.max_tokens = most;
     how.callback = keep;
     how.context = w;
-    const primer_status status = primer_generate(session, &how, &w->result, error);
+    const primer_status status = primer_generate(session, &how, &w->result, problem);
     primer_session_free(session);
     return status;
 }
