@@ -472,6 +472,12 @@ static void push(struct gbnf *gbnf, size_t node)
     nodes[gbnf->node_count++] = node;
 }
 
+/* What was pushed since `begin`; of nothing there is no place. */
+static const size_t *pushed(const struct gbnf *gbnf, size_t begin)
+{
+    return gbnf->node_count > begin ? gbnf->nodes + begin : NULL;
+}
+
 static size_t sequence(struct gbnf *gbnf)
 {
     const size_t begin = gbnf->node_count;
@@ -481,7 +487,7 @@ static size_t sequence(struct gbnf *gbnf)
         push(gbnf, node);
     }
     if (good(gbnf))
-        node = grammar_sequence(gbnf->grammar, gbnf->nodes + begin, gbnf->node_count - begin);
+        node = grammar_sequence(gbnf->grammar, pushed(gbnf, begin), gbnf->node_count - begin);
     gbnf->node_count = begin;
     return node;
 }
@@ -508,7 +514,7 @@ static size_t alternatives(struct gbnf *gbnf)
         push(gbnf, sequence(gbnf));
     while (another(gbnf));
     if (good(gbnf))
-        node = grammar_choice(gbnf->grammar, gbnf->nodes + begin, gbnf->node_count - begin);
+        node = grammar_choice(gbnf->grammar, pushed(gbnf, begin), gbnf->node_count - begin);
     gbnf->node_count = begin;
     return node;
 }

@@ -37,6 +37,9 @@ struct circles {
 static const struct network_edge *edges_of(const struct network_draft *draft, uint32_t state,
                                            const struct network_edge **end)
 {
+    *end = NULL;
+    if (draft->edges == NULL)
+        return NULL;
     *end = draft->edges + draft->first[state + 1];
     return draft->edges + draft->first[state];
 }
