@@ -89,14 +89,16 @@ struct schema {
     size_t memory_count, memory_capacity;
     struct schema_made *made;
     size_t made_count, made_capacity;
-    json_t *owned;      /* an array of what was rewritten */
-    size_t depth;       /* schemas in one another, now */
-    size_t valid_depth; /* the same while a given value is looked at */
+    json_t **negations; /* {not: ..}, each once */
+    size_t negation_count, negation_capacity;
+    json_t *owned;         /* an array of what was rewritten */
+    size_t depth;          /* schemas in one another, now */
+    size_t valid_depth;    /* the same while a given value is looked at */
     primer_error left_out; /* a keyword without an opposite, the last one in a negation */
     size_t left_outs;      /* how many there were */
-    size_t apart_left;  /* pairs that may still be compared */
-    size_t steps;       /* taken */
-    size_t any;         /* node of any value, or SCHEMA_NOTHING */
+    size_t apart_left;     /* pairs that may still be compared */
+    size_t steps;          /* taken */
+    size_t any;            /* node of any value, or SCHEMA_NOTHING */
 };
 
 /* ---- failures, places (schema_reference.c) --------------------------------------------------- */

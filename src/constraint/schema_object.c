@@ -37,6 +37,9 @@ struct object {
     struct property *properties;
     size_t count, capacity;
     size_t least, most;
+    const char **taken; /* [taken_count] names that no further key may be */
+    size_t *lengths;    /* [taken_count] */
+    size_t taken_count;
     struct pattern patterns[SCHEMA_PATTERNS];
     size_t pattern_count;
     struct schema_set names; /* propertyNames */
@@ -220,7 +223,8 @@ static bool check_unevaluated(struct object *object)
             continue;
         for (size_t j = 0; j < object->set->count; j++)
             if ((json_object_get(plain(object, j), "properties") != NULL ||
-                 json_object_get(plain(object, j), "patternProperties") != NULL) &&
+                 json_object_get(plain(object, j), "patternProperties") != NULL ||
+                 json_object_get(plain(object, j), "additionalProperties") != NULL) &&
                 !reaches(object->schema, own, plain(object, j), 16))
                 schema_failure(object->schema, PRIMER_EUNSUPPORTED, own, "unevaluatedProperties",
                                "not supported beside properties that it doesn't see");
@@ -230,11 +234,15 @@ static bool check_unevaluated(struct object *object)
 
 /* ---- what a property holds ------------------------------------------------------------------- */
 
-/* What holds for properties that none of the part's own names and patterns fits. */
-static bool add_further(struct object *object, size_t i, struct schema_set *set)
+/* What holds where no part has a word on the property. */
+static bool add_unevaluated(struct object *object, struct schema_set *set)
 {
-    const json_t *const further = json_object_get(plain(object, i), "additionalProperties");
-    return further == NULL || schema_add(object->schema, set, further);
+    for (size_t i = 0; i < object->set->count; i++) {
+        const json_t *const rest = json_object_get(plain(object, i), "unevaluatedProperties");
+        if (rest != NULL && !schema_add(object->schema, set, rest))
+            return false;
+    }
+    return true;
 }
 
 /* Bit p: pattern p matches the name. */
@@ -256,8 +264,10 @@ static unsigned matching(struct object *object, const char *name)
 static bool property_set(struct object *object, const char *name, unsigned matches,
                          struct schema_set *set)
 {
+    bool evaluated = false;
     for (size_t i = 0; i < object->set->count; i++) {
         const json_t *const own = plain(object, i);
+        const json_t *const further = json_object_get(own, "additionalProperties");
         const json_t *const given =
             name == NULL ? NULL : json_object_get(json_object_get(own, "properties"), name);
         bool fits = given != NULL;
@@ -272,10 +282,11 @@ static bool property_set(struct object *object, const char *name, unsigned match
             if (!schema_add(object->schema, set, object->patterns[p].schema))
                 return false;
         }
-        if (!fits && !add_further(object, i, set))
+        if (!fits && further != NULL && !schema_add(object->schema, set, further))
             return false;
+        evaluated = evaluated || fits || further != NULL;
     }
-    return true;
+    return evaluated || add_unevaluated(object, set);
 }
 
 static bool name_is_allowed(struct object *object, const char *name)
@@ -327,8 +338,7 @@ static bool make_members(struct object *object)
 /* ---- further properties ---------------------------------------------------------------------- */
 
 /* Keys that match just these patterns, and are none of the names. */
-static size_t further_key(struct object *object, unsigned matches, const char *const *names,
-                          const size_t *lengths, size_t name_count)
+static size_t further_key(struct object *object, unsigned matches)
 {
     struct schema *const schema = object->schema;
     struct schema_text text = object->keys;
@@ -337,13 +347,12 @@ static size_t further_key(struct object *object, unsigned matches, const char *c
                                  object->patterns[p].text, strlen(object->patterns[p].text),
                                  (matches >> p & 1) == 0))
             return SCHEMA_NOTHING;
-    if (!schema_text_except(schema, &text, names, lengths, name_count))
+    if (!schema_text_except(schema, &text, object->taken, object->lengths, object->taken_count))
         return SCHEMA_NOTHING;
     return schema_text_node(schema, &text, object->where);
 }
 
-static size_t further_members(struct object *object, const char *const *names,
-                              const size_t *lengths, size_t name_count)
+static size_t further_members(struct object *object)
 {
     struct schema *const schema = object->schema;
     size_t nodes[1 << SCHEMA_PATTERNS], used = 0;
@@ -353,15 +362,8 @@ static size_t further_members(struct object *object, const char *const *names,
             continue;
         if (!property_set(object, NULL, matches, &set))
             return SCHEMA_NOTHING;
-        for (size_t i = 0; matches == 0 && i < object->set->count; i++) {
-            const json_t *const rest = json_object_get(plain(object, i), "unevaluatedProperties");
-            if (rest != NULL && !schema_add(schema, &set, rest))
-                return SCHEMA_NOTHING;
-        }
         const size_t value = set.nothing ? SCHEMA_NOTHING : schema_node_below(schema, &set);
-        const size_t key = value == SCHEMA_NOTHING
-                               ? SCHEMA_NOTHING
-                               : further_key(object, matches, names, lengths, name_count);
+        const size_t key = value == SCHEMA_NOTHING ? SCHEMA_NOTHING : further_key(object, matches);
         if (schema_failed(schema))
             return SCHEMA_NOTHING;
         if (key != SCHEMA_NOTHING)
@@ -370,21 +372,29 @@ static size_t further_members(struct object *object, const char *const *names,
     return used == 0 ? SCHEMA_NOTHING : grammar_choice(schema->grammar, nodes, used);
 }
 
-static size_t further(struct object *object)
+static bool list_names(struct object *object)
 {
     struct schema *const schema = object->schema;
-    const char **const names = scratch_take(&schema->scratch, object->count + 1, sizeof *names);
-    size_t *const lengths = scratch_take(&schema->scratch, object->count + 1, sizeof *lengths);
-    if (names == NULL || lengths == NULL)
-        return schema_no_memory(schema);
-    for (size_t i = 0; i < object->count; i++) {
-        names[i] = object->properties[i].name;
-        lengths[i] = strlen(names[i]);
+    object->taken = scratch_take(&schema->scratch, object->count + 1, sizeof *object->taken);
+    object->lengths = scratch_take(&schema->scratch, object->count + 1, sizeof *object->lengths);
+    if (object->taken == NULL || object->lengths == NULL) {
+        schema_no_memory(schema);
+        return false;
     }
+    for (size_t i = 0; i < object->count; i++) {
+        object->taken[i] = object->properties[i].name;
+        object->lengths[i] = strlen(object->taken[i]);
+    }
+    object->taken_count = object->count;
+    return true;
+}
+
+static size_t further(struct object *object)
+{
     const bool none =
         object->names.nothing ||
         (object->names.count > 0 && (schema_set_types(&object->names) & SCHEMA_STRING) == 0);
-    return none ? SCHEMA_NOTHING : further_members(object, names, lengths, object->count);
+    return none ? SCHEMA_NOTHING : further_members(object);
 }
 
 /* ---- all of them in order -------------------------------------------------------------------- */
@@ -505,7 +515,7 @@ size_t schema_object(struct schema *schema, const struct schema_set *set)
 {
     struct object object = {.schema = schema, .set = set, .further = SCHEMA_NOTHING};
     if (!read_names(&object) || !read_limits(&object) || !read_required(&object) ||
-        !check_unevaluated(&object) || !make_members(&object))
+        !check_unevaluated(&object) || !list_names(&object) || !make_members(&object))
         return SCHEMA_NOTHING;
     object.further = further(&object);
     return schema_failed(schema) ? SCHEMA_NOTHING : object_node(&object);

@@ -39,9 +39,24 @@ static json_t *borrowed(const json_t *value)
     return (json_t *)(uintptr_t)value;
 }
 
-static json_t *negation(const json_t *item)
+/* {not: item}, the same one for the same item: so that sets of a recursive schema come to an end. The
+ * caller's own; NULL is a failure. */
+static json_t *negation(struct schema *schema, const json_t *item)
 {
-    return json_pack("{s:O}", "not", borrowed(item));
+    for (size_t i = 0; i < schema->negation_count; i++)
+        if (json_object_get(schema->negations[i], "not") == item)
+            return json_incref(schema->negations[i]);
+    json_t *const made = own(schema, json_pack("{s:O}", "not", borrowed(item)));
+    schema->negations = scratch_grow(&schema->scratch, schema->negations, schema->negation_count,
+                                     &schema->negation_capacity, sizeof made);
+    if (schema->negations == NULL)
+        schema->negation_count = schema->negation_capacity = 0;
+    if (made == NULL || schema->negations == NULL) {
+        schema_no_memory(schema);
+        return NULL;
+    }
+    schema->negations[schema->negation_count++] = made;
+    return json_incref(made);
 }
 
 /* ---- not ------------------------------------------------------------------------------------- */
@@ -133,7 +148,7 @@ static bool negate_objects(struct schema *schema, json_t *alternatives, const ch
         {
             good = good && add_new(schema, alternatives,
                                    json_pack("{s:s, s:[s], s:{s:o}}", "type", "object", "required",
-                                             name, "properties", name, negation(item)));
+                                             name, "properties", name, negation(schema, item)));
         }
     return good;
 }
@@ -147,14 +162,14 @@ static bool negate_union(struct schema *schema, json_t *alternatives, const json
     bool good = true;
     if (strcmp(key, "$ref") == 0) {
         const json_t *const target = schema_resolve(schema, object);
-        return target != NULL && add_new(schema, alternatives, negation(target));
+        return target != NULL && add_new(schema, alternatives, negation(schema, target));
     }
     if (strcmp(key, "not") == 0)
         return add_new(schema, alternatives, json_incref(borrowed(value)));
     if (strcmp(key, "allOf") == 0) {
         json_array_foreach(value, i, item)
         {
-            good = good && add_new(schema, alternatives, negation(item));
+            good = good && add_new(schema, alternatives, negation(schema, item));
         }
         return good;
     }
@@ -162,7 +177,7 @@ static bool negate_union(struct schema *schema, json_t *alternatives, const json
         json_t *const all = json_array();
         json_array_foreach(value, i, item)
         {
-            good = good && json_array_append_new(all, negation(item)) == 0;
+            good = good && json_array_append_new(all, negation(schema, item)) == 0;
         }
         return add_new(schema, alternatives, json_pack("{s:o}", "allOf", all)) && good;
     }
@@ -256,7 +271,7 @@ static const json_t *exclusive(struct schema *schema, const json_t *list, bool a
         json_t *const both = json_pack("[O]", json_array_get(list, i));
         for (size_t j = 0; j < count; j++)
             if (j != i && !apart[i * count + j])
-                (void)json_array_append_new(both, negation(json_array_get(list, j)));
+                (void)json_array_append_new(both, negation(schema, json_array_get(list, j)));
         if (!add_new(schema, alternatives, json_pack("{s:o}", "allOf", both)))
             return NULL;
     }
@@ -270,10 +285,10 @@ static json_t *conditional(struct schema *schema, const json_t *object)
     const json_t *const condition = json_object_get(object, "if");
     const json_t *const then = json_object_get(object, "then");
     const json_t *const otherwise = json_object_get(object, "else");
-    return own(schema,
-               json_pack("[{s:[O,O]},{s:[o,O]}]", "allOf", borrowed(condition),
-                         then == NULL ? json_true() : borrowed(then), "allOf", negation(condition),
-                         otherwise == NULL ? json_true() : borrowed(otherwise)));
+    return own(schema, json_pack("[{s:[O,O]},{s:[o,O]}]", "allOf", borrowed(condition),
+                                 then == NULL ? json_true() : borrowed(then), "allOf",
+                                 negation(schema, condition),
+                                 otherwise == NULL ? json_true() : borrowed(otherwise)));
 }
 
 static json_t *dependence(const char *name, const json_t *value)
