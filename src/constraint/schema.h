@@ -87,6 +87,7 @@ struct schema {
     primer_error error;
     struct schema_memory *memory;
     size_t memory_count, memory_capacity;
+    size_t *slots; /* of the memory */
     struct schema_made *made;
     size_t made_count, made_capacity;
     json_t **negations; /* {not: ..}, each once */

@@ -11,10 +11,13 @@
 
 #include <string.h>
 
+#define SLOTS 4096 /* of sets that are remembered */
+
 struct schema_memory {
     struct schema_part *parts;
     size_t count;
     size_t depth; /* where it was begun */
+    size_t next;  /* with the same slot, + 1 */
     size_t rule;  /* SCHEMA_NOTHING: not needed so far */
     size_t node;  /* once it is done */
     bool done;
@@ -360,34 +363,57 @@ static size_t make(struct schema *schema, const struct schema_set *set)
     return schema_failed(schema) ? SCHEMA_NOTHING : types_node(schema, set);
 }
 
+/* Sets with the same parts have the same slot; 0 is the end of its chain. */
+static size_t *slot_of(struct schema *schema, const struct schema_set *set)
+{
+    size_t slot = set->count;
+    for (size_t p = 0; p < set->count; p++)
+        slot =
+            (slot * 31 + (size_t)set->parts[p].kind) * 31 + ((uintptr_t)set->parts[p].schema >> 4);
+    if (schema->slots == NULL)
+        schema->slots = scratch_take(&schema->scratch, SLOTS, sizeof *schema->slots);
+    if (schema->slots == NULL)
+        schema_no_memory(schema);
+    return schema->slots == NULL ? NULL : &schema->slots[(slot ^ slot >> 16) % SLOTS];
+}
+
+static bool same_parts(const struct schema_memory *memory, const struct schema_set *set)
+{
+    size_t p = 0;
+    while (memory->count == set->count && p < set->count &&
+           memory->parts[p].schema == set->parts[p].schema &&
+           memory->parts[p].kind == set->parts[p].kind)
+        p++;
+    return memory->count == set->count && p == set->count;
+}
+
 static struct schema_memory *recall(struct schema *schema, const struct schema_set *set)
 {
-    for (size_t i = schema->memory_count; i-- > 0;) {
-        struct schema_memory *const memory = &schema->memory[i];
-        size_t p = 0;
-        while (memory->count == set->count && p < set->count &&
-               memory->parts[p].schema == set->parts[p].schema &&
-               memory->parts[p].kind == set->parts[p].kind)
-            p++;
-        if (p == set->count && memory->count == set->count)
-            return memory;
-    }
+    const size_t *const slot = slot_of(schema, set);
+    for (size_t i = slot == NULL ? 0 : *slot; i != 0; i = schema->memory[i - 1].next)
+        if (same_parts(&schema->memory[i - 1], set))
+            return &schema->memory[i - 1];
     return NULL;
 }
 
 static size_t remember(struct schema *schema, const struct schema_set *set)
 {
+    size_t *const slot = slot_of(schema, set);
     if (schema->memory_count == SCHEMA_SETS)
         return schema_failure(schema, PRIMER_ELIMIT, NULL, NULL,
                               "its unions multiply to more than %d schemas", SCHEMA_SETS);
     struct schema_memory *const memory =
         scratch_grow(&schema->scratch, schema->memory, schema->memory_count,
                      &schema->memory_capacity, sizeof *memory);
-    if (memory == NULL)
+    if (memory == NULL || slot == NULL)
         return schema_no_memory(schema);
     schema->memory = memory;
-    memory[schema->memory_count] = (struct schema_memory){
-        .parts = set->parts, .count = set->count, .depth = schema->depth, .rule = SCHEMA_NOTHING};
+    memory[schema->memory_count] = (struct schema_memory){.parts = set->parts,
+                                                          .count = set->count,
+                                                          .depth = schema->depth,
+                                                          .next = *slot,
+                                                          .rule = SCHEMA_NOTHING};
+    *slot = schema->memory_count + 1;
     return schema->memory_count++;
 }
 
@@ -412,7 +438,7 @@ size_t schema_node(struct schema *schema, const struct schema_set *set)
     struct schema_memory *const known = recall(schema, set);
     if (known != NULL)
         return met_again(schema, known);
-    const size_t own = remember(schema, set);
+    const size_t own = schema_failed(schema) ? SCHEMA_NOTHING : remember(schema, set);
     if (own == SCHEMA_NOTHING)
         return SCHEMA_NOTHING;
     size_t node = make(schema, set);

@@ -41,7 +41,8 @@ static void judge_list(struct cases *cases, primer_constraint *constraint, const
 {
     size_t i;
     json_t *item;
-    json_array_foreach(list, i, item) {
+    json_array_foreach(list, i, item)
+    {
         const size_t flags = JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15);
         struct buffer text = {0};
         if (!values) {

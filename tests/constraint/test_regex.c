@@ -35,13 +35,13 @@ static primer_status make_product(const json_t *notation, primer_constraint **co
     struct regex_automaton automaton = {0};
     struct grammar *const grammar = grammar_create();
     size_t count = 0, root = 0;
-    primer_status status =
-        regex_parse(&scratch, json_string_value(notation), json_string_length(notation), true,
-                    terms, &count, error);
+    primer_status status = regex_parse(&scratch, json_string_value(notation),
+                                       json_string_length(notation), true, terms, &count, error);
     if (status == PRIMER_OK)
         status = regex_parse(&scratch, anything, strlen(anything), true, terms, &count, error);
     if (status == PRIMER_OK)
-        status = regex_automaton_make(&scratch, terms, count, 0, GRAMMAR_ENDLESS, &automaton, error);
+        status =
+            regex_automaton_make(&scratch, terms, count, 0, GRAMMAR_ENDLESS, &automaton, error);
     if (status == PRIMER_OK && automaton.states == 0)
         status = error_set(error, PRIMER_EINVAL, "nothing matches it");
     if (status == PRIMER_OK)
@@ -66,8 +66,8 @@ static void expect_lengths(const char *pattern, bool whole, size_t least, size_t
     struct scratch scratch = {.left = SCRATCH_LIMIT};
     struct regex_term terms[REGEX_TERMS];
     size_t count = 0, low = 0, high = 0;
-    assert_int_equal(
-        regex_parse(&scratch, pattern, strlen(pattern), whole, terms, &count, NULL), PRIMER_OK);
+    assert_int_equal(regex_parse(&scratch, pattern, strlen(pattern), whole, terms, &count, NULL),
+                     PRIMER_OK);
     regex_lengths(terms[count - 1], &low, &high);
     if (low != least || high != most)
         fail_msg("%s: %zu to %zu, expected %zu to %zu", pattern, low, high, least, most);
@@ -96,14 +96,12 @@ static void test_limits(void **state)
     primer_error error = {0};
     for (size_t i = 0; i < 300; i++)
         assert_int_equal(buffer_text(&text, "(", NULL), PRIMER_OK);
-    assert_int_equal(constraint_regex(text.bytes, text.length, &constraint, &error),
-                     PRIMER_ELIMIT);
+    assert_int_equal(constraint_regex(text.bytes, text.length, &constraint, &error), PRIMER_ELIMIT);
     assert_non_null(strstr(error.message, "groups"));
     buffer_clear(&text);
     for (size_t i = 0; i < 70000; i++)
         assert_int_equal(buffer_text(&text, "a", NULL), PRIMER_OK);
-    assert_int_equal(constraint_regex(text.bytes, text.length, &constraint, &error),
-                     PRIMER_ELIMIT);
+    assert_int_equal(constraint_regex(text.bytes, text.length, &constraint, &error), PRIMER_ELIMIT);
     buffer_free(&text);
     /* An exponential number of states. */
     static const char many[] = "\\b[^]*a[^]{30}";

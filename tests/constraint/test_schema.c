@@ -133,8 +133,7 @@ static void test_without_memory(void **state)
         primer_constraint *constraint = NULL;
         primer_error error = {0};
         memory_fail_at(n);
-        const primer_status status =
-            constraint_schema(text, sizeof text - 1, &constraint, &error);
+        const primer_status status = constraint_schema(text, sizeof text - 1, &constraint, &error);
         memory_fail_at(SIZE_MAX);
         if (status == PRIMER_OK) {
             constraint_free(constraint);
@@ -186,12 +185,9 @@ static void test_json(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_cases),
-        cmocka_unit_test(test_corpus),
-        cmocka_unit_test(test_deep_schemas),
-        cmocka_unit_test(test_multiplying_unions),
-        cmocka_unit_test(test_without_memory),
-        cmocka_unit_test(test_json),
+        cmocka_unit_test(test_cases),          cmocka_unit_test(test_corpus),
+        cmocka_unit_test(test_deep_schemas),   cmocka_unit_test(test_multiplying_unions),
+        cmocka_unit_test(test_without_memory), cmocka_unit_test(test_json),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
