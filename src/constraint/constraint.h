@@ -30,7 +30,9 @@ struct constraint_matcher;
  * between what belongs together, so that an answer can't be endless space. */
 primer_status constraint_json(bool object, primer_constraint **constraint, primer_error *error);
 /* A JSON Schema, as JSON text. Errors: PRIMER_EFORMAT (no JSON, a keyword of the wrong kind),
- * PRIMER_EUNSUPPORTED names the keyword and its place ("#/properties/a/not"), PRIMER_ELIMIT. */
+ * PRIMER_EUNSUPPORTED names the keyword and its place ("#/properties/a/not"), PRIMER_ELIMIT;
+ * PRIMER_EINVAL where no value is valid. What is written is valid; an object that names properties
+ * has no others, unless its schema has a word on them (schema.h says what else is stricter). */
 primer_status constraint_schema(const char *schema, size_t length, primer_constraint **constraint,
                                 primer_error *error);
 /* A grammar in GBNF (llama.cpp's notation), whose `root` is the answer. Errors name the line. */
