@@ -4,8 +4,8 @@
  *   object   "{" break ( member ( "," break member )* break )? "}"
  *   array    "[" break ( value ( "," break value )* break )? "]"
  *
- * A character of a string is itself, or any escape that means it; one outside the basic plane may be
- * two escapes, a high and a low surrogate. Halves of such pairs are never written alone.
+ * A character of a string is itself, or any escape that means it; one outside the basic plane may
+ * be two escapes, a high and a low surrogate. Halves of such pairs are never written alone.
  */
 #include "constraint/grammar_json.h"
 

@@ -1,4 +1,4 @@
-/* grammar_schema.c - the way in: a schema's text, or its JSON inside a larger grammar (schema.h). */
+/* grammar_schema.c - the way in: a schema's text, or its JSON in a larger grammar. See schema.h. */
 #include "constraint/schema.h"
 
 #include <string.h>

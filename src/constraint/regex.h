@@ -1,12 +1,13 @@
-/* regex.h - regular expressions as JSON Schema has them: ECMA 262 with the flag u, over code points.
+/* regex.h - regular expressions as JSON Schema has them: ECMA 262 with the flag u, over code
+ * points.
  *
  *   text --regex_parse--> tree --+-- regex_node_grammar ------------------------------> grammar
  *                                |                                                       ^
  *                                +-- regex_automaton_make --> deterministic automaton ---+
  *
- * A tree becomes a grammar piece by piece, counts and all, where its anchors stand at its ends. What
- * needs more goes by way of an automaton: products of several expressions, of an expression and
- * limits of length, complements, word edges, look-ahead at the begin.
+ * A tree becomes a grammar piece by piece, counts and all, where its anchors stand at its ends.
+ * What needs more goes by way of an automaton: products of several expressions, of an expression
+ * and limits of length, complements, word edges, look-ahead at the begin.
  *
  * Not there: look-behind, look-ahead elsewhere, back references, properties of scripts; each is
  * refused by its name.
@@ -61,7 +62,7 @@ struct regex_term {
     bool whole, negated;
 };
 
-/* ---- sets (regex_set.c); count SIZE_MAX: no memory ----------------------------------------------- */
+/* ---- sets (regex_set.c); count SIZE_MAX: no memory ---------------------------------------------- */
 
 #define REGEX_NO_SET ((struct regex_set){NULL, SIZE_MAX})
 struct regex_set regex_set_of(struct scratch *scratch, const struct grammar_range *ranges,

@@ -4,12 +4,12 @@
  *
  *   ab        any* a b any*          ^ab      a b any*          ^a|b$     a any* | any* b
  *
- * An anchor is understood at the edge of the whole: going down, the first piece of a sequence has its
- * left edge and the last its right one. An anchor elsewhere takes an automaton.
+ * An anchor is understood at the edge of the whole: going down, the first piece of a sequence has
+ * its left edge and the last its right one. An anchor elsewhere takes an automaton.
  *
- * Inside a JSON string `"` and `\` have a backslash, and control characters their short or their long
- * escape (RFC 8259, 7); whatever else is written as it is. Only any character at all may be escaped
- * as one likes.
+ * Inside a JSON string `"` and `\` have a backslash, and control characters their short or their
+ * long escape (RFC 8259, 7); whatever else is written as it is. Only any character at all may be
+ * escaped as one likes.
  */
 #include "constraint/regex.h"
 

@@ -2,10 +2,12 @@
  *
  *   choice    sequence ( "|" sequence )*
  *   sequence  ( piece quantifier? )*
- *   piece     character . ^ $ \escape [class] (choice) (?:choice) (?<name>choice) (?=choice) (?!choice)
+ *   piece     character . ^ $ \escape [class] (choice) (?:choice) (?<name>choice)
+ *             (?=choice) (?!choice)
  *
  * Source: ECMA 262, "Patterns" with the flag u, and where that would refuse a harmless escape of a
- * sign (`\-`, `\_`) or a lone bracket, its Annex B. Lazy quantifiers match the same texts as others.
+ * sign (`\-`, `\_`) or a lone bracket, its Annex B. Lazy quantifiers match the same texts as
+ * others.
  */
 #include "constraint/regex.h"
 

@@ -3,8 +3,8 @@
  *   |--------|        |---|    |-------------|
  *   first    last     never touching, never a surrogate
  *
- * Properties are the general categories of Unicode, as utf8proc knows them. A negated property leaves
- * out code points that aren't assigned: a later Unicode may give them the property.
+ * Properties are the general categories of Unicode, as utf8proc knows them. A negated property
+ * leaves out code points that aren't assigned: a later Unicode may give them the property.
  */
 #include "constraint/regex.h"
 

@@ -4,9 +4,9 @@
  *     part PLAIN ------------------------/          \---- part ANY_OF
  *
  *   set    parts that must all hold at one place of the answer. $ref and allOf only add parts.
- *   node   what a set becomes: a union's part is replaced by each of its alternatives in turn, until
- *          only plain parts are left; these are merged type by type. Sets are remembered, so a
- *          schema that refers to itself becomes a rule that does.
+ *   node   what a set becomes: a union's part is replaced by each of its alternatives in turn,
+ *          until only plain parts are left; these are merged type by type. Sets are remembered, so
+ *          a schema that refers to itself becomes a rule that does.
  *
  *   grammar_schema.c    entry                      schema_set.c       parts, sets, unions
  *   schema_keyword.c    which keywords there are   schema_reference.c $ref, places

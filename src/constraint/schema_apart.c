@@ -9,7 +9,8 @@
  *   numbers: limits that don't meet          arrays: numbers of items, or first items, likewise
  *
  * "Can't have" is meant of what is written: an object that names its properties is written with
- * these alone (schema.h), where nothing else adds to them. A union is apart where each alternative is.
+ * these alone (schema.h), where nothing else adds to them. A union is apart where all of it
+ * is.
  */
 #include "constraint/schema.h"
 

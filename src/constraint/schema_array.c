@@ -3,8 +3,8 @@
  *   "[" break ( item_0 "," item_1 ... ("," further item){least..most} break )? "]"
  *
  * written from the back: what follows item i is optional from the least number of items on. Unique
- * items are written where they are out of a list of values: up to 8 in any order (a state is the set
- * of those that are gone), more in the list's order.
+ * items are written where they are out of a list of values: up to 8 in any order (a state is the
+ * set of those that are gone), more in the list's order.
  */
 #include "constraint/schema.h"
 

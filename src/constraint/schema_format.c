@@ -1,10 +1,10 @@
 /* schema_format.c - the formats of strings as regular expressions of whole texts.
  *
  * Each admits what validators in use admit (ajv-formats has most of them), or less: answers must be
- * valid for all of them. Sources: RFC 3339 (dates, times, durations), 5321 (addresses), 1123 (hosts),
- * 4291 (IPv6), 3986 (URIs), 6570 (templates), 6901 (pointers), 4648 (base64), 9562 (UUIDs). Labels
- * and numbers have limits of length where the standard limits the whole. Formats that only say how a
- * number or a secret is handled constrain no text.
+ * valid for all of them. Sources: RFC 3339 (dates, times, durations), 5321 (addresses), 1123
+ * (hosts), 4291 (IPv6), 3986 (URIs), 6570 (templates), 6901 (pointers), 4648 (base64), 9562
+ * (UUIDs). Labels and numbers have limits of length where the standard limits the whole. Formats
+ * that only say how a number or a secret is handled constrain no text.
  */
 #include "constraint/schema.h"
 
@@ -25,7 +25,8 @@
 
 #define SEGMENT_CHARACTER "(?:[A-Za-z0-9\\-._~!$&'()*+,;=:@]|%" HEX HEX ")"
 #define PLAIN_CHARACTER   "(?:[A-Za-z0-9\\-._~!$&'()*+,;=@]|%" HEX HEX ")"
-#define QUERY             "(?:\\?(?:" SEGMENT_CHARACTER "|[/?])*)?(?:#(?:" SEGMENT_CHARACTER "|[/?])*)?"
+#define TAIL              "(?:" SEGMENT_CHARACTER "|[/?])*"
+#define QUERY             "(?:\\?" TAIL ")?(?:#" TAIL ")?"
 #define URI                                                                                        \
     "[A-Za-z][A-Za-z0-9+.\\-]{0,15}:(?://(?:[A-Za-z0-9\\-._~]|%" HEX HEX ")+(?::[0-9]{1,5})?"      \
     "(?:/" SEGMENT_CHARACTER "*)*|" SEGMENT_CHARACTER "+(?:/" SEGMENT_CHARACTER "*)*)" QUERY

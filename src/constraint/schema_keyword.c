@@ -1,7 +1,7 @@
 /* schema_keyword.c - the keywords of JSON Schema, what they must hold, and what is done with them.
  *
- * A keyword that isn't listed is a note for somebody else, as the standard has it. One that is known
- * and can't be held is refused by name: ignoring it would let invalid answers through.
+ * A keyword that isn't listed is a note for somebody else, as the standard has it. One that is
+ * known and can't be held is refused by name: ignoring it would let invalid answers through.
  */
 #include "constraint/schema.h"
 

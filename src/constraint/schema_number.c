@@ -1,7 +1,8 @@
 /* schema_number.c - numbers within limits, digit by digit, exactly.
  *
- * Without limits: the forms of grammar_json.h. With them a number is written without an exponent, and
- * followed by an automaton that knows, for each limit, how the digits so far compare with its own:
+ * Without limits: the forms of grammar_json.h. With them a number is written without an exponent,
+ * and followed by an automaton that knows, for each limit, how the digits so far compare with its
+ * own:
  *
  *   limit 12.5     int digits "12", fraction "5"
  *   written 1      shorter so far: less, should it end here

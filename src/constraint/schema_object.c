@@ -8,10 +8,10 @@
  *   must_i[n]   member_i ends_i+1[n + 1]  or, if i is optional, must_i+1[n]
  *   ends_i[n]   break  if no more is required,  or "," must_i[n]
  *
- * A further key is neither a declared name nor differently schemed: for each subset of the patterns,
- * the keys that match just these have the schemas of these, and of additionalProperties where it
- * applies. Keys are told apart as texts: declared names are written in one way, so a further key
- * can't be one in disguise.
+ * A further key is neither a declared name nor differently schemed: for each subset of the
+ * patterns, the keys that match just these have the schemas of these, and of additionalProperties
+ * where it applies. Keys are told apart as texts: declared names are written in one way, so a
+ * further key can't be one in disguise.
  */
 #include "constraint/schema.h"
 
@@ -182,7 +182,7 @@ static bool read_limits(struct object *object)
 
 /* ---- unevaluatedProperties ------------------------------------------------------------------- */
 
-/* Whether `to` holds wherever `from` does, or in one of its alternatives: its names are evaluated. */
+/* Whether `to` holds wherever `from` does, or in one of its alternatives. */
 static bool reaches(struct schema *schema, const json_t *from, const json_t *to, size_t depth)
 {
     static const char *const lists[] = {"allOf", "anyOf", "oneOf"};

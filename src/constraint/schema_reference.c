@@ -1,10 +1,11 @@
 /* schema_reference.c - what a $ref means, and how places are called in messages.
  *
- *   "#"  "#/$defs/a"  "#/properties/a~1b/items/0"     a pointer from the root (RFC 6901, 6)
- *   "#name"                                           the schema whose $anchor, or $id "#name", it is
- *   "item"  "https://example.com/item#/$defs/a"       the schema with that $id, and a pointer from it
+ *   "#"  "#/$defs/a"  "#/properties/a~1b/items/0"    a pointer from the root (RFC 6901, 6)
+ *   "#name"                                          the schema with that $anchor, or $id "#name"
+ *   "item"  "https://example.com/item#/$defs/a"      the schema with that $id; a pointer from it
  *
- * Schemas elsewhere are never fetched. A place is found again by looking for it: only messages need it.
+ * Schemas elsewhere are never fetched. A place is found again by looking for it: only messages
+ * need it.
  */
 #include "constraint/schema.h"
 
@@ -29,7 +30,8 @@ static bool append_key(struct buffer *path, const char *key)
     return good;
 }
 
-/* Appends the way to `target`, which isn't `at` itself; false, and as before, where it isn't there. */
+/* Appends the way to `target`, which isn't `at` itself; false, and as before, where it isn't
+ * there. */
 static bool find_below(const json_t *at, const json_t *target, struct buffer *path, size_t depth)
 {
     const size_t before = path->length;

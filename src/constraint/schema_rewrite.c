@@ -39,8 +39,8 @@ static json_t *borrowed(const json_t *value)
     return (json_t *)(uintptr_t)value;
 }
 
-/* {not: item}, the same one for the same item: so that sets of a recursive schema come to an end. The
- * caller's own; NULL is a failure. */
+/* {not: item}, the same one for the same item: so that sets of a recursive schema come to an end.
+ * The caller's own; NULL is a failure. */
 static json_t *negation(struct schema *schema, const json_t *item)
 {
     for (size_t i = 0; i < schema->negation_count; i++)

@@ -328,7 +328,8 @@ static bool leaves_none(struct schema *schema, const struct schema_set *set, con
     return all.nothing || (schema_values(schema, &all, &values, &count) && count == 0);
 }
 
-/* A required property whose given values contradict one another: found before unions are multiplied. */
+/* A required property whose given values contradict one another: found before unions are
+ * multiplied. */
 static bool contradicts(struct schema *schema, const struct schema_set *set)
 {
     for (size_t i = 0; i < set->count; i++) {

@@ -1,5 +1,5 @@
-/* schema_valid.c - whether a given value is valid: what const and enum list is looked at before it is
- * written. Here every keyword but unevaluated* can be held, also those that no grammar could.
+/* schema_valid.c - whether a given value is valid: what const and enum list is looked at before it
+ * is written. Here every keyword but unevaluated* can be held, also those that no grammar could.
  */
 #include "constraint/schema.h"
 

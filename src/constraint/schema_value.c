@@ -1,6 +1,6 @@
-/* schema_value.c - a given value, as const and enum have it, written out: its strings with the fewest
- * escapes, its numbers as JavaScript writes them, its objects in their own order. Only space is left
- * free.
+/* schema_value.c - a given value, as const and enum have it, written out: its strings with the
+ * fewest escapes, its numbers as JavaScript writes them, its objects in their own order. Only
+ * space is left free.
  */
 #include "constraint/schema.h"
 

@@ -1,4 +1,5 @@
-/* constraint_cases.c - every line is tried, what is wrong is printed, and the test fails at the end. */
+/* constraint_cases.c - every line is tried, what is wrong is printed, and the test fails at the
+ * end. */
 #include "constraint_cases.h"
 
 #include <setjmp.h>

@@ -1,5 +1,5 @@
-/* test_regex.c - regular expressions: what each line of regex.jsonl says, what patterns in schemas do
- * to strings, and that the ways by tree and by automaton say the same.
+/* test_regex.c - regular expressions: what each line of regex.jsonl says, what patterns in schemas
+ * do to strings, and that the ways by tree and by automaton say the same.
  */
 #include "constraint/regex.h"
 
