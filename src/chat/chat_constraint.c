@@ -146,8 +146,9 @@ static void refuse(struct maker *maker, const char *path, const json_t *type)
 static bool has_members(const json_t *schema)
 {
     static const char *const words[] = {
-        "additionalProperties", "patternProperties", "$ref", "allOf", "anyOf", "oneOf",
-        "minProperties",        "required"};
+        "additionalProperties", "patternProperties", "$ref",         "allOf", "anyOf", "oneOf",
+        "minProperties",        "required",          "enum",         "const", "not",   "if",
+        "dependentRequired",    "dependentSchemas",  "propertyNames"};
     if (json_object_size(json_object_get(schema, "properties")) > 0)
         return true;
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
@@ -344,11 +345,13 @@ static size_t without_calls(struct maker *maker)
  * text of white space and < alone is among it. */
 static size_t bare_text(struct maker *maker)
 {
-    static const struct grammar_range firsts[] = {{' ', ' '}, {'\n', '\n'}, {'{', '{'}, {'<', '<'}};
+    static const struct grammar_range firsts[] = {{' ', ' '},   {'\n', '\n'}, {'\t', '\t'},
+                                                  {'\r', '\r'}, {'{', '{'},   {'<', '<'}};
     static const struct grammar_range seconds[] = {{'|', '|'}, {'<', '<'}};
     struct grammar *const grammar = maker->grammar;
     const size_t rest = without_calls(maker);
-    const size_t word[] = {grammar_class(grammar, firsts, 4, true), rest};
+    const size_t word[] = {grammar_class(grammar, firsts, sizeof firsts / sizeof firsts[0], true),
+                           rest};
     const size_t behind[] = {grammar_class(grammar, seconds, 2, true), rest};
     const size_t angle[] = {grammar_repeat(grammar, grammar_text(grammar, "<"), 1, GRAMMAR_ENDLESS),
                             optional(maker, grammar_sequence(grammar, behind, 2))};

@@ -20,6 +20,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/utf8.h"
 #include "chat/chat_call.h"
 #include "chat/chat_scan.h"
 
@@ -354,11 +355,13 @@ static bool step_tail(primer_chat_reader *reader, bool last)
         chat_call_tail(reader->style, &reader->call, reader->held, window(reader, 0), &used);
     if (needs_more(reader, result, 0, last))
         return false;
+    /* What is longer than any call's end is text. */
+    const bool bad = result == CHAT_CALL_BAD || (result == CHAT_CALL_WAIT && !last);
     if (result == CHAT_CALL_WAIT && last)
         used = reader->length;
-    drop(reader, result == CHAT_CALL_BAD ? 0 : used);
+    drop(reader, bad ? 0 : used);
     reader->strip = true;
-    return go(reader, result == CHAT_CALL_BAD ? TEXT : NEXT);
+    return go(reader, bad ? TEXT : NEXT);
 }
 
 /* Behind a call without a section: what separates calls without marks is left out. */
@@ -423,7 +426,11 @@ bool primer_chat_reader_feed(primer_chat_reader *reader, const char *text, size_
     reader->callback = callback;
     reader->context = context;
     while (length > 0 && !reader->stopped) {
-        const size_t room = HELD - reader->length, count = length < room ? length : room;
+        const size_t room = HELD - reader->length;
+        size_t count = length < room ? length : room;
+        const size_t whole = utf8_complete(text, count);
+        if (count < length && whole > 0) /* no character is cut */
+            count = whole;
         memcpy(reader->held + reader->length, text, count);
         reader->length += count;
         text += count;

@@ -122,6 +122,8 @@ static size_t behind_after(const struct constrain *constrain, int32_t id, size_t
 /* Whether a token may be written before the constraint has begun. */
 static bool allowed_before(const struct constrain *constrain, int32_t id)
 {
+    if (tokenizer_ends(constrain->tokenizer, id)) /* nothing of the constraint is there yet */
+        return false;
     const char *rest = NULL;
     size_t met = constrain->met;
     const size_t length = behind_after(constrain, id, &met, &rest);

@@ -60,7 +60,8 @@ static primer_status writer_open(struct writer *w, primer_session *session,
         TRY(primer_sampler_create(session->model, options->sampling, &w->sampler, error));
     TRY(constrain_open(&w->constrain, session, options, error));
     TRY(speculate_open(&w->speculation, session, options->draft, options->no_speculation, error));
-    w->strip_space = true; /* only where nothing but control tokens came before */
+    /* Only where nothing but control tokens came before; a constraint's space belongs to the text. */
+    w->strip_space = options->constraint == NULL;
     for (size_t i = 0; i < session->count; i++)
         w->strip_space =
             w->strip_space && tokenizer_is_control(session->model->tokenizer, session->ids[i]);

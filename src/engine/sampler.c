@@ -437,7 +437,10 @@ static size_t most_probable(const primer_sampler *s)
 /* The candidates in order of their ids. */
 static void list_candidates(primer_sampler *s, const float *logits, const uint64_t *allowed)
 {
-    const size_t vocabulary = s->model->model->vocabulary;
+    size_t vocabulary = s->model->model->vocabulary;
+    const size_t tokens = tokenizer_vocabulary(s->model->tokenizer);
+    if (allowed != NULL && tokens < vocabulary) /* rows of the matrix that are no tokens */
+        vocabulary = tokens;
     s->count = 0;
     s->sorted = false;
     for (size_t i = 0; i < vocabulary; i++)

@@ -368,7 +368,11 @@ static primer_status gather_stops(struct running *r, primer_error *error)
 {
     const struct answer_request *q = r->request;
     size_t own_count = 0;
-    const char *const *own = q->chat ? primer_chat_format_stops(q->use->format, &own_count) : NULL;
+    /* An answer under a constraint ends by itself, and may hold what ends others; not so where text
+     * may stand beside calls. */
+    const char *const *own = q->chat && (q->constraint == NULL || q->tools)
+                                 ? primer_chat_format_stops(q->use->format, &own_count)
+                                 : NULL;
     r->stops = memory_allocate(q->stop_count + own_count, sizeof *r->stops);
     if (r->stops == NULL)
         return memory_failure(error, "stop strings", (q->stop_count + own_count) * sizeof *own);

@@ -162,7 +162,9 @@ static primer_status join_stops(const struct answer_request *request, const char
 {
     size_t own = 0;
     const char *const *format_stops =
-        request->format == NULL ? NULL : primer_chat_format_stops(request->format, &own);
+        request->format == NULL || request->constraint != NULL
+            ? NULL /* such an answer ends by itself, and may hold these texts */
+            : primer_chat_format_stops(request->format, &own);
     const size_t given = request->parameters->stop_count;
     const char **joined = memory_allocate(own + given, sizeof *joined);
     if (joined == NULL)
@@ -182,8 +184,10 @@ static primer_status generate(const struct answer_request *request, struct answe
 {
     const char **stops = NULL;
     size_t stop_count = 0;
-    struct stream stream = {
-        .answer = answer, .error = error, .status = PRIMER_OK, .trim = request->trim};
+    struct stream stream = {.answer = answer,
+                            .error = error,
+                            .status = PRIMER_OK,
+                            .trim = request->trim && request->constraint == NULL};
     FORWARD(join_stops(request, &stops, &stop_count, error));
     primer_status status = open_reader(request, &stream, error);
     const primer_generation generation = {

@@ -40,6 +40,11 @@ for seed in 1 2 3; do
     run -s $seed --choice 'yes,no\, never' | grep -qxE 'yes|no, never' || fail "--choice, seed $seed"
 done
 
+# What the form has is written, whatever else would be cut: a first space, a text that ends other answers.
+[ "$("$PRIMER" run "$model" --raw --choice " yes" -t 1 "" </dev/null)" = " yes" ] || fail "a first space was lost"
+[ "$("$PRIMER" run "$model" --template chatml --choice "a<|im_end|>b" -t 1 hi </dev/null)" = "a<|im_end|>b" ] ||
+    fail "a stop string of the format cut what the form has"
+
 refuses 1 "exclude each other" --regex a --choice b
 refuses 2 "--ignore-eos has no effect" --regex a --ignore-eos
 refuses 1 "text 2 of 2 is empty" --choice a,
