@@ -99,6 +99,7 @@ struct schema {
     size_t left_outs;      /* how many there were */
     size_t apart_left;     /* pairs that may still be compared */
     size_t steps;          /* taken */
+    const json_t *given, *given_list; /* a value of an enum that is looked at, and that enum */
     size_t any;            /* node of any value, or SCHEMA_NOTHING */
 };
 

@@ -11,7 +11,8 @@
 
 #include <string.h>
 
-#define SLOTS 4096 /* of sets that are remembered */
+#define SLOTS       4096  /* of sets that are remembered */
+#define VALUES_MOST 20000 /* of an enum */
 
 struct schema_memory {
     struct schema_part *parts;
@@ -153,17 +154,27 @@ bool schema_values(struct schema *schema, const struct schema_set *set, const js
     if (list == NULL && single == NULL)
         return false;
     const size_t candidates = single != NULL ? 1 : json_array_size(list);
+    if (candidates > VALUES_MOST) {
+        schema_failure(schema, PRIMER_ELIMIT, list, NULL, "an enum of %zu values, at most %d",
+                       candidates, VALUES_MOST);
+        return false;
+    }
     *count = 0;
     *values = scratch_take(&schema->scratch, candidates + 1, sizeof **values);
     if (*values == NULL) {
         schema_no_memory(schema);
         return false;
     }
+    const json_t *const given = schema->given, *const given_list = schema->given_list;
+    schema->given_list = single != NULL ? NULL : list;
     for (size_t i = 0; i < candidates; i++) {
         const json_t *const value = single != NULL ? single : json_array_get(list, i);
+        schema->given = value;
         if (schema_valid_set(schema, value, set))
             (*values)[(*count)++] = value;
     }
+    schema->given = given;
+    schema->given_list = given_list;
     return !schema_failed(schema);
 }
 

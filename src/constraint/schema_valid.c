@@ -167,13 +167,15 @@ static bool valid_plain(struct schema *schema, const json_t *value, const json_t
     const json_t *const list = json_object_get(object, "enum");
     size_t i;
     json_t *item;
-    bool listed = list == NULL;
+    bool listed = list == NULL || (list == schema->given_list && value == schema->given);
     if ((schema_types(object) & schema_type_of(value)) == 0 ||
         (given != NULL && !schema_equal(given, value)))
         return false;
     json_array_foreach(list, i, item)
     {
-        listed = listed || schema_equal(item, value);
+        if (listed || !schema_step(schema))
+            break;
+        listed = schema_equal(item, value);
     }
     if (!listed)
         return false;

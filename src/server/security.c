@@ -137,14 +137,16 @@ bool security_key_valid(const struct security *security, const char *authorizati
 
 /* ---- Host ------------------------------------------------------------------------------------ */
 
-/* The name without its port and brackets, in small letters; false where it is too long. */
+/* The name without its port and brackets, in small letters; false where it is none, or too long. */
 static bool bare_name(const char *host, char out[NAME_MOST])
 {
     size_t length = strlen(host);
     if (*host == '[') {
-        length = strcspn(host, "]");
-        host++;
-        length = length > 0 ? length - 1 : 0;
+        length = strcspn(++host, "]");
+        const char *const behind = host[length] == ']' ? host + length + 1 : "x";
+        if (*behind != '\0' &&
+            (*behind != ':' || behind[1 + strspn(behind + 1, "0123456789")] != '\0'))
+            return false;
     } else {
         const char *colon = strchr(host, ':');
         if (colon != NULL && strchr(colon + 1, ':') == NULL)
@@ -184,7 +186,8 @@ static bool ends_with(const char *name, const char *end)
     return length > tail && strcmp(name + length - tail, end) == 0;
 }
 
-bool security_host_local(const char *host)
+/* `others`: names too that machines of this network may take, or whoever runs its names. */
+static bool is_local(const char *host, bool others)
 {
     char name[NAME_MOST], own[NAME_MOST] = "";
     struct in_addr v4;
@@ -198,8 +201,13 @@ bool security_host_local(const char *host)
     if (gethostname(own, sizeof own - 1) != 0)
         own[0] = '\0';
     return strcmp(name, "localhost") == 0 || (own[0] != '\0' && strcasecmp(name, own) == 0) ||
-           ends_with(name, ".localhost") || ends_with(name, ".local") ||
-           ends_with(name, ".internal");
+           ends_with(name, ".localhost") ||
+           (others && (ends_with(name, ".local") || ends_with(name, ".internal")));
+}
+
+bool security_host_local(const char *host)
+{
+    return is_local(host, true);
 }
 
 bool security_host_allowed(const struct security *security, const char *host)
@@ -227,8 +235,10 @@ static bool covers(const char *entry, size_t length, const char *origin)
 bool security_origin_allowed(const struct security *security, const char *origin, const char *host)
 {
     const char *scheme = strstr(origin, "://");
-    if (scheme != NULL && host != NULL && strcasecmp(scheme + 3, host) == 0)
-        return true; /* a page of this server's own */
+    /* A page of this server's own; by a name that nobody else can let point here. */
+    if (scheme != NULL && host != NULL && strcasecmp(scheme + 3, host) == 0 &&
+        is_local(host, false))
+        return true;
     for (const char *at = security->origins; at != NULL && *at != '\0';) {
         at += strspn(at, ", ");
         const size_t length = strcspn(at, ", ");

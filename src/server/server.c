@@ -183,10 +183,13 @@ primer_status server_run(const struct server_options *options, server_ready *rea
 
 cleanup:
     atomic_store(&http.stopping, true);
-    workers_free(server.answers);
-    workers_free(server.others);
+    /* Open connections bring requests until http_stop: they are refused, not queued. */
+    workers_end(server.answers);
+    workers_end(server.others);
     http_drain(&http, FLUSH_SECONDS);
     http_stop(&http);
+    workers_free(server.answers);
+    workers_free(server.others);
     patience_free(http.patience);
     catalog_free(server.catalog);
     access_log_free(http.log);

@@ -19,6 +19,7 @@ struct workers {
     size_t first, count, capacity;
     size_t running, started, threads;
     bool ending;
+    bool ended; /* and joined; of whoever ends them */
     workers_task *run;
     workers_gone *gone;
     pthread_t ids[]; /* [threads] */
@@ -145,9 +146,9 @@ bool workers_drain(struct workers *workers, double seconds)
     return drained;
 }
 
-void workers_free(struct workers *workers)
+void workers_end(struct workers *workers)
 {
-    if (workers == NULL)
+    if (workers == NULL || workers->ended)
         return;
     pthread_mutex_lock(&workers->lock);
     workers->ending = true;
@@ -155,6 +156,14 @@ void workers_free(struct workers *workers)
     pthread_mutex_unlock(&workers->lock);
     for (size_t i = 0; i < workers->started; i++)
         pthread_join(workers->ids[i], NULL);
+    workers->ended = true;
+}
+
+void workers_free(struct workers *workers)
+{
+    if (workers == NULL)
+        return;
+    workers_end(workers);
     pthread_mutex_destroy(&workers->lock);
     pthread_cond_destroy(&workers->work);
     pthread_cond_destroy(&workers->idle);
