@@ -93,7 +93,8 @@ static bool is_text(char c)
 static const char *piece_of(const char *text, char piece[3])
 {
     for (const char *at = text + 2; strlen(at) > 4; at++) {
-        snprintf(piece, 3, "%s", at);
+        memcpy(piece, at, 2);
+        piece[2] = '\0';
         bool plain = true;
         for (size_t i = 0; i < 4; i++)
             plain = plain && is_text(at[(ptrdiff_t)i - 1]);
