@@ -19,7 +19,7 @@
 #define MOST_VARIABLES 9 /* of those that a template sees */
 
 struct go_template {
-    struct jinja_memory memory;
+    struct scratch memory;
     struct go_tree tree;
 };
 
@@ -46,7 +46,7 @@ void go_template_free(struct go_template *template)
 {
     if (template == NULL)
         return;
-    jinja_memory_free(&template->memory);
+    scratch_free(&template->memory);
     memory_free(template);
 }
 
@@ -174,6 +174,6 @@ primer_status go_template_render(const struct go_template *template, const json_
     TRY(jinja_deliver(&writer, output, error));
 
 cleanup:
-    jinja_memory_free(&run.base.memory);
+    scratch_free(&run.base.memory);
     return status;
 }

@@ -14,7 +14,7 @@
 #include "base/utf8.h"
 
 struct lexer {
-    struct jinja_memory *memory;
+    struct scratch *memory;
     primer_error *error;
     const char *text;
     size_t length, at, line;
@@ -56,7 +56,7 @@ static primer_status put(struct lexer *lexer, enum go_token_kind kind, struct ji
 {
     if (lexer->count == lexer->capacity) {
         const size_t capacity = lexer->capacity == 0 ? 64 : 2 * lexer->capacity;
-        struct go_token *const items = jinja_memory_take(lexer->memory, capacity, sizeof *items);
+        struct go_token *const items = scratch_take(lexer->memory, capacity, sizeof *items);
         if (items == NULL)
             return jinja_failure(lexer->error, line, "too many tokens");
         if (lexer->count > 0)
@@ -223,7 +223,7 @@ static primer_status cut_quoted(struct lexer *lexer, char quote)
     if (end >= lexer->length - lexer->at || peek(lexer, end) != quote)
         return jinja_failure(lexer->error, line, "unterminated %s",
                              quote == '"' ? "quoted string" : "character constant");
-    char *const out = jinja_memory_take(lexer->memory, end + 4, 1);
+    char *const out = scratch_take(lexer->memory, end + 4, 1);
     if (out == NULL)
         return jinja_failure(lexer->error, line, "a string of %zu bytes is too long", end);
     const size_t stop = lexer->at + end;
@@ -249,7 +249,7 @@ static primer_status cut_raw(struct lexer *lexer)
         return jinja_failure(lexer->error, line, "unterminated raw quoted string");
     const size_t length = (size_t)(end - begin);
     size_t used = 0;
-    char *const out = jinja_memory_take(lexer->memory, length + 1, 1);
+    char *const out = scratch_take(lexer->memory, length + 1, 1);
     if (out == NULL)
         return jinja_failure(lexer->error, line, "a string of %zu bytes is too long", length);
     for (size_t i = 0; i < length; i++)
@@ -377,10 +377,10 @@ static primer_status cut_text(struct lexer *lexer)
     return length == 0 ? PRIMER_OK : put(lexer, GO_TEXT, jinja_text_of(begin, length), line);
 }
 
-primer_status go_template_lexer(const char *text, size_t length, struct jinja_memory *memory,
+primer_status go_template_lexer(const char *text, size_t length, struct scratch *memory,
                                 struct go_tokens *tokens, primer_error *error)
 {
-    char *const copy = jinja_memory_take(memory, length + 1, 1);
+    char *const copy = scratch_take(memory, length + 1, 1);
     if (copy == NULL)
         return jinja_failure(error, 1, "no memory for %zu bytes of text", length);
     if (length > 0)

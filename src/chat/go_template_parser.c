@@ -27,7 +27,7 @@
 struct parser {
     const struct go_token *items;
     size_t at;
-    struct jinja_memory *memory;
+    struct scratch *memory;
     primer_error *error;
     struct go_tree *tree;
     struct jinja_text variables[MOST_VARIABLES];
@@ -87,7 +87,7 @@ static primer_status gather(struct parser *parser, struct gathering *to, size_t 
 {
     if (to->count == to->capacity) {
         const size_t capacity = to->capacity == 0 ? 4 : 2 * to->capacity;
-        void *const items = jinja_memory_take(parser->memory, capacity, size);
+        void *const items = scratch_take(parser->memory, capacity, size);
         if (items == NULL)
             return no_memory(parser);
         if (to->count > 0)
@@ -114,7 +114,7 @@ static struct go_node_list list_of(const struct gathering *nodes)
 
 static primer_status make(struct parser *parser, enum go_node_kind kind, struct go_node **node)
 {
-    *node = jinja_memory_take(parser->memory, 1, sizeof **node);
+    *node = scratch_take(parser->memory, 1, sizeof **node);
     if (*node == NULL)
         return no_memory(parser);
     (*node)->kind = kind;
@@ -433,7 +433,7 @@ static primer_status parse_pipe(struct parser *parser, const char *where, bool p
                                 struct go_pipe **out)
 {
     struct gathering commands = {0};
-    struct go_pipe *const pipe = jinja_memory_take(parser->memory, 1, sizeof *pipe);
+    struct go_pipe *const pipe = scratch_take(parser->memory, 1, sizeof *pipe);
     bool more = false;
     if (pipe == NULL)
         return no_memory(parser);
@@ -564,7 +564,7 @@ static primer_status define(struct parser *parser, struct jinja_text name,
                              "multiple definition of template \"%s\"",
                              error_printable(name.bytes, name.length, shown, sizeof shown));
     if (definition == NULL) {
-        definition = jinja_memory_take(parser->memory, 1, sizeof *definition);
+        definition = scratch_take(parser->memory, 1, sizeof *definition);
         if (definition == NULL)
             return no_memory(parser);
         *definition = (struct go_definition){name, *body, parser->tree->definitions};
@@ -704,8 +704,8 @@ static primer_status append_response(struct parser *parser)
         FORWARD(add_node(parser, &nodes, parser->tree->root.items[i]));
     FORWARD(make(parser, GO_NODE_ACTION, &node));
     FORWARD(make(parser, GO_NODE_FIELD, &field));
-    node->pipe = jinja_memory_take(parser->memory, 1, sizeof *node->pipe);
-    field->path.names = jinja_memory_take(parser->memory, 1, sizeof *field->path.names);
+    node->pipe = scratch_take(parser->memory, 1, sizeof *node->pipe);
+    field->path.names = scratch_take(parser->memory, 1, sizeof *field->path.names);
     if (node->pipe == NULL || field->path.names == NULL)
         return no_memory(parser);
     field->path.names[0] = jinja_text_of("Response", 8);
@@ -746,7 +746,7 @@ static void mark_cut(struct go_node_list *list, bool *cut)
     }
 }
 
-primer_status go_template_parser(const struct go_tokens *tokens, struct jinja_memory *memory,
+primer_status go_template_parser(const struct go_tokens *tokens, struct scratch *memory,
                                  struct go_tree *tree, primer_error *error)
 {
     struct parser parser = {.items = tokens->items, .memory = memory, .error = error, .tree = tree};

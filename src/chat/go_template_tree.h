@@ -105,9 +105,9 @@ struct go_tree {
 };
 
 /* Tokens, and the tree; all of it is of `memory`. */
-primer_status go_template_lexer(const char *text, size_t length, struct jinja_memory *memory,
+primer_status go_template_lexer(const char *text, size_t length, struct scratch *memory,
                                 struct go_tokens *tokens, primer_error *error);
-primer_status go_template_parser(const struct go_tokens *tokens, struct jinja_memory *memory,
+primer_status go_template_parser(const struct go_tokens *tokens, struct scratch *memory,
                                  struct go_tree *tree, primer_error *error);
 /* A function's row in the table; NULL where there is none. `refused`: Go has it, templates here
  * don't. */

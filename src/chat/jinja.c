@@ -13,7 +13,7 @@
 #define DEFAULT_MEMORY ((size_t)64 << 20)
 
 struct jinja_template {
-    struct jinja_memory memory;
+    struct scratch memory;
     struct jinja_node_list root;
 };
 
@@ -50,7 +50,7 @@ void jinja_free(struct jinja_template *template)
 {
     if (template == NULL)
         return;
-    jinja_memory_free(&template->memory);
+    scratch_free(&template->memory);
     memory_free(template);
 }
 
@@ -113,6 +113,6 @@ primer_status jinja_render(const struct jinja_template *template, const json_t *
     TRY(jinja_deliver(&writer, output, error));
 
 cleanup:
-    jinja_memory_free(&run.memory);
+    scratch_free(&run.memory);
     return status;
 }

@@ -17,7 +17,7 @@
 #include "base/utf8.h"
 
 struct lexer {
-    struct jinja_memory *memory;
+    struct scratch *memory;
     primer_error *error;
     char *text; /* prepared */
     size_t length, at, line;
@@ -139,7 +139,7 @@ static size_t drop_generation(char *text, size_t length)
 
 static primer_status prepare(struct lexer *lexer, const char *text, size_t length)
 {
-    lexer->text = jinja_memory_take(lexer->memory, length + 1, 1);
+    lexer->text = scratch_take(lexer->memory, length + 1, 1);
     if (lexer->text == NULL)
         return jinja_failure(lexer->error, 1, "no memory for %zu bytes of text", length);
     if (length > 0 && text[length - 1] == '\n')
@@ -174,7 +174,7 @@ static primer_status put(struct lexer *lexer, enum jinja_token_kind kind, const 
 {
     if (lexer->count == lexer->capacity) {
         const size_t capacity = lexer->capacity == 0 ? 64 : 2 * lexer->capacity;
-        struct jinja_token *const items = jinja_memory_take(lexer->memory, capacity, sizeof *items);
+        struct jinja_token *const items = scratch_take(lexer->memory, capacity, sizeof *items);
         if (items == NULL)
             return jinja_failure(lexer->error, lexer->line, "too many tokens");
         if (lexer->count > 0)
@@ -339,7 +339,7 @@ static primer_status cut_string(struct lexer *lexer)
         end += lexer->text[end] == '\\' ? 2 : 1;
     if (end >= lexer->length)
         return jinja_failure(lexer->error, line, "a string without its closing quote");
-    char *const out = jinja_memory_take(lexer->memory, end - begin + 4, 1);
+    char *const out = scratch_take(lexer->memory, end - begin + 4, 1);
     if (out == NULL)
         return jinja_failure(lexer->error, line, "no memory for a string");
     forward(lexer, 1);
@@ -456,7 +456,7 @@ static primer_status cut_outside(struct lexer *lexer, bool *inside)
     return PRIMER_OK;
 }
 
-primer_status jinja_lexer(const char *text, size_t length, struct jinja_memory *memory,
+primer_status jinja_lexer(const char *text, size_t length, struct scratch *memory,
                           struct jinja_tokens *tokens, primer_error *error)
 {
     struct lexer lexer = {.memory = memory, .error = error, .line = 1};

@@ -22,7 +22,7 @@
 
 struct parser {
     const struct jinja_token *token; /* the next one */
-    struct jinja_memory *memory;
+    struct scratch *memory;
     primer_error *error;
     size_t depth;
 };
@@ -89,7 +89,7 @@ static primer_status expect_kind(struct parser *parser, enum jinja_token_kind ki
 
 static primer_status make(struct parser *parser, enum jinja_node_kind kind, struct jinja_node **out)
 {
-    *out = jinja_memory_take(parser->memory, 1, sizeof **out);
+    *out = scratch_take(parser->memory, 1, sizeof **out);
     if (*out == NULL)
         return jinja_failure(parser->error, parser->token->line, "the template is too large");
     (*out)->kind = kind;
@@ -101,8 +101,7 @@ static primer_status append(struct parser *parser, struct growing *list, struct 
 {
     if (list->list.count == list->capacity) {
         const size_t capacity = list->capacity == 0 ? 4 : 2 * list->capacity;
-        struct jinja_node **const items =
-            jinja_memory_take(parser->memory, capacity, sizeof *items);
+        struct jinja_node **const items = scratch_take(parser->memory, capacity, sizeof *items);
         if (items == NULL)
             return jinja_failure(parser->error, parser->token->line, "the template is too large");
         if (list->list.count > 0)
@@ -164,7 +163,7 @@ static primer_status parse_string(struct parser *parser, struct jinja_node **out
     (*out)->text = first->text;
     if (parser->token == first + 1)
         return PRIMER_OK;
-    char *const joined = jinja_memory_take(parser->memory, length + 1, 1);
+    char *const joined = scratch_take(parser->memory, length + 1, 1);
     if (joined == NULL)
         return jinja_failure(parser->error, first->line, "the template is too large");
     (*out)->text = jinja_text_of(joined, length);
@@ -751,7 +750,7 @@ static primer_status parse_statement(struct parser *parser, struct jinja_node **
     return PRIMER_OK;
 }
 
-primer_status jinja_parser(const struct jinja_tokens *tokens, struct jinja_memory *memory,
+primer_status jinja_parser(const struct jinja_tokens *tokens, struct scratch *memory,
                            struct jinja_node_list *root, primer_error *error)
 {
     struct parser parser = {.token = tokens->items, .memory = memory, .error = error};

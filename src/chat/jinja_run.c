@@ -31,7 +31,7 @@ primer_status jinja_run_step(struct jinja_run *run, size_t steps)
 
 primer_status jinja_run_take(struct jinja_run *run, size_t count, size_t size, void *out)
 {
-    void *const piece = jinja_memory_take(&run->memory, count, size);
+    void *const piece = scratch_take(&run->memory, count, size);
     if (piece == NULL)
         return jinja_run_failure(run, "the template needs too much memory");
     memcpy(out, &piece, sizeof piece);

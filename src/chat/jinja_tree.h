@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "base/error.h"
-#include "chat/jinja_memory.h"
+#include "base/scratch.h"
 
 #define JINJA_DEPTH  128  /* of parentheses and blocks in each other, and of calls */
 #define JINJA_NESTED 1000 /* expressions in each other, long sums included */
@@ -104,9 +104,9 @@ primer_status jinja_failure(primer_error *error, size_t line, const char *format
     __attribute__((format(printf, 3, 4)));
 
 /* Tokens, and the tree's root as a list of statements; all of it is of `memory`. */
-primer_status jinja_lexer(const char *text, size_t length, struct jinja_memory *memory,
+primer_status jinja_lexer(const char *text, size_t length, struct scratch *memory,
                           struct jinja_tokens *tokens, primer_error *error);
-primer_status jinja_parser(const struct jinja_tokens *tokens, struct jinja_memory *memory,
+primer_status jinja_parser(const struct jinja_tokens *tokens, struct scratch *memory,
                            struct jinja_node_list *root, primer_error *error);
 
 #endif

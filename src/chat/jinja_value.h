@@ -57,7 +57,7 @@ enum jinja_leaving { JINJA_STAYS, JINJA_BREAKS, JINJA_CONTINUES };
 
 /* One rendering. */
 struct jinja_run {
-    struct jinja_memory memory;
+    struct scratch memory;
     primer_error *error;
     size_t steps;         /* left */
     size_t depth, nested; /* blocks and calls, expressions in each other */

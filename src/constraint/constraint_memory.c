@@ -16,3 +16,11 @@ void *constraint_grown(void *items, size_t *capacity, size_t need, size_t size)
         *capacity = wanted;
     return block;
 }
+
+primer_status constraint_scratch_failure(const struct scratch *scratch, primer_error *error)
+{
+    if (scratch->limited)
+        return error_set(error, PRIMER_ELIMIT, "more than %zu MiB of working memory would be used",
+                         CONSTRAINT_SCRATCH >> 20);
+    return error_set(error, PRIMER_ENOMEM, "no memory for working on a constraint");
+}

@@ -24,7 +24,7 @@ static size_t build(struct grammar *grammar, struct schema *schema)
 size_t grammar_schema(struct grammar *grammar, const json_t *root, const char *path)
 {
     struct schema schema = {.grammar = grammar,
-                            .scratch = {.left = SCRATCH_LIMIT},
+                            .scratch = {.left = CONSTRAINT_SCRATCH},
                             .root = root,
                             .path = path,
                             .any = SCHEMA_NOTHING};

@@ -20,7 +20,7 @@ static primer_status build(struct grammar *grammar, struct scratch *scratch, con
 primer_status constraint_regex(const char *pattern, size_t length, primer_constraint **constraint,
                                primer_error *error)
 {
-    struct scratch scratch = {.left = SCRATCH_LIMIT};
+    struct scratch scratch = {.left = CONSTRAINT_SCRATCH};
     struct grammar *const grammar = grammar_create();
     size_t root = 0;
     const primer_status status = build(grammar, &scratch, pattern, length, &root, error);

@@ -19,7 +19,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "constraint/grammar.h"
-#include "constraint/scratch.h"
+#include "constraint/constraint_memory.h"
 
 #define REGEX_LENGTH  ((size_t)64 << 10) /* bytes of an expression */
 #define REGEX_DEPTH   200                /* groups in groups */

@@ -237,7 +237,7 @@ static primer_status add_place(struct build *build, struct place place, uint32_t
     build->places = scratch_grow(build->scratch, build->places, build->place_count,
                                  &build->place_capacity, sizeof place);
     if (build->places == NULL)
-        return scratch_failure(build->scratch, build->error);
+        return constraint_scratch_failure(build->scratch, build->error);
     build->places[build->place_count] = place;
     *at = (uint32_t)build->place_count++;
     return PRIMER_OK;
@@ -402,7 +402,7 @@ static primer_status grow_table(struct build *build)
     const size_t size = build->table_size == 0 ? 64 : build->table_size * 2;
     uint32_t *const table = scratch_take(build->scratch, size, sizeof *table);
     if (table == NULL)
-        return scratch_failure(build->scratch, build->error);
+        return constraint_scratch_failure(build->scratch, build->error);
     for (size_t i = 0; i < build->subset_count; i++) {
         const struct subset *const subset = &build->subsets[i];
         size_t at = hash_bytes(subset->places, subset->count * sizeof(uint32_t),
@@ -440,7 +440,7 @@ static primer_status number_subset(struct build *build, uint32_t *places, size_t
     build->subsets = scratch_grow(build->scratch, build->subsets, build->subset_count,
                                   &build->subset_capacity, sizeof *build->subsets);
     if (copy == NULL || build->subsets == NULL)
-        return scratch_failure(build->scratch, build->error);
+        return constraint_scratch_failure(build->scratch, build->error);
     memcpy(copy, places, count * sizeof *places);
     build->table[at] = (uint32_t)build->subset_count + 1;
     *number = (uint32_t)build->subset_count;
@@ -492,7 +492,7 @@ static primer_status expand_subset(struct build *build, size_t number)
     automaton->accepts =
         scratch_grow(build->scratch, automaton->accepts, number, &build->accepts_capacity, 1);
     if (automaton->next == NULL || automaton->accepts == NULL)
-        return scratch_failure(build->scratch, build->error);
+        return constraint_scratch_failure(build->scratch, build->error);
     if ((number + 1) * symbols > REGEX_ENTRIES)
         return error_set(build->error, PRIMER_ELIMIT,
                          "the expression takes more than %zu transitions", REGEX_ENTRIES);
@@ -518,7 +518,7 @@ static primer_status make_term(struct scratch *scratch, const struct alphabet *a
     build.closed = scratch_take(scratch, build.place_count + 1, sizeof *build.closed);
     build.marks = scratch_take(scratch, build.place_count + 1, sizeof *build.marks);
     if (build.stack == NULL || build.closed == NULL || build.marks == NULL)
-        return scratch_failure(scratch, error);
+        return constraint_scratch_failure(scratch, error);
     FORWARD(number_subset(&build, &begin, 1, true, false, &number));
     for (size_t i = 0; i < build.subset_count; i++)
         FORWARD(expand_subset(&build, i));
@@ -561,7 +561,7 @@ static primer_status number_tuple(struct product *product, const uint32_t *tuple
     product->tuples =
         scratch_grow(product->scratch, product->tuples, product->states, &product->capacity, bytes);
     if (product->tuples == NULL)
-        return scratch_failure(product->scratch, product->error);
+        return constraint_scratch_failure(product->scratch, product->error);
     memcpy(product->tuples + product->states * PRODUCT_WIDTH, tuple, bytes);
     *number = (uint32_t)product->states;
     product->table[at] = (uint32_t)++product->states;
@@ -605,7 +605,7 @@ static primer_status explore(struct product *product, struct regex_automaton *au
     product->table_size = 65536;
     product->table = scratch_take(product->scratch, product->table_size, sizeof(uint32_t));
     if (product->table == NULL)
-        return scratch_failure(product->scratch, product->error);
+        return constraint_scratch_failure(product->scratch, product->error);
     FORWARD(number_tuple(product, tuple, &number));
     for (size_t i = 0; i < product->states; i++) {
         uint32_t from[PRODUCT_WIDTH];
@@ -615,7 +615,7 @@ static primer_status explore(struct product *product, struct regex_automaton *au
         automaton->accepts =
             scratch_grow(product->scratch, automaton->accepts, i, &accepts_capacity, 1);
         if (automaton->next == NULL || automaton->accepts == NULL)
-            return scratch_failure(product->scratch, product->error);
+            return constraint_scratch_failure(product->scratch, product->error);
         if ((i + 1) * symbols > REGEX_ENTRIES)
             return error_set(product->error, PRIMER_ELIMIT,
                              "expressions and limits of length together take more than %zu "
@@ -651,7 +651,7 @@ primer_status regex_automaton_make(struct scratch *scratch, const struct regex_t
         return PRIMER_OK;
     }
     if (!make_alphabet(scratch, terms, count, &alphabet))
-        return scratch_failure(scratch, error);
+        return constraint_scratch_failure(scratch, error);
     for (size_t i = 0; i < count; i++)
         FORWARD(make_term(scratch, &alphabet, terms[i], &parts[i], error));
     struct product product = {.scratch = scratch,

@@ -80,12 +80,12 @@ static size_t json_set(struct grammar *grammar, struct regex_set set)
     struct grammar_range letters[7];
     uint32_t controls;
     const size_t count = escape_letters(set, letters, &controls);
-    struct scratch scratch = {.left = SCRATCH_LIMIT};
+    struct scratch scratch = {.left = CONSTRAINT_SCRATCH};
     const struct regex_set plain =
         regex_set_both(&scratch, set, (struct regex_set){plain_ranges, 4});
     if (plain.count == SIZE_MAX) {
         primer_error error;
-        (void)scratch_failure(&scratch, &error);
+        (void)constraint_scratch_failure(&scratch, &error);
         grammar_failure(grammar, &error);
     } else if (plain.count > 0) {
         nodes[used++] = grammar_class(grammar, plain.ranges, plain.count, false);
@@ -158,7 +158,7 @@ static size_t write_sequence(struct writer *writer, const struct regex_node *nod
     }
     if (to == from)
         return between(writer, grammar_sequence(writer->grammar, NULL, 0), left, right);
-    struct scratch scratch = {.left = SCRATCH_LIMIT};
+    struct scratch scratch = {.left = CONSTRAINT_SCRATCH};
     size_t *const parts = scratch_take(&scratch, to - from, sizeof *parts);
     enum edge outer_left = left, outer_right = right;
     size_t result = 0;
@@ -183,7 +183,7 @@ static size_t write_choice(struct writer *writer, const struct regex_node *node,
                            enum edge right)
 {
     const bool together = !node->anchored;
-    struct scratch scratch = {.left = SCRATCH_LIMIT};
+    struct scratch scratch = {.left = CONSTRAINT_SCRATCH};
     size_t *const parts = scratch_take(&scratch, node->count, sizeof *parts);
     size_t result = 0;
     for (size_t i = 0; parts != NULL && i < node->count; i++)

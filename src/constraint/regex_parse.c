@@ -30,7 +30,7 @@ static primer_status bad(const struct parser *parser, primer_status status, cons
 
 static primer_status no_memory(const struct parser *parser)
 {
-    return scratch_failure(parser->scratch, parser->error);
+    return constraint_scratch_failure(parser->scratch, parser->error);
 }
 
 static bool next_is(const struct parser *parser, const char *text)

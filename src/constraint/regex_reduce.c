@@ -127,7 +127,7 @@ static primer_status keep(struct scratch *scratch, struct regex_automaton *autom
     uint32_t *const next = scratch_take(scratch, count * symbols + 1, sizeof *next);
     unsigned char *const accepts = scratch_take(scratch, count + 1, 1);
     if (next == NULL || accepts == NULL)
-        return scratch_failure(scratch, error);
+        return constraint_scratch_failure(scratch, error);
     for (size_t i = 0; i < automaton->states; i++) {
         if (classes[i] == REGEX_DEAD)
             continue;
@@ -151,7 +151,7 @@ primer_status regex_automaton_reduce(struct scratch *scratch, struct regex_autom
     uint32_t *const classes = scratch_take(scratch, states + 1, sizeof *classes);
     size_t count = 0;
     if (live == NULL || classes == NULL || !mark_live(scratch, automaton, live))
-        return scratch_failure(scratch, error);
+        return constraint_scratch_failure(scratch, error);
     if (states == 0 || !live[0]) {
         automaton->states = 0;
         return PRIMER_OK;
@@ -160,7 +160,7 @@ primer_status regex_automaton_reduce(struct scratch *scratch, struct regex_autom
         classes[i] = live[i] ? (uint32_t)count++ : REGEX_DEAD;
     FORWARD(keep(scratch, automaton, classes, count, error));
     if (!find_classes(scratch, automaton, classes, &count))
-        return scratch_failure(scratch, error);
+        return constraint_scratch_failure(scratch, error);
     return keep(scratch, automaton, classes, count, error);
 }
 
@@ -273,7 +273,7 @@ size_t regex_automaton_grammar(struct grammar *grammar, struct scratch *scratch,
         good = writer.rules[i] == SIZE_MAX || write_state(&writer, i);
     if (!good) {
         primer_error error;
-        (void)scratch_failure(scratch, &error);
+        (void)constraint_scratch_failure(scratch, &error);
         grammar_failure(grammar, &error);
         return 0;
     }

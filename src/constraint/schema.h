@@ -31,7 +31,7 @@
 #include <stddef.h>
 #include "constraint/grammar.h"
 #include "constraint/regex.h"
-#include "constraint/scratch.h"
+#include "constraint/constraint_memory.h"
 
 #define SCHEMA_NOTHING SIZE_MAX /* instead of a node: no value is valid, or a failure */
 
@@ -100,7 +100,7 @@ struct schema {
     size_t apart_left;     /* pairs that may still be compared */
     size_t steps;          /* taken */
     const json_t *given, *given_list; /* a value of an enum that is looked at, and that enum */
-    size_t any;            /* node of any value, or SCHEMA_NOTHING */
+    size_t any;                       /* node of any value, or SCHEMA_NOTHING */
 };
 
 /* ---- failures, places (schema_reference.c) --------------------------------------------------- */

@@ -203,7 +203,7 @@ static bool strings_apart(struct schema *schema, const struct schema_set *a,
     struct schema_set both = {0};
     struct schema_text text;
     struct regex_automaton automaton;
-    struct scratch scratch = {.left = SCRATCH_LIMIT};
+    struct scratch scratch = {.left = CONSTRAINT_SCRATCH};
     for (size_t i = 0; i < a->count + b->count; i++) {
         const struct schema_part part = i < a->count ? a->parts[i] : b->parts[i - a->count];
         const struct schema_set one = {(struct schema_part *)(uintptr_t)&part, 1, 0, false};

@@ -99,7 +99,7 @@ size_t schema_failed_at(struct schema *schema, const json_t *where, const char *
 size_t schema_no_memory(struct schema *schema)
 {
     if (!schema_failed(schema))
-        (void)scratch_failure(&schema->scratch, &schema->error);
+        (void)constraint_scratch_failure(&schema->scratch, &schema->error);
     return SCHEMA_NOTHING;
 }
 

@@ -146,7 +146,7 @@ static bool length_is_right(const struct schema_text *text, const char *bytes, s
 bool schema_text_matches(struct schema *schema, const struct schema_text *text, const json_t *where,
                          const char *bytes, size_t length)
 {
-    struct scratch scratch = {.left = SCRATCH_LIMIT};
+    struct scratch scratch = {.left = CONSTRAINT_SCRATCH};
     struct regex_automaton automaton;
     primer_error error;
     bool matches = false;

@@ -30,7 +30,7 @@ static primer_status make_product(const json_t *notation, primer_constraint **co
                                   primer_error *error)
 {
     static const char anything[] = "[^]*";
-    struct scratch scratch = {.left = SCRATCH_LIMIT};
+    struct scratch scratch = {.left = CONSTRAINT_SCRATCH};
     struct regex_term terms[REGEX_TERMS];
     struct regex_automaton automaton = {0};
     struct grammar *const grammar = grammar_create();
@@ -63,7 +63,7 @@ static void test_automata_say_the_same(void **state)
 
 static void expect_lengths(const char *pattern, bool whole, size_t least, size_t most)
 {
-    struct scratch scratch = {.left = SCRATCH_LIMIT};
+    struct scratch scratch = {.left = CONSTRAINT_SCRATCH};
     struct regex_term terms[REGEX_TERMS];
     size_t count = 0, low = 0, high = 0;
     assert_int_equal(regex_parse(&scratch, pattern, strlen(pattern), whole, terms, &count, NULL),

@@ -1,5 +1,5 @@
 /* scratch.c - blocks of at least 16 KiB, each filled front to back. */
-#include "constraint/scratch.h"
+#include "base/scratch.h"
 
 #include <stdint.h>
 #include <string.h>
@@ -60,14 +60,6 @@ void *scratch_grow(struct scratch *scratch, void *items, size_t count, size_t *c
         memcpy(larger, items, count * size);
     *capacity = room;
     return larger;
-}
-
-primer_status scratch_failure(const struct scratch *scratch, primer_error *error)
-{
-    if (scratch->limited)
-        return error_set(error, PRIMER_ELIMIT, "more than %zu MiB of working memory would be used",
-                         SCRATCH_LIMIT >> 20);
-    return error_set(error, PRIMER_ENOMEM, "no memory for working on a constraint");
 }
 
 void scratch_free(struct scratch *scratch)

@@ -1,13 +1,10 @@
-/* scratch.h - memory of one compilation: pieces of growing blocks, given back all at once, with a
- * limit that holds against notations from strangers. */
-#ifndef CONSTRAINT_SCRATCH_H
-#define CONSTRAINT_SCRATCH_H
+/* scratch.h - memory of one compilation or run: pieces of growing blocks, given back all at once, with
+ * a limit that holds against what strangers wrote. */
+#ifndef BASE_SCRATCH_H
+#define BASE_SCRATCH_H
 
 #include <stdbool.h>
 #include <stddef.h>
-#include "base/error.h"
-
-#define SCRATCH_LIMIT ((size_t)256 << 20) /* bytes */
 
 struct scratch_block;
 
@@ -22,8 +19,6 @@ void *scratch_take(struct scratch *scratch, size_t count, size_t size);
 /* Room for one item more in an array of `count` items: the array, or a copy of twice the room. */
 void *scratch_grow(struct scratch *scratch, void *items, size_t count, size_t *capacity,
                    size_t size);
-/* What to say where one of these gave NULL. */
-primer_status scratch_failure(const struct scratch *scratch, primer_error *error);
 void scratch_free(struct scratch *scratch);
 
 #endif
