@@ -101,7 +101,7 @@ static primer_status gather(struct parser *parser, struct gathering *to, size_t 
 
 static primer_status add_node(struct parser *parser, struct gathering *to, struct go_node *node)
 {
-    void *slot;
+    void *slot = NULL;
     FORWARD(gather(parser, to, sizeof node, &slot));
     memcpy(slot, &node, sizeof node);
     return PRIMER_OK;
