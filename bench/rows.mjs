@@ -11,14 +11,15 @@
 import {mkdtempSync, rmSync} from "node:fs";
 import {join} from "node:path";
 import {begun, finished} from "./children.mjs";
+import {SERVER_ROWS} from "./rows_server.mjs";
 import {attentionOperations, squarePart} from "./statistics.mjs";
 
 // Lengths in tokens; the small ones are for trying out this program.
 export const SIZES = {
     full: {prompt: 512, long: 2000, context: 2048, depths: [950, 1900], generated: 64, clients: 8,
-        clientPrompt: 128, residentGenerated: 32},
+        clientPrompt: 128, newcomerPrompt: 32, residentGenerated: 32},
     small: {prompt: 64, long: 320, context: 512, depths: [100, 200], generated: 16, clients: 8,
-        clientPrompt: 16, residentGenerated: 8}
+        clientPrompt: 16, newcomerPrompt: 8, residentGenerated: 8}
 };
 
 // Options of make-model; the order is that of measuring, largest file last.
@@ -315,6 +316,7 @@ export const ROWS = [
     depthRow(0),
     depthRow(1, 1.45, 0.85),
     clientsRow,
+    ...SERVER_ROWS,
     firstTokenRow,
     residentRow,
     speculationRow,

@@ -297,8 +297,11 @@ typedef struct primer_generation {
     bool ignore_end;                      /* go on past end tokens */
     size_t top_logprobs;                  /* 0: no log-probabilities are computed */
     struct primer_constraint *constraint; /* NULL: none; what the answer may be (primer_chat.h) */
-    const char *constraint_after; /* it begins behind this text ("</think>"); NULL: at once */
-    bool special;                 /* control tokens but for end tokens are part of the text */
+    /* It begins behind `constraint_after` ("</think>") and at most 4 bytes of white space; NULL: at
+     * once. With `constraint_opening` ("<think>") that is so only where the answer begins with this
+     * text, else the constraint begins at once; NULL: the prompt ends behind it. */
+    const char *constraint_after, *constraint_opening;
+    bool special; /* control tokens but for end tokens are part of the text */
     primer_generated_callback *callback; /* NULL: none */
     void *context;
 } primer_generation;
@@ -334,13 +337,16 @@ typedef struct primer_statistics {
 } primer_statistics;
 void primer_session_statistics(const primer_session *session, primer_statistics *statistics);
 
+enum { PRIMER_PASS_SIZES = 12 };
 /* Of all sessions since the model was opened; from any thread. */
 typedef struct primer_totals {
-    uint64_t passes, tokens;               /* over the weights; tokens computed by them */
-    uint64_t joined_passes, joined_tokens; /* of passes that served several sessions at once */
-    uint64_t prefix_hits;                  /* pages of 64 tokens found that others had computed */
-    uint64_t prefix_evictions;             /* pages that the prefix cache let go */
-    uint64_t prefix_bytes;                 /* of the pages that only the prefix cache holds now */
+    uint64_t passes, tokens;                /* over the weights; tokens computed by them */
+    uint64_t joined_passes, joined_tokens;  /* of passes that served several sessions at once */
+    uint64_t pass_sizes[PRIMER_PASS_SIZES]; /* passes of at most 1, 2, 4, ... 1024 tokens, and of
+                                               more; each counted once */
+    uint64_t prefix_hits;                   /* pages of 64 tokens found that others had computed */
+    uint64_t prefix_evictions;              /* pages that the prefix cache let go */
+    uint64_t prefix_bytes;                  /* of the pages that only the prefix cache holds now */
 } primer_totals;
 void primer_model_statistics(primer_model *model, primer_totals *totals);
 

@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/buffer.h"
 #include "base/knob.h"
@@ -93,7 +94,7 @@ static primer_status read_environment(struct serve *serve, primer_error *error)
     o->listen_fds = knob_text(KNOB_LISTEN_FDS);
     o->listen_pid = knob_text(KNOB_LISTEN_PID);
     const char *kv = knob_text(KNOB_OLLAMA_KV_CACHE_TYPE);
-    if (kv == NULL || o->session.kv_format != PRIMER_KV_F16)
+    if (kv == NULL || s->parameters.kv_given)
         return PRIMER_OK;
     FORWARD(parameters_set(&serve->settings->parameters, parameters_named("kv"),
                            "OLLAMA_KV_CACHE_TYPE", kv, error));
@@ -153,6 +154,8 @@ static int run(struct settings *settings)
     TRY(fill(&serve, error));
     catch_signals();
     status = server_run(&serve.options, announce, NULL, error);
+    if (status == PRIMER_ECANCELED)
+        _exit(command_failed(error));
 
 cleanup:
     for (size_t i = 0; i < SETTINGS_LIST; i++)

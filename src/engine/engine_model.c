@@ -161,6 +161,7 @@ void primer_model_statistics(primer_model *model, primer_totals *totals)
                               .tokens = counts.tokens,
                               .joined_passes = counts.joined_passes,
                               .joined_tokens = counts.joined_tokens};
+    memcpy(totals->pass_sizes, counts.pass_sizes, sizeof totals->pass_sizes);
     pthread_mutex_lock(&model->pools_lock);
     for (struct engine_pool *entry = model->pools; entry != NULL; entry = entry->next) {
         pthread_mutex_lock(&entry->prefix.lock);

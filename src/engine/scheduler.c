@@ -52,6 +52,28 @@ void scheduler_free(struct scheduler *scheduler)
     *scheduler = (struct scheduler){0};
 }
 
+static void shortest_first(struct scheduler_work **prompts, size_t count)
+{
+    for (size_t i = 1; i < count; i++)
+        for (size_t j = i; j > 0 && prompts[j - 1]->tokens > prompts[j]->tokens; j--) {
+            struct scheduler_work *const longer = prompts[j - 1];
+            prompts[j - 1] = prompts[j];
+            prompts[j] = longer;
+        }
+}
+
+void scheduler_share(struct scheduler_work **prompts, size_t count, size_t room)
+{
+    const size_t least = room / (SCHEDULER_LEAST_PART * count + 1) + 1;
+    shortest_first(prompts, count);
+    for (size_t i = 0; i < count; i++) {
+        const size_t others = (count - i - 1) * least;
+        const size_t own = room > others ? room - others : room > 0;
+        prompts[i]->part = prompts[i]->tokens < own ? prompts[i]->tokens : own;
+        room -= prompts[i]->part;
+    }
+}
+
 /* Takes from the queue what the next pass holds, in order of arrival: few-token work first. */
 static size_t choose(struct scheduler *s, struct scheduler_work **chosen)
 {
@@ -74,17 +96,16 @@ static size_t choose(struct scheduler *s, struct scheduler_work **chosen)
         if (fits < (double)room)
             room = fits < SCHEDULER_FEW ? SCHEDULER_FEW : (size_t)fits; /* <= what is left */
     }
-    for (struct scheduler_work *w = s->first; w != NULL && count < SCHEDULER_WIDTH && room > 0;
-         w = w->next) {
-        if (w->tokens <= SCHEDULER_FEW)
-            continue;
-        const size_t share = (room + prompts - 1) / prompts;
-        prompts--;
-        w->part = w->tokens < share ? w->tokens : share;
-        room -= w->part;
-        chosen[count++] = w;
-    }
-    return count;
+    struct scheduler_work **const first = chosen + count;
+    prompts = 0;
+    for (struct scheduler_work *w = s->first; w != NULL && count + prompts < SCHEDULER_WIDTH;
+         w = w->next)
+        if (w->tokens > SCHEDULER_FEW)
+            first[prompts++] = w;
+    scheduler_share(first, prompts, room);
+    while (prompts > 0 && first[prompts - 1]->part == 0)
+        prompts--; /* the longest, where there are more prompts than room */
+    return count + prompts;
 }
 
 static void unlink_chosen(struct scheduler *s, struct scheduler_work **chosen, size_t count)
@@ -192,6 +213,15 @@ static size_t serve(struct scheduler *s, struct scheduler_work **chosen, size_t 
     return count;
 }
 
+/* Where primer_totals.pass_sizes counts a pass. */
+static size_t size_class(size_t tokens)
+{
+    size_t class = 0;
+    while (class < PRIMER_PASS_SIZES - 1 && tokens > (size_t)1 << class)
+        class++;
+    return class;
+}
+
 /* Notes a pass that begins. Lock held. */
 static void count_pass(struct scheduler *s, struct scheduler_work *const *chosen, size_t count,
                        size_t rows)
@@ -199,6 +229,7 @@ static void count_pass(struct scheduler *s, struct scheduler_work *const *chosen
     struct scheduler_counts *const c = &s->counts;
     c->passes++;
     c->tokens += rows;
+    c->pass_sizes[size_class(rows)]++;
     if (count > 1) {
         c->joined_passes++;
         c->joined_tokens += rows;

@@ -10,7 +10,8 @@
  * Work of few tokens (a generating session's next one) always goes whole into the next pass.
  * Prompts share what is left of it: all ENGINE_PASS_TOKENS while nobody generates, else as many
  * tokens as fit into SCHEDULER_PATIENCE at the speed measured so far, so a generating session never
- * waits longer than that for its turn. After a pass with several sessions the leader waits a moment
+ * waits longer than that for its turn. The shortest prompt gets most of it, the others a little:
+ * who comes with a question doesn't wait until another's book is read. After a pass with several sessions the leader waits a moment
  * for those that will come again.
  */
 #ifndef ENGINE_SCHEDULER_H
@@ -19,9 +20,12 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include "model/model.h"
+#include "primer.h"
 
 #define SCHEDULER_WIDTH    64   /* most pieces of work in one pass */
 #define SCHEDULER_FEW      16   /* tokens: work up to this is served first and whole */
+#define SCHEDULER_LEAST_PART                                                                       \
+    8 /* of all prompts together, but for the shortest: one in so many of the room's tokens */
 #define SCHEDULER_PATIENCE 0.15 /* seconds that a prompt may hold up a generating session */
 
 enum scheduler_logits { SCHEDULER_NONE, SCHEDULER_LAST, SCHEDULER_ALL };
@@ -52,6 +56,7 @@ struct scheduler_work {
 struct scheduler_counts {
     uint64_t passes, tokens;
     uint64_t joined_passes, joined_tokens; /* of passes that served several pieces of work */
+    uint64_t pass_sizes[PRIMER_PASS_SIZES]; /* as primer_totals has them */
     uint64_t reruns;                       /* pieces run alone because their joined pass failed */
     uint64_t longest_wait; /* passes begun from the arrival of few-token work to the end of its own:
                               1 where it is in the next one */
@@ -79,6 +84,10 @@ void scheduler_free(struct scheduler *scheduler);
 /* Waits for its turn and computes the next work->done >= 1 tokens of the work. */
 primer_status scheduler_run(struct scheduler *scheduler, struct scheduler_work *work,
                             primer_error *error);
+/* Sets the parts of [count] prompts, which it puts in order, so that they fit into `room` tokens. A
+ * short one is over soonest if it gets the room, and delays a long one by no more than itself; each
+ * gets something, so that none waits for ever. */
+void scheduler_share(struct scheduler_work **prompts, size_t count, size_t room);
 /* What was done so far. */
 void scheduler_count(struct scheduler *scheduler, struct scheduler_counts *counts);
 /* Logits of hidden [rows][embedding] to out [rows][vocabulary], alone with the pass's memory. */

@@ -188,13 +188,13 @@ static struct place *find(struct catalog *c, const char *name)
 struct waiting {
     bool (*gone)(void *context);
     void *context;
-    uint64_t start;
+    uint64_t start; /* of waiting for others' models to go */
     struct problem *problem;
 };
 
 /* Under the lock: until something changed, or it is time to look whether the client is still
- * there. */
-static primer_status wait_for_change(struct catalog *c, const struct waiting *waiting,
+ * there. Waiting for the model's own loading has no end but the loading's. */
+static primer_status wait_for_change(struct catalog *c, bool loading, struct waiting *waiting,
                                      primer_error *error)
 {
     wait_until(c, clock_nanoseconds() + PERCEIVE);
@@ -203,7 +203,9 @@ static primer_status wait_for_change(struct catalog *c, const struct waiting *wa
     pthread_mutex_lock(&c->lock);
     if (gone)
         return error_set(error, PRIMER_ECANCELED, "the client has gone");
-    if (clock_seconds_since(waiting->start) > WAIT_MOST)
+    if (loading)
+        waiting->start = clock_nanoseconds();
+    else if (clock_seconds_since(waiting->start) > WAIT_MOST)
         return problem_set(waiting->problem, 503, NULL, NULL, PRIMER_ENOMEM, error,
                            "other models are in use and leave no room; please try again");
     return PRIMER_OK;
@@ -231,20 +233,20 @@ static primer_status load(struct catalog *c, struct place *place, primer_error *
 }
 
 /* Under the lock: one step towards a loaded model. */
-static primer_status advance(struct catalog *c, struct place *place, const struct waiting *waiting,
+static primer_status advance(struct catalog *c, struct place *place, struct waiting *waiting,
                              double *load_seconds, primer_error *error)
 {
     if (place->state == LOADING)
-        return wait_for_change(c, waiting, error);
+        return wait_for_change(c, true, waiting, error);
     if (busy_count(c) >= c->options.max_loaded)
-        return make_room(c) ? PRIMER_OK : wait_for_change(c, waiting, error);
+        return make_room(c) ? PRIMER_OK : wait_for_change(c, false, waiting, error);
     const uint64_t start = clock_nanoseconds();
     const primer_status status = load(c, place, error);
     *load_seconds = clock_seconds_since(start);
     if (status == PRIMER_ENOMEM && make_room(c))
         return PRIMER_OK;
     if (status == PRIMER_ENOMEM && busy_count(c) > 0)
-        return wait_for_change(c, waiting, error);
+        return wait_for_change(c, false, waiting, error);
     return status;
 }
 
@@ -261,7 +263,7 @@ primer_status catalog_use(struct catalog *catalog, const char *name, bool (*gone
         return problem_set(problem, 404, "model_not_found", "model", PRIMER_EINVAL, error,
                            "model '%s' not found",
                            error_printable(name, strlen(name), shown, sizeof shown));
-    const struct waiting waiting = {gone, context, clock_nanoseconds(), problem};
+    struct waiting waiting = {gone, context, clock_nanoseconds(), problem};
     primer_status status = PRIMER_OK;
     double load_seconds = 0;
     pthread_mutex_lock(&catalog->lock);

@@ -221,8 +221,10 @@ void exchange_set_model(struct exchange *exchange, const char *name)
 
 void exchange_set_usage(struct exchange *exchange, size_t prompt_tokens, size_t answer_tokens)
 {
+    pthread_mutex_lock(&exchange->lock); /* one request's answers may run side by side */
     exchange->prompt_tokens = prompt_tokens;
     exchange->answer_tokens = answer_tokens;
+    pthread_mutex_unlock(&exchange->lock);
 }
 
 /* How deep brackets are nested outside of texts; what isn't JSON the parser finds. */

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -112,11 +113,26 @@ static size_t announced_length(const struct exchange *e)
     return text == NULL ? 0 : (size_t)strtoull(text, NULL, 10);
 }
 
+static enum MHD_Result count_hosts(void *context, enum MHD_ValueKind kind, const char *name,
+                                   const char *value)
+{
+    (void)kind, (void)value;
+    size_t *const count = context;
+    *count += strcasecmp(name, "host") == 0;
+    return MHD_YES;
+}
+
 /* Everything that can be said by the headers alone. */
 static void examine(struct exchange *e)
 {
     const struct security *security = e->http->security;
     const char *host = exchange_header(e, "host");
+    size_t hosts = 0;
+    MHD_get_connection_values(e->connection, MHD_HEADER_KIND, count_hosts, &hosts);
+    if (hosts > 1) { /* RFC 9112, section 3.2: which one is meant is anybody's guess */
+        refuse(e, 400, NULL, "Host is there %zu times, expected once", hosts);
+        return;
+    }
     if (!security_host_allowed(security, host)) {
         char shown[128];
         refuse(e, 403, "host_not_allowed",
@@ -346,6 +362,29 @@ static void notice(void *context, struct MHD_Connection *connection, void **plac
     patience_give(http->patience, *place, HEADER_SECONDS);
 }
 
+static int hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    c = (char)(c | 0x20);
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* Of a path or a query's part, in place; %00, which would cut it short, stays as it is written. */
+static size_t unescape(void *context, struct MHD_Connection *connection, char *text)
+{
+    (void)context, (void)connection;
+    char *out = text;
+    for (const char *in = text; *in != '\0';) {
+        const int high = *in == '%' ? hex_digit(in[1]) : -1, low = high < 0 ? -1 : hex_digit(in[2]);
+        const bool escaped = low >= 0 && high + low > 0;
+        *out++ = escaped ? (char)(high << 4 | low) : *in;
+        in += escaped ? 3 : 1;
+    }
+    *out = '\0';
+    return (size_t)(out - text);
+}
+
 __attribute__((format(printf, 2, 0))) static void log_library(void *context, const char *format,
                                                               va_list arguments)
 {
@@ -370,7 +409,7 @@ primer_status http_start(struct http *http, struct listen *listen, primer_error 
             MHD_OPTION_LISTEN_SOCKET, listen->sockets[i].descriptor, MHD_OPTION_CONNECTION_LIMIT,
             (unsigned)options->connections, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_SECONDS,
             MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
-            MHD_OPTION_NOTIFY_COMPLETED, complete, http, MHD_OPTION_NOTIFY_CONNECTION, notice, http,
+            MHD_OPTION_UNESCAPE_CALLBACK, unescape, NULL, MHD_OPTION_NOTIFY_COMPLETED, complete, http, MHD_OPTION_NOTIFY_CONNECTION, notice, http,
             MHD_OPTION_END);
         if (daemon == NULL)
             return error_set(error, PRIMER_EIO, "%s: the HTTP library could not start: %s",

@@ -303,23 +303,46 @@ static const struct {
     {"primer_prefix_cache_bytes", "Memory of pages that only the prefix cache holds", "gauge"},
     {"primer_model_weight_bytes", "Weights of loaded models", "gauge"},
 };
+#define PASS_SIZES "primer_batch_size_tokens"
 enum { ENGINE_ROWS = sizeof engine_rows / sizeof engine_rows[0], LOADED_MOST = 64 };
+
+struct engine_model {
+    const char *name;
+    double values[ENGINE_ROWS];
+    primer_totals totals;
+};
+
+/* A model's passes by how many tokens they computed. */
+static primer_status write_passes(struct buffer *out, const struct engine_model *model,
+                                  primer_error *error)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < PRIMER_PASS_SIZES; i++) {
+        char bound[32] = "+Inf";
+        if (i + 1 < PRIMER_PASS_SIZES)
+            snprintf(bound, sizeof bound, "%zu", (size_t)1 << i);
+        sum += model->totals.pass_sizes[i];
+        FORWARD(buffer_format(out, error, "%s_bucket{model=\"", PASS_SIZES));
+        FORWARD(label(out, model->name, error));
+        FORWARD(buffer_format(out, error, "\",le=\"%s\"} %llu\n", bound, (unsigned long long)sum));
+    }
+    FORWARD(sample(out, PASS_SIZES "_sum", model->name, (double)model->totals.tokens, error));
+    return sample(out, PASS_SIZES "_count", model->name, (double)sum, error);
+}
 
 static primer_status write_engines(struct buffer *out, struct server *server, primer_error *error)
 {
-    struct {
-        const char *name;
-        double values[ENGINE_ROWS];
-    } models[LOADED_MOST];
+    struct engine_model models[LOADED_MOST];
     size_t count = 0;
     const struct catalog_entry *entry;
     for (size_t i = 0; count < LOADED_MOST && (entry = catalog_at(server->catalog, i)) != NULL;
          i++) {
         struct catalog_use use;
-        primer_totals t;
         if (!catalog_use_loaded(server->catalog, entry, &use))
             continue;
-        primer_model_statistics(use.model, &t);
+        primer_totals *const totals = &models[count].totals;
+        primer_model_statistics(use.model, totals);
+        const primer_totals t = *totals;
         models[count].name = entry->name;
         const double values[ENGINE_ROWS] = {
             (double)t.passes,        (double)t.tokens,
@@ -336,6 +359,10 @@ static primer_status write_engines(struct buffer *out, struct server *server, pr
             FORWARD(
                 sample(out, engine_rows[row].name, models[i].name, models[i].values[row], error));
     }
+    FORWARD(head(out, PASS_SIZES, "Tokens that a pass over the weights computed", "histogram",
+                 error));
+    for (size_t i = 0; i < count; i++)
+        FORWARD(write_passes(out, &models[i], error));
     return PRIMER_OK;
 }
 

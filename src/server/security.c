@@ -56,6 +56,8 @@ static primer_status read_keys(struct security *s, const char *path, primer_erro
     if (s->keys == NULL)
         return memory_failure(error, "keys", KEYS_MOST * sizeof *s->keys);
     const char *at = s->text.bytes, *end = at + s->text.length;
+    if (s->text.length >= 3 && memcmp(at, "\xEF\xBB\xBF", 3) == 0)
+        at += 3; /* some editors begin UTF-8 with it */
     for (size_t number = 1; s->text.length > 0 && at < end; number++) {
         const char *newline = memchr(at, '\n', (size_t)(end - at));
         const char *stop = newline == NULL ? end : newline;
@@ -65,30 +67,6 @@ static primer_status read_keys(struct security *s, const char *path, primer_erro
     if (s->key_count == 0)
         return error_set(error, PRIMER_EFORMAT, "%s: holds no key, expected one a line", path);
     return PRIMER_OK;
-}
-
-primer_status security_create(const char *key_file, const char *origins, bool local,
-                              struct security **security, primer_error *error)
-{
-    primer_status status = PRIMER_OK;
-    struct security *made = memory_allocate(1, sizeof *made);
-    if (made == NULL)
-        return memory_failure(error, "the server's keys", sizeof *made);
-    made->local = local;
-    made->asked = key_file != NULL;
-    if (key_file != NULL)
-        TRY(read_keys(made, key_file, error));
-    if (origins != NULL && *origins != '\0') {
-        made->origins = memory_copy_text(origins);
-        if (made->origins == NULL)
-            TRY(memory_failure(error, "origins", strlen(origins)));
-    }
-    *security = made;
-    return PRIMER_OK;
-
-cleanup:
-    security_free(made);
-    return status;
 }
 
 void security_free(struct security *security)
@@ -215,36 +193,175 @@ bool security_host_allowed(const struct security *security, const char *host)
     return !security->local || host == NULL || *host == '\0' || security_host_local(host);
 }
 
-/* ---- origins --------------------------------------------------------------------------------- */
+/* ---- origins ---------------------------------------------------------------------------------
+ *
+ * An entry of the list is a star, or a scheme, "://" and
+ *
+ *   host           any port is meant
+ *   host:port      a star as port: any
+ *   *.host         names below it
+ *   192.168.*      addresses that begin so: the star is digits and dots
+ *   *              apps with a scheme of their own
+ *
+ * A star elsewhere would cover names that anybody can have, and is refused.
+ */
 
-/* One entry of the list: an origin, one without its port (any port is meant), or a beginning with a
- * star at its end. */
-static bool covers(const char *entry, size_t length, const char *origin)
+struct origin {
+    const char *scheme, *host, *port; /* port: NULL where there is none */
+    size_t scheme_length, host_length, port_length;
+};
+
+static bool same_text(const char *a, size_t a_length, const char *b, size_t b_length)
 {
+    return a_length == b_length && strncasecmp(a, b, a_length) == 0;
+}
+
+/* False: there is no "://", or something behind the host and port. */
+static bool take_apart(const char *text, size_t length, struct origin *origin)
+{
+    size_t at = 0;
+    while (at + 3 <= length && memcmp(text + at, "://", 3) != 0)
+        at++;
+    if (at == 0 || at + 3 > length)
+        return false;
+    *origin = (struct origin){.scheme = text, .scheme_length = at, .host = text + at + 3};
+    const char *const end = text + length, *stop = origin->host;
+    bool bracket = false;
+    for (; stop < end && (bracket || *stop != ':'); stop++) {
+        if (*stop == '/' || *stop == '@')
+            return false;
+        bracket = *stop == '[' || (bracket && *stop != ']');
+    }
+    origin->host_length = (size_t)(stop - origin->host);
+    if (stop < end) {
+        origin->port = stop + 1;
+        origin->port_length = (size_t)(end - origin->port);
+    }
+    return true;
+}
+
+/* How many of the bytes at `text` are digits or dots. */
+static size_t address_length(const char *text, size_t length)
+{
+    size_t count = 0;
+    while (count < length && ((text[count] >= '0' && text[count] <= '9') || text[count] == '.'))
+        count++;
+    return count;
+}
+
+static bool usable_entry(const char *entry, size_t length)
+{
+    struct origin o;
     if (length == 1 && *entry == '*')
         return true;
-    if (length > 1 && entry[length - 1] == '*')
-        return strncasecmp(entry, origin, length - 1) == 0;
-    if (strncasecmp(entry, origin, length) != 0)
+    if (!take_apart(entry, length, &o) || memchr(o.scheme, '*', o.scheme_length) != NULL)
         return false;
-    return origin[length] == '\0' ||
-           (origin[length] == ':' && strspn(origin + length + 1, "0123456789") > 0 &&
-            origin[length + 1 + strspn(origin + length + 1, "0123456789")] == '\0');
+    if (o.port != NULL && !same_text(o.port, o.port_length, "*", 1) &&
+        strspn(o.port, "0123456789") < o.port_length)
+        return false;
+    const char *star = memchr(o.host, '*', o.host_length);
+    if (star == NULL || o.host_length == 1)
+        return o.host_length > 0;
+    if (star == o.host)
+        return o.host_length > 2 && o.host[1] == '.' &&
+               memchr(o.host + 1, '*', o.host_length - 1) == NULL;
+    return star == o.host + o.host_length - 1 && star[-1] == '.' &&
+           address_length(o.host, o.host_length - 1) == o.host_length - 1;
+}
+
+static bool covers_host(const struct origin *entry, const struct origin *given)
+{
+    const char *host = entry->host;
+    const size_t length = entry->host_length;
+    if (length == 1 && *host == '*')
+        return true;
+    if (length > 1 && *host == '*')
+        return given->host_length > length - 1 &&
+               strncasecmp(given->host + given->host_length - (length - 1), host + 1, length - 1) ==
+                   0;
+    if (length > 1 && host[length - 1] == '*')
+        return given->host_length > length - 1 &&
+               strncasecmp(given->host, host, length - 1) == 0 &&
+               address_length(given->host, given->host_length) == given->host_length;
+    return same_text(host, length, given->host, given->host_length);
+}
+
+static bool covers(const char *entry, size_t length, const char *origin)
+{
+    struct origin e, given;
+    if (length == 1 && *entry == '*')
+        return true;
+    if (!take_apart(entry, length, &e) || !take_apart(origin, strlen(origin), &given))
+        return false;
+    if (given.port != NULL && strspn(given.port, "0123456789") < given.port_length)
+        return false;
+    if (!same_text(e.scheme, e.scheme_length, given.scheme, given.scheme_length) ||
+        !covers_host(&e, &given))
+        return false;
+    return e.port == NULL || same_text(e.port, e.port_length, "*", 1) ||
+           (given.port != NULL &&
+            same_text(e.port, e.port_length, given.port, given.port_length));
+}
+
+/* Takes the list's next entry; false: there is none. */
+static bool next_entry(const char **at, const char **entry, size_t *length)
+{
+    *entry = *at + strspn(*at, ", ");
+    *length = strcspn(*entry, ", ");
+    *at = *entry + *length;
+    return *length > 0;
+}
+
+static primer_status take_origins(struct security *s, const char *origins, primer_error *error)
+{
+    const char *entry;
+    size_t length;
+    for (const char *at = origins; next_entry(&at, &entry, &length);) {
+        char shown[128];
+        if (!usable_entry(entry, length))
+            return error_set(error, PRIMER_EINVAL,
+                             "origins: found \"%s\", expected * or scheme://host[:port], the host "
+                             "also as *.name or as an address's beginning (192.168.*)",
+                             error_printable(entry, length, shown, sizeof shown));
+    }
+    s->origins = memory_copy_text(origins);
+    return s->origins != NULL ? PRIMER_OK
+                              : memory_failure(error, "origins", strlen(origins));
 }
 
 bool security_origin_allowed(const struct security *security, const char *origin, const char *host)
 {
-    const char *scheme = strstr(origin, "://");
+    const char *scheme = strstr(origin, "://"), *entry;
+    size_t length;
     /* A page of this server's own; by a name that nobody else can let point here. */
     if (scheme != NULL && host != NULL && strcasecmp(scheme + 3, host) == 0 &&
         is_local(host, false))
         return true;
-    for (const char *at = security->origins; at != NULL && *at != '\0';) {
-        at += strspn(at, ", ");
-        const size_t length = strcspn(at, ", ");
-        if (length > 0 && covers(at, length, origin))
+    for (const char *at = security->origins; at != NULL && next_entry(&at, &entry, &length);)
+        if (covers(entry, length, origin))
             return true;
-        at += length;
-    }
     return false;
+}
+
+/* ---- making ---------------------------------------------------------------------------------- */
+
+primer_status security_create(const char *key_file, const char *origins, bool local,
+                              struct security **security, primer_error *error)
+{
+    primer_status status = PRIMER_OK;
+    struct security *made = memory_allocate(1, sizeof *made);
+    if (made == NULL)
+        return memory_failure(error, "the server's keys", sizeof *made);
+    made->local = local;
+    made->asked = key_file != NULL;
+    if (key_file != NULL)
+        TRY(read_keys(made, key_file, error));
+    if (origins != NULL && *origins != '\0')
+        TRY(take_origins(made, origins, error));
+    *security = made;
+    return PRIMER_OK;
+
+cleanup:
+    security_free(made);
+    return status;
 }

@@ -4,6 +4,10 @@
  *   stop 1: no new connections; answers may finish for --grace seconds, then every client counts
  *           as gone
  *   stop 2: at once
+ *
+ * Whoever uses the engine looks up once a step. Should one not (a disk that hangs while a model is
+ * loaded), the server gives up waiting for it: then nothing is freed that it may use, and the
+ * process has to end.
  */
 #include "server/server.h"
 
@@ -32,6 +36,7 @@ enum {
 #define STALL_SECONDS  60.0
 #define FLUSH_SECONDS  2.0 /* for the last bytes of answers to leave */
 #define CANCEL_SECONDS 30.0
+#define GIVE_UP_SECONDS 5.0 /* after CANCEL_SECONDS in vain */
 
 /* ---- stopping -------------------------------------------------------------------------------- */
 
@@ -68,8 +73,7 @@ static void wind_down(struct http *http, int descriptor, uint64_t told, double g
     while (told < 2 && !http_drain(http, 0.05) && clock_seconds_since(start) < grace)
         told += wait_for_stop(descriptor, 0);
     atomic_store(&http->stopping, true);
-    if (!http_drain(http, CANCEL_SECONDS))
-        log_message(LOG_WARN, "some answers could not be ended");
+    http_drain(http, CANCEL_SECONDS);
 }
 
 /* ---- options --------------------------------------------------------------------------------- */
@@ -146,57 +150,91 @@ static void tell_ready(struct server *server, const struct listen *listen, serve
         ready(context, addresses, listen->count, names, count);
 }
 
-static primer_status start_workers(struct server *server, primer_error *error)
+/* ---- all of it ------------------------------------------------------------------------------- */
+
+struct parts {
+    struct server server;
+    struct http http;
+    struct listen listen;
+    int descriptor; /* is told to stop; -1: none */
+};
+
+static primer_status make_parts(struct parts **parts, primer_error *error)
 {
-    FORWARD(workers_create(server->options.parallel, server->options.max_queue, exchange_run,
-                           exchange_run_gone, &server->answers, error));
-    return workers_create(OTHER_THREADS, OTHER_QUEUE, exchange_run, exchange_run_gone,
-                          &server->others, error);
+    struct parts *made = memory_allocate(1, sizeof *made);
+    if (made == NULL)
+        return memory_failure(error, "the server", sizeof *made);
+    made->descriptor = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (made->descriptor < 0) {
+        memory_free(made);
+        return error_set(error, PRIMER_EIO, "eventfd: %s", strerror(errno));
+    }
+    made->server.started = clock_wall_seconds();
+    made->http.server = &made->server;
+    *parts = made;
+    return PRIMER_OK;
+}
+
+static primer_status start(const struct server_options *options, struct parts *p,
+                           primer_error *error)
+{
+    struct server *server = &p->server;
+    struct server_options *o = &server->options;
+    FORWARD(fill_options(options, o, error));
+    FORWARD(open_sockets(o, &p->listen, error));
+    FORWARD(security_create(o->key_file, o->origins, listen_loopback_only(&p->listen),
+                            &p->http.security, error));
+    FORWARD(metrics_create(&server->metrics, error));
+    FORWARD(access_log_create(o->access_log, &p->http.log, error));
+    FORWARD(catalog_create(o, &server->catalog, error));
+    FORWARD(load_first(server, error));
+    FORWARD(workers_create(o->parallel, o->max_queue, exchange_run, exchange_run_gone,
+                           &server->answers, error));
+    FORWARD(workers_create(OTHER_THREADS, OTHER_QUEUE, exchange_run, exchange_run_gone,
+                           &server->others, error));
+    FORWARD(patience_create(&p->http.patience, error));
+    return http_start(&p->http, &p->listen, error);
+}
+
+/* False: somebody still uses them. */
+static bool free_parts(struct parts *p)
+{
+    struct server *server = &p->server;
+    atomic_store(&stop_descriptor, -1);
+    atomic_store(&p->http.stopping, true);
+    /* Open connections bring requests until http_stop: they are refused, not queued. */
+    if (!workers_end(server->answers, GIVE_UP_SECONDS) ||
+        !workers_end(server->others, GIVE_UP_SECONDS))
+        return false;
+    http_drain(&p->http, FLUSH_SECONDS);
+    http_stop(&p->http);
+    workers_free(server->answers);
+    workers_free(server->others);
+    patience_free(p->http.patience);
+    catalog_free(server->catalog);
+    access_log_free(p->http.log);
+    security_free(p->http.security);
+    metrics_free(server->metrics);
+    listen_close(&p->listen);
+    close(p->descriptor);
+    memory_free(p);
+    return true;
 }
 
 primer_status server_run(const struct server_options *options, server_ready *ready, void *context,
                          primer_error *error)
 {
-    primer_status status = PRIMER_OK;
-    struct server server = {.started = clock_wall_seconds()};
-    struct listen listen = {.count = 0};
-    struct http http = {.server = &server};
-    const int descriptor = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (descriptor < 0)
-        return error_set(error, PRIMER_EIO, "eventfd: %s", strerror(errno));
-    atomic_store(&stop_descriptor, descriptor);
-    TRY(fill_options(options, &server.options, error));
-    TRY(open_sockets(&server.options, &listen, error));
-    TRY(security_create(server.options.key_file, server.options.origins,
-                        listen_loopback_only(&listen), &http.security, error));
-    TRY(metrics_create(&server.metrics, error));
-    TRY(access_log_create(server.options.access_log, &http.log, error));
-    TRY(catalog_create(&server.options, &server.catalog, error));
-    TRY(load_first(&server, error));
-    TRY(start_workers(&server, error));
-    TRY(patience_create(&http.patience, error));
-    TRY(http_start(&http, &listen, error));
-    tell_ready(&server, &listen, ready, context);
-    const uint64_t told = wait_for_stop(descriptor, -1);
-    http_quiesce(&http);
-    wind_down(&http, descriptor, told, server.options.grace_seconds);
-
-cleanup:
-    atomic_store(&http.stopping, true);
-    /* Open connections bring requests until http_stop: they are refused, not queued. */
-    workers_end(server.answers);
-    workers_end(server.others);
-    http_drain(&http, FLUSH_SECONDS);
-    http_stop(&http);
-    workers_free(server.answers);
-    workers_free(server.others);
-    patience_free(http.patience);
-    catalog_free(server.catalog);
-    access_log_free(http.log);
-    security_free(http.security);
-    metrics_free(server.metrics);
-    listen_close(&listen);
-    atomic_store(&stop_descriptor, -1);
-    close(descriptor);
+    struct parts *parts = NULL;
+    FORWARD(make_parts(&parts, error));
+    atomic_store(&stop_descriptor, parts->descriptor);
+    const primer_status status = start(options, parts, error);
+    if (status == PRIMER_OK) {
+        tell_ready(&parts->server, &parts->listen, ready, context);
+        const uint64_t told = wait_for_stop(parts->descriptor, -1);
+        http_quiesce(&parts->http);
+        wind_down(&parts->http, parts->descriptor, told, parts->server.options.grace_seconds);
+    }
+    if (!free_parts(parts))
+        return error_set(error, PRIMER_ECANCELED, "an answer did not end; it was left behind");
     return status;
 }

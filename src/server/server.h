@@ -35,7 +35,7 @@ struct server_options {
     const char *listen_fds, *listen_pid; /* of systemd's socket activation; NULL: none */
     const char *key_file;                /* one key a line, "#" begins a comment; NULL: no keys */
     bool insecure;                       /* beyond loopback without keys */
-    const char *origins; /* by commas, that pages may ask from; "*": any; NULL: none */
+    const char *origins; /* by commas, that pages may ask from (security.c); NULL: none */
     primer_model_options model;
     primer_session_options session; /* context 0: as trained; requests may ask for another */
     size_t parallel;                /* answers at once; 0: 4 */
@@ -58,7 +58,8 @@ typedef void server_ready(void *context, const char *const *addresses, size_t co
                           const char *const *models, size_t model_count);
 
 /* Blocks until stopped. Errors: what can't be listened at (says by whom a port is taken), a model
- * that can't be opened, keys that are missing. */
+ * that can't be opened, keys that are missing. PRIMER_ECANCELED: stopped, but an answer that looks
+ * up no more was left behind; it may use all that was given, so that the process has to end now. */
 primer_status server_run(const struct server_options *options, server_ready *ready, void *context,
                          primer_error *error);
 /* From a signal's handler or any thread: nothing new is accepted, running answers may finish for

@@ -3,7 +3,8 @@
  *   queue   ring of contexts: first, count, capacity     under `lock`
  *   threads [started], each: wait for `work`, take the first, run it, tell `idle`
  *
- * When the queue is full, those whose client has gone make room.
+ * When the queue is full, those whose client has gone make room. A thread that has left takes the
+ * lock no more, so that joining it is a matter of moments.
  */
 #include "server/workers.h"
 
@@ -12,12 +13,14 @@
 
 #include "base/memory.h"
 
+#define WAIT_SECONDS 3600.0 /* a moment that every clock reaches */
+
 struct workers {
     pthread_mutex_t lock;
     pthread_cond_t work, idle;
     void **queue; /* [capacity] */
     size_t first, count, capacity;
-    size_t running, started, threads;
+    size_t running, started, left, threads; /* left: of the started, have ended */
     bool ending;
     bool ended; /* and joined; of whoever ends them */
     workers_task *run;
@@ -70,6 +73,8 @@ static void *serve(void *context)
         w->running--;
         pthread_cond_broadcast(&w->idle);
     }
+    w->left++;
+    pthread_cond_broadcast(&w->idle);
     pthread_mutex_unlock(&w->lock);
     return NULL;
 }
@@ -127,16 +132,22 @@ void workers_count(struct workers *workers, size_t *waiting, size_t *running)
     pthread_mutex_unlock(&workers->lock);
 }
 
+static struct timespec moment_in(double seconds)
+{
+    struct timespec moment;
+    clock_gettime(CLOCK_MONOTONIC, &moment);
+    moment.tv_sec += (time_t)seconds;
+    moment.tv_nsec += (long)((seconds - (double)(time_t)seconds) * 1e9);
+    if (moment.tv_nsec >= 1000000000) {
+        moment.tv_sec++;
+        moment.tv_nsec -= 1000000000;
+    }
+    return moment;
+}
+
 bool workers_drain(struct workers *workers, double seconds)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += (time_t)seconds;
-    until.tv_nsec += (long)((seconds - (double)(time_t)seconds) * 1e9);
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000;
-    }
+    const struct timespec until = moment_in(seconds);
     pthread_mutex_lock(&workers->lock);
     int problem = 0;
     while (workers->running + workers->count > 0 && problem == 0)
@@ -146,24 +157,31 @@ bool workers_drain(struct workers *workers, double seconds)
     return drained;
 }
 
-void workers_end(struct workers *workers)
+bool workers_end(struct workers *workers, double seconds)
 {
     if (workers == NULL || workers->ended)
-        return;
+        return true;
+    const struct timespec until = moment_in(seconds);
     pthread_mutex_lock(&workers->lock);
     workers->ending = true;
     pthread_cond_broadcast(&workers->work);
+    int problem = 0;
+    while (workers->left < workers->started && problem == 0)
+        problem = pthread_cond_timedwait(&workers->idle, &workers->lock, &until);
+    const bool all = workers->left == workers->started;
     pthread_mutex_unlock(&workers->lock);
-    for (size_t i = 0; i < workers->started; i++)
+    for (size_t i = 0; all && i < workers->started; i++)
         pthread_join(workers->ids[i], NULL);
-    workers->ended = true;
+    workers->ended = all;
+    return all;
 }
 
 void workers_free(struct workers *workers)
 {
     if (workers == NULL)
         return;
-    workers_end(workers);
+    while (!workers_end(workers, WAIT_SECONDS))
+        continue;
     pthread_mutex_destroy(&workers->lock);
     pthread_cond_destroy(&workers->work);
     pthread_cond_destroy(&workers->idle);

@@ -18,9 +18,10 @@ bool workers_submit(struct workers *workers, void *context);
 void workers_count(struct workers *workers, size_t *waiting, size_t *running);
 /* Waits until nothing waits or runs, at most so long; false: something still does. */
 bool workers_drain(struct workers *workers, double seconds);
-/* Runs what waits, then ends the threads; what is submitted from then on is refused. NULL is legal. */
-void workers_end(struct workers *workers);
-/* The same, and frees it: nobody may submit any more. NULL is legal. */
+/* Runs what waits, then ends the threads; what is submitted from then on is refused. False: some
+ * have not ended within so many seconds, and use what they were given. NULL is legal. */
+bool workers_end(struct workers *workers, double seconds);
+/* The same without a limit, and frees it: nobody may submit any more. NULL is legal. */
 void workers_free(struct workers *workers);
 
 #endif

@@ -211,6 +211,7 @@ static primer_status set_kv(const struct setting *setting, primer_error *error)
     for (size_t i = 0; i < sizeof kv_names / sizeof kv_names[0]; i++)
         if (strcmp(kv_names[i], setting->text) == 0) {
             *(primer_kv_format *)place(setting) = (primer_kv_format)i;
+            setting->parameters->kv_given = true;
             return PRIMER_OK;
         }
     return unexpected(setting, error, "f16, f32, bf16 or q8_0");

@@ -56,12 +56,16 @@ OLLAMA_HOST=0.0.0.0:0 start "$folder/tiny.gguf" --insecure
 grep -q "^listening on http://0.0.0.0:" "$folder/out" || fail "OLLAMA_HOST isn't taken"
 end TERM
 for wrong in "--port 70000" "--alias x" "--keep-alive soon" "--api-key-file $folder/tiny.gguf.missing" \
-    "--host 256.256.256.256.invalid"; do
+    "--host 256.256.256.256.invalid" "--origins http://local*"; do
     # shellcheck disable=SC2086
     "$PRIMER" serve "$folder/tiny.gguf" --port 0 $wrong >"$folder/second" 2>&1
     expect_same 1 $? "primer serve $wrong"
     [ "$(wc -l <"$folder/second")" = 1 ] || fail "primer serve $wrong: $(cat "$folder/second")"
 done
+OLLAMA_KV_CACHE_TYPE=q9 "$PRIMER" serve "$folder/tiny.gguf" --port 0 >"$folder/second" 2>&1
+expect_same 1 $? "an unknown OLLAMA_KV_CACHE_TYPE"
+OLLAMA_KV_CACHE_TYPE=q9 start "$folder/tiny.gguf" --port 0 --kv f16
+end TERM
 "$PRIMER" serve >"$folder/second" 2>&1
 expect_same 1 $? "no model"
 "$PRIMER" serve "$folder/missing.gguf" --port 0 >"$folder/second" 2>&1

@@ -244,6 +244,7 @@ static void single_tokens_share_one_pass(void **state)
         fixture_open(&(struct model_maker_options){.type = "Q4_0", .dimension = 64, .heads = 2}, 2);
     static struct reader readers[CLIENTS];
     primer_totals totals;
+    uint64_t passes = 0;
     for (unsigned i = 0; i < CLIENTS; i++)
         open_reader(&readers[i], model, i, 10 + 20 * i, 11 + 20 * i);
     const struct scheduler_counts before = counts_of(model);
@@ -259,6 +260,9 @@ static void single_tokens_share_one_pass(void **state)
     assert_int_equal(totals.passes, after.passes);
     assert_int_equal(totals.tokens, after.tokens);
     assert_int_equal(totals.joined_passes, 1);
+    for (size_t i = 0; i < PRIMER_PASS_SIZES; i++)
+        passes += totals.pass_sizes[i];
+    assert_int_equal(passes, totals.passes);
     assert_int_equal(totals.joined_tokens, CLIENTS);
     for (size_t i = 0; i < CLIENTS; i++) {
         assert_int_equal(readers[i].status, PRIMER_OK);
@@ -293,6 +297,29 @@ static void prompts_share_what_single_tokens_leave(void **state)
         primer_session_free(readers[i].session);
     }
     primer_model_free(model);
+}
+
+static void the_shortest_prompt_gets_the_room(void **state)
+{
+    (void)state;
+    struct scheduler_work book = {.tokens = 2000}, question = {.tokens = 100}, page = {.tokens = 300};
+    struct scheduler_work *prompts[] = {&book, &question, &page};
+    scheduler_share(prompts, 3, 200);
+    assert_int_equal(question.part, 100);
+    assert_in_range(page.part, 80, 99);
+    assert_in_range(book.part, 1, 20);
+    assert_int_equal(question.part + page.part + book.part, 200);
+    scheduler_share(prompts, 3, 16);
+    assert_in_range(question.part, 12, 14);
+    assert_true(page.part >= 1 && book.part >= 1);
+    assert_int_equal(question.part + page.part + book.part, 16);
+    scheduler_share(prompts, 3, 4000);
+    assert_true(question.part == 100 && page.part == 300 && book.part == 2000);
+    scheduler_share(prompts, 3, 2);
+    assert_true(question.part == 1 && page.part == 1 && book.part == 0);
+    struct scheduler_work *alone[] = {&book};
+    scheduler_share(alone, 1, 500);
+    assert_int_equal(book.part, 500);
 }
 
 /* ---- one fails ------------------------------------------------------------------------------- */
@@ -475,6 +502,7 @@ int main(void)
         cmocka_unit_test(scoring_among_others),
         cmocka_unit_test(single_tokens_share_one_pass),
         cmocka_unit_test(prompts_share_what_single_tokens_leave),
+        cmocka_unit_test(the_shortest_prompt_gets_the_room),
         cmocka_unit_test(a_failure_is_its_owners_alone),
         cmocka_unit_test(a_long_prompt_holds_nobody_up),
         cmocka_unit_test(pieces_fit_into_the_patience),

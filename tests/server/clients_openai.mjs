@@ -383,7 +383,9 @@ const COMPLETIONS = {
             assert.deepEqual(answer.choices.map(choice => choice.index), wanted.map((_, i) => i));
             assert.deepEqual(answer.choices.map(choice => choice.text), wanted);
         }
+        const joined = () => server.metric("primer_joined_passes_total"), before = await joined();
         const both = await complete({prompt: texts});
+        assert.ok(await joined() > before, "several prompts share the passes over the weights");
         assert.equal(both.usage.prompt_tokens, ids[0].length + ids[1].length);
         assert.equal(both.usage.completion_tokens, 48);
         const pairs = await complete({prompt: texts, n: 2});

@@ -146,9 +146,9 @@ const list = {
             await until(`${name} is 0`, async () => (await server.metric(name)) === 0);
         const most = open + clients + 8; // connections that clients keep for later
         await until(`at most ${most} files are open`, () => files() <= most);
-        if (!instrumented) {
-            const more = server.memory() - memory;
-            assert.ok(more < Math.max(16 << 20, memory * 0.05), `${more} bytes more after the second half`);
+        if (!instrumented) { // in less than a minute the caches are still being filled
+            const more = server.memory() - memory, most = duration < 60 ? 64 << 20 : 16 << 20;
+            assert.ok(more < Math.max(most, memory * 0.05), `${more} bytes more after the second half`);
         }
         assert.equal(typeof await wellBeing(server), "string");
     }

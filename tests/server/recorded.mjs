@@ -80,6 +80,9 @@ const PROBES = {
         assert.ok([...types.keys()].every(name => /^(primer|process)_/.test(name)));
         assert.ok([...types.values()].includes("histogram"));
         assert.match(metrics.text, /model="stories"/);
+        const [, one] = /primer_batch_size_tokens_bucket\{model="stories",le="1"\} (\d+)/.exec(metrics.text);
+        const [, all] = /primer_batch_size_tokens_count\{model="stories"\} (\d+)/.exec(metrics.text);
+        assert.ok(+one >= 1 && +one < +all, `${one} of ${all} passes were of one token`);
     },
 
     async requests_have_names() {
@@ -255,6 +258,16 @@ const LINES = {
         assert.equal(text.match(/HTTP\/1\.1 200 /g).length, 4);
     },
 
+    async whom_a_request_is_for() {
+        const twice = "GET /api/version HTTP/1.1\r\nHost: localhost\r\nHost: localhost\r\n" +
+            "Connection: close\r\n\r\n";
+        assert.match(await wire(twice), /^HTTP\/1\.1 400 [^]*Host is there 2 times/);
+        for (const path of ["/api/version%00", "/api/version%00/x", "/v1/models/stories%00x"])
+            assert.equal((await raw("GET", path)).status, 404, path);
+        assert.equal((await raw("GET", "/api/%76ersion")).status, 200);
+        assert.equal((await raw("GET", "/v1/models/stories%20")).status, 404);
+    },
+
     async a_body_too_large() {
         const text = await wire("POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\n" +
             "Content-Length: 104857600\r\n\r\n{", seen => seen.includes("}}"));
@@ -309,6 +322,15 @@ const HONESTY = {
         assert.equal(again.choices[0].text, first.choices[0].text);
         assert.equal(again.usage.prompt_tokens, first.usage.prompt_tokens);
         assert.ok(again.usage.prompt_tokens_details.cached_tokens >= 64);
+    },
+
+    async a_context_beyond_the_model() {
+        const said = /num_ctx: asked for 100000, the model reaches 512/;
+        const {warnings} = await server.ask("/v1/chat/completions", {...greedy, num_ctx: 100000});
+        assert.match(warnings.join(), said);
+        const native = await server.ask("/api/chat", {model: "stories", messages, stream: false,
+            options: {num_ctx: 100000, num_predict: 2}});
+        assert.match(native.warnings.join(), said);
     },
 
     async what_would_change_the_answer_is_refused() {

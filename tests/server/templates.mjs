@@ -1,6 +1,7 @@
 // templates.mjs - models that carry real templates, each with its own way to write tools and thoughts: calls
 // are valid and the same in a stream, in both dialects; conversations with results of tools are taken;
-// thoughts stand apart; a name that is a mark of the template stays what somebody wrote.
+// thoughts stand apart, and a form leaves them free; a name that is a mark of the template stays what somebody
+// wrote.
 import Ajv from "ajv";
 import {readFileSync, existsSync} from "node:fs";
 import {join} from "node:path";
@@ -21,6 +22,10 @@ const models = Object.entries(TEMPLATES).map(([name, file]) => {
         readFileSync(join(templates, `${file}.jinja`), "utf8")});
     return model;
 });
+// One whose template knows of thoughts and opens none: the model has to begin them itself.
+models.push(join(folder, "own.gguf"));
+addMetadata(tiny, models.at(-1), {"tokenizer.chat_template": "{% for m in messages %}<|{{ m.role }}|>" +
+    "{{ m.content.split('</think>')[-1] }}\n{% endfor %}{% if add_generation_prompt %}<|assistant|>{% endif %}"});
 const server = await serve(models, ["--max-loaded", String(models.length)]);
 
 const PARAMETERS = {
@@ -141,6 +146,44 @@ await cases({
                 json_schema: {name: "x", schema: {type: "integer"}}}});
         assert.equal(choice.finish_reason, "length");
         assert.ok(choice.message.reasoning_content.length > 0, "it may think first");
+    },
+
+    async a_schema_leaves_a_thought_that_the_model_begins() {
+        const {tokens: [id]} = await server.ask("/tokenize", {model: "own", content: "<", add_special: false});
+        const given = {model: "own", messages: messages.slice(1), temperature: 0, max_tokens: 24,
+            logit_bias: {[id]: 100}, response_format: {type: "json_schema", json_schema: {name: "x",
+                schema: {type: "integer", minimum: 10, maximum: 99}}}};
+        const {choices: [choice], usage} = await server.ask("/v1/chat/completions", given);
+        assert.equal(choice.finish_reason, "length");
+        assert.match(choice.message.reasoning_content, /<+$/, "the mark is one, what follows is free");
+        assert.equal(choice.message.content ?? "", "");
+        assert.ok(usage.completion_tokens_details.reasoning_tokens > 0);
+        const {events} = await server.post("/v1/chat/completions", {...given, stream: true});
+        assert.equal(events.map(event => event.choices[0]?.delta.reasoning_content ?? "").join(""),
+            choice.message.reasoning_content);
+        for (const off of [{reasoning_effort: "none"}, {chat_template_kwargs: {enable_thinking: false}}]) {
+            const {choices: [at_once]} = await server.ask("/v1/chat/completions", {...given, ...off});
+            assert.match(at_once.message.content, /^[1-9][0-9]$/, JSON.stringify(off));
+            assert.equal(at_once.message.reasoning_content, undefined);
+            assert.equal(at_once.finish_reason, "stop");
+        }
+    },
+
+    async the_native_form_leaves_it_too() {
+        const ask = (think, seed) => server.ask("/api/chat", {model: "own", messages: messages.slice(1), think,
+            stream: false, format: {enum: ["yes", "no"]}, options: {seed, temperature: 1.5, top_k: 0, top_p: 1,
+                num_predict: 24}});
+        let thoughts = 0;
+        for (let seed = 0; seed < 20; seed++) {
+            const {message, done_reason} = await ask(undefined, seed);
+            if (message.thinking) thoughts++;
+            if (done_reason === "stop") assert.ok(["\"yes\"", "\"no\""].includes(message.content), message.content);
+            else assert.equal(message.content.startsWith("\""), false, "a form that is begun is ended");
+            const {message: at_once} = await ask(false, seed);
+            assert.ok(["\"yes\"", "\"no\""].includes(at_once.content), at_once.content);
+            assert.equal(at_once.thinking, undefined);
+        }
+        assert.ok(thoughts > 0, "it may think first");
     },
 
     async what_somebody_wrote_is_no_mark() {

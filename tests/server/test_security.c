@@ -54,6 +54,9 @@ static void keys_are_compared_whole(void **state)
     assert_false(security_has_keys(s));
     assert_true(security_key_valid(s, NULL, NULL));
     security_free(s);
+    s = made("\xEF\xBB\xBF" "first-key-1\n", NULL, true);
+    assert_true(security_key_valid(s, "Bearer first-key-1", NULL));
+    security_free(s);
 }
 
 static void files_without_keys_are_refused(void **state)
@@ -138,6 +141,36 @@ static void pages_are_listed(void **state)
     security_free(s);
 }
 
+static void stars_cover_what_nobody_else_can_have(void **state)
+{
+    (void)state;
+    struct security *s = made(
+        NULL, "https://*.a.example http://192.168.*, http://localhost:*,http://b.example:81", true);
+    assert_non_null(s);
+    assert_true(security_origin_allowed(s, "https://x.a.example", NULL));
+    assert_true(security_origin_allowed(s, "https://x.y.a.example:8", NULL));
+    assert_false(security_origin_allowed(s, "https://a.example", NULL));
+    assert_false(security_origin_allowed(s, "https://xa.example", NULL));
+    assert_false(security_origin_allowed(s, "https://a.example.evil.com", NULL));
+    assert_true(security_origin_allowed(s, "http://192.168.1.5:3000", NULL));
+    assert_false(security_origin_allowed(s, "http://192.168.evil.com", NULL));
+    assert_false(security_origin_allowed(s, "http://192.168.", NULL));
+    assert_true(security_origin_allowed(s, "http://localhost:3000", NULL));
+    assert_true(security_origin_allowed(s, "http://localhost", NULL));
+    assert_false(security_origin_allowed(s, "http://localhost:3000@evil.com", NULL));
+    assert_true(security_origin_allowed(s, "http://b.example:81", NULL));
+    assert_false(security_origin_allowed(s, "http://b.example:811", NULL));
+    assert_false(security_origin_allowed(s, "http://b.example", NULL));
+    security_free(s);
+    static const char *const refused[] = {"http://x*",    "http://local*",  "localhost",
+                                          "http*://a.b",  "http://a.*.b",   "https://*.",
+                                          "https://**.a", "http://a:80*",   "https://a.example/x",
+                                          "http://192*",  "http://10.1*.2", "http://"};
+    for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++)
+        if (made(NULL, refused[i], true) != NULL)
+            fail_msg("%s was taken", refused[i]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -147,6 +180,7 @@ int main(void)
         cmocka_unit_test(local_names),
         cmocka_unit_test(hosts_matter_on_loopback_only),
         cmocka_unit_test(pages_are_listed),
+        cmocka_unit_test(stars_cover_what_nobody_else_can_have),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -81,11 +81,30 @@ static void the_end_waits_for_what_was_taken(void **state)
     workers_free(NULL);
 }
 
+static void the_end_has_a_limit(void **state)
+{
+    (void)state;
+    struct workers *workers = NULL;
+    primer_error error;
+    static struct task task;
+    assert_int_equal(workers_create(2, 3, run, has_gone, &workers, &error), PRIMER_OK);
+    pthread_mutex_lock(&gate);
+    assert_true(workers_submit(workers, &task));
+    assert_false(workers_end(workers, 0.01));
+    assert_false(workers_submit(workers, &task));
+    pthread_mutex_unlock(&gate);
+    assert_true(workers_end(workers, 60));
+    assert_int_equal(atomic_load(&task.ran), 1);
+    workers_free(workers);
+    assert_true(workers_end(NULL, 0));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_queue_has_a_limit),
         cmocka_unit_test(the_end_waits_for_what_was_taken),
+        cmocka_unit_test(the_end_has_a_limit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
