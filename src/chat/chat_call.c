@@ -338,6 +338,28 @@ static bool is_name(char c)
     return (unsigned char)c > 0x20 && strchr("<>{}[]()\"'`,;", c) == NULL;
 }
 
+/* The name that means text for the reader. */
+static bool means_text(const struct chat_style *style, const char *name, size_t length)
+{
+    return style->everyone != NULL && strlen(style->everyone) == length &&
+           memcmp(style->everyone, name, length) == 0;
+}
+
+const char *chat_call_misread(const struct chat_style *style, const char *name, size_t length)
+{
+    _Static_assert(CHAT_CALL_NAME == 256, "what is said below");
+    if (length > CHAT_CALL_NAME)
+        return "a name of at most 256 bytes is read";
+    if (style->name_key != NULL) /* JSON text, in which any name can stand */
+        return NULL;
+    if (means_text(style, name, length))
+        return "in the format this name means text for the reader";
+    for (size_t i = 0; i < length; i++)
+        if (!is_name(name[i]))
+            return "the format writes names as plain words";
+    return NULL;
+}
+
 static void read_named(struct reading *reading, const struct chat_style *style,
                        struct chat_call *call)
 {
@@ -352,8 +374,7 @@ static void read_named(struct reading *reading, const struct chat_style *style,
         return;
     }
     memcpy(call->name, reading->text + begin, call->name_length);
-    if (style->everyone != NULL && strlen(style->everyone) == call->name_length &&
-        memcmp(style->everyone, call->name, call->name_length) == 0) {
+    if (means_text(style, call->name, call->name_length)) {
         expect(reading, *style->name_end);
         call->length = reading->at;
         if (going(reading))

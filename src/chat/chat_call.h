@@ -37,6 +37,9 @@ struct chat_call {
     size_t arguments_length;
 };
 
+/* Why a call of a tool of this name would be read as something else, to go on with from what the
+ * name is: "the format writes names as plain words"; NULL: it is read as that call. */
+const char *chat_call_misread(const struct chat_style *style, const char *name, size_t length);
 /* `scratch` [CHAT_CALL_BYTES] may be what call->arguments points to. */
 enum chat_call_result chat_call_head(const struct chat_style *style, enum chat_call_place place,
                                      const char *text, size_t length, char *scratch,

@@ -7,7 +7,7 @@
  * call is a whole one; behind calls comes nothing more. Where a style's calls are an array,
  * what stands between its parts may have the white space that models were taught to write
  * there; elsewhere it is the style's, byte for byte. A tool that is asked for by name is called
- * once.
+ * once. A name that the reader would take for something else is refused.
  */
 #include "chat/chat_format.h"
 
@@ -18,6 +18,7 @@
 
 #include "base/buffer.h"
 #include "base/memory.h"
+#include "chat/chat_call.h"
 #include "chat/chat_json.h"
 #include "constraint/grammar.h"
 
@@ -258,6 +259,21 @@ static size_t named(struct maker *maker, size_t index)
     return sequence(maker, &row);
 }
 
+/* What is written has to be read as the same name. */
+static size_t one_tool(struct maker *maker, size_t index)
+{
+    const char *const name = name_of(json_array_get(maker->tools, index));
+    const char *const misread = chat_call_misread(maker->style, name, strlen(name));
+    char shown[96];
+    if (misread == NULL)
+        return maker->style->name_key != NULL ? object(maker, index) : named(maker, index);
+    primer_error error = {0};
+    error_set(&error, PRIMER_EUNSUPPORTED, "tools[%zu].function.name: %s, found \"%s\"", index,
+              misread, error_printable(name, strlen(name), shown, sizeof shown));
+    grammar_failure(maker->grammar, &error);
+    return nothing(maker);
+}
+
 static size_t any_tool(struct maker *maker)
 {
     const size_t count = json_array_size(maker->tools);
@@ -271,7 +287,7 @@ static size_t any_tool(struct maker *maker)
     for (size_t i = 0; i < count; i++)
         if (maker->only == NULL ||
             strcmp(maker->only, name_of(json_array_get(maker->tools, i))) == 0)
-            nodes[used++] = maker->style->name_key != NULL ? object(maker, i) : named(maker, i);
+            nodes[used++] = one_tool(maker, i);
     const size_t node = grammar_choice(maker->grammar, nodes, used);
     memory_free(nodes);
     return node;

@@ -1,5 +1,6 @@
 /* test_chat_constraint.c - answers with calls of tools: which ones each style's constraint
- * takes, and that what it lets through, at random, is read as calls with valid arguments.
+ * takes, that what it lets through, at random, is read as calls with valid arguments, and which
+ * names of tools are refused: those that would be read otherwise, and no others.
  */
 #include "primer_chat.h"
 
@@ -15,6 +16,7 @@
 
 #include "base/buffer.h"
 #include "base/random.h"
+#include "chat/chat_call.h"
 #include "chat/chat_format.h"
 #include "constraint/constraint.h"
 #include "engine/engine.h"
@@ -248,30 +250,7 @@ static void errors_name_the_tool(void **state)
                  "auto", PRIMER_EFORMAT, "(of \"f\")");
 }
 
-/* ---- what it lets through is read ------------------------------------------------------------ */
-
-struct seen {
-    struct buffer arguments;
-    size_t calls, ended;
-};
-
-static bool look(void *context, const primer_chat_part *part)
-{
-    struct seen *const seen = context;
-    if (part->kind == PRIMER_CHAT_CALL) {
-        seen->calls++;
-        buffer_clear(&seen->arguments);
-    }
-    if (part->kind == PRIMER_CHAT_CALL_ARGUMENTS)
-        buffer_append(&seen->arguments, part->text, part->length, NULL);
-    if (part->kind != PRIMER_CHAT_CALL_END)
-        return true;
-    json_t *const arguments = json_loads(seen->arguments.bytes, 0, NULL);
-    assert_true(json_is_object(arguments));
-    json_decref(arguments);
-    seen->ended++;
-    return true;
-}
+/* ---- drawing ---------------------------------------------------------------------------------- */
 
 static int32_t draw(const uint64_t *mask, size_t words, struct random *random)
 {
@@ -307,6 +286,184 @@ static bool draw_answer(const struct models *models, primer_constraint *constrai
     }
     constraint_matcher_free(matcher);
     return ended;
+}
+
+/* ---- names ----------------------------------------------------------------------------------- */
+
+/* What each style makes of a call without arguments, where it writes the name as it is. */
+static const struct {
+    const char *style, *before, *behind;
+} plain_styles[] = {
+    {"deepseek", "<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>function<｜tool▁sep｜>",
+     "\n```json\n{}\n```<｜tool▁call▁end｜><｜tool▁calls▁end｜>"},
+    {"functionary-3.1", "<function=", ">{}</function>"},
+    {"functionary-3.2", "", "\n{}"},
+    {"mistral-arguments", "[TOOL_CALLS]", "[ARGS]{}"},
+};
+enum { PLAIN_STYLES = sizeof plain_styles / sizeof plain_styles[0] };
+
+static const char *const other_styles[] = {"hermes",    "generic",     "llama-3",     "mistral",
+                                           "command-r", "command-r7b", "firefunction"};
+
+static const char *const strange_names[] = {
+    "now",  "a-b_C.9", "größe",        "天気",        "a/b:c@d#e", "\\",   "all",  "alles",
+    "\x7F", "a b",     " a",           "a ",          "a\nb",      "a\tb", "a\"b", "a'b",
+    "`a`",  "a<b",     "a>",           "f(x)",        "[ARGS]",    "x]",   "{",    "a}",
+    "a,b",  "a;",      "</tool_call>", "<tool_call>", "\x01"};
+enum { STRANGE_NAMES = sizeof strange_names / sizeof strange_names[0] };
+
+static bool keep_name(void *context, const primer_chat_part *part)
+{
+    if (part->kind == PRIMER_CHAT_CALL)
+        buffer_append(context, part->text, part->length, NULL);
+    return true;
+}
+
+/* Whether the answer is read as one call of this name. */
+static bool reads_as(const char *style, const char *answer, size_t length, const char *name)
+{
+    const primer_chat_format format = format_of(style, false);
+    primer_chat_reader *reader = NULL;
+    struct buffer found = {0};
+    primer_chat_reader_create(&format, true, false, &reader, NULL);
+    primer_chat_reader_feed(reader, answer, length, keep_name, &found);
+    primer_chat_reader_end(reader, keep_name, &found);
+    const bool same = found.length == strlen(name) &&
+                      memcmp(found.length > 0 ? found.bytes : "", name, found.length) == 0;
+    primer_chat_reader_free(reader);
+    buffer_free(&found);
+    return same;
+}
+
+/* A constraint for two tools, the second of this name; NULL: refused in words. */
+static primer_constraint *constraint_named(const char *style, const char *name, const char *choice)
+{
+    const primer_chat_format format = format_of(style, false);
+    primer_constraint *constraint = NULL;
+    primer_error error = {0};
+    json_t *const list =
+        json_pack("[{s:{s:s}}, {s:{s:s}}]", "function", "name", "ok", "function", "name", name);
+    char *const text = json_dumps(list, 0);
+    const primer_status status =
+        primer_constraint_tools(&format, text, strlen(text), choice, false, &constraint, &error);
+    free(text);
+    json_decref(list);
+    if (status == PRIMER_OK)
+        return constraint;
+    assert_null(constraint);
+    assert_int_equal(status, PRIMER_EUNSUPPORTED);
+    if (strstr(error.message, "tools[1].function.name: ") != error.message)
+        fail_msg("%s, \"%s\": %s", style, name, error.message);
+    return NULL;
+}
+
+/* What the constraint makes the model write is read as the same name; false: it is refused. */
+static bool survives(const struct models *models, const char *style, const char *name,
+                     struct random *random)
+{
+    primer_constraint *const constraint = constraint_named(style, name, name);
+    bool ended = false;
+    for (size_t round = 0; constraint != NULL && round < 20 && !ended; round++) {
+        struct buffer answer = {0};
+        ended = draw_answer(models, constraint, random, &answer);
+        if (ended && !reads_as(style, answer.bytes, answer.length, name))
+            fail_msg("%s, \"%s\": read otherwise in %s", style, name, answer.bytes);
+        buffer_free(&answer);
+    }
+    const bool taken = constraint != NULL;
+    assert_int_equal(ended, taken);
+    constraint_free(constraint);
+    return taken;
+}
+
+static void plain_names_are_those_that_are_read(void **state)
+{
+    struct random random;
+    random_seed(&random, 8);
+    size_t refused = 0;
+    for (size_t i = 0; i < PLAIN_STYLES; i++)
+        for (size_t k = 0; k < STRANGE_NAMES; k++) {
+            struct buffer answer = {0};
+            buffer_format(&answer, NULL, "%s%s%s", plain_styles[i].before, strange_names[k],
+                          plain_styles[i].behind);
+            const bool good = survives(*state, plain_styles[i].style, strange_names[k], &random);
+            if (good !=
+                reads_as(plain_styles[i].style, answer.bytes, answer.length, strange_names[k]))
+                fail_msg("%s: \"%s\" is %s", plain_styles[i].style, strange_names[k],
+                         good ? "taken" : "refused");
+            refused += !good;
+            buffer_free(&answer);
+        }
+    assert_int_equal(refused, PLAIN_STYLES * 20 + 1); /* "all" is another's */
+}
+
+static void names_in_json_may_be_any(void **state)
+{
+    static char longest[CHAT_CALL_NAME + 2];
+    struct random random;
+    random_seed(&random, 9);
+    memset(longest, 'x', CHAT_CALL_NAME);
+    for (size_t i = 0; i < sizeof other_styles / sizeof other_styles[0]; i++) {
+        for (size_t k = 0; k < STRANGE_NAMES; k++)
+            if (!survives(*state, other_styles[i], strange_names[k], &random))
+                fail_msg("%s refuses \"%s\"", other_styles[i], strange_names[k]);
+        longest[CHAT_CALL_NAME] = '\0';
+        assert_true(survives(*state, other_styles[i], longest, &random));
+        longest[CHAT_CALL_NAME] = 'x';
+        assert_false(survives(*state, other_styles[i], longest, &random));
+    }
+}
+
+/* Only what can be called is refused; the words name the place, what is expected and what was
+ * found. */
+static void refused_names_are_shown(void **state)
+{
+    (void)state;
+    const primer_chat_format format = format_of("functionary-3.2", false);
+    static const char given[] = "[{\"function\": {\"name\": \"ok\"}}, "
+                                "{\"function\": {\"name\": \"a b\"}}]";
+    static const char all[] = "[{\"function\": {\"name\": \"all\"}}]";
+    primer_constraint *constraint = NULL;
+    primer_error error = {0};
+    assert_int_equal(
+        primer_constraint_tools(&format, given, strlen(given), "auto", true, &constraint, &error),
+        PRIMER_EUNSUPPORTED);
+    assert_string_equal(error.message, "tools[1].function.name: the format writes names as plain "
+                                       "words, found \"a b\"");
+    assert_int_equal(
+        primer_constraint_tools(&format, all, strlen(all), "required", true, &constraint, &error),
+        PRIMER_EUNSUPPORTED);
+    assert_string_equal(error.message, "tools[0].function.name: in the format this name means text "
+                                       "for the reader, found \"all\"");
+    assert_null(constraint);
+    constraint = constraint_named("functionary-3.2", "a b", "ok");
+    assert_non_null(constraint);
+    constraint_free(constraint);
+}
+
+/* ---- what it lets through, at random --------------------------------------------------------- */
+
+struct seen {
+    struct buffer arguments;
+    size_t calls, ended;
+};
+
+static bool look(void *context, const primer_chat_part *part)
+{
+    struct seen *const seen = context;
+    if (part->kind == PRIMER_CHAT_CALL) {
+        seen->calls++;
+        buffer_clear(&seen->arguments);
+    }
+    if (part->kind == PRIMER_CHAT_CALL_ARGUMENTS)
+        buffer_append(&seen->arguments, part->text, part->length, NULL);
+    if (part->kind != PRIMER_CHAT_CALL_END)
+        return true;
+    json_t *const arguments = json_loads(seen->arguments.bytes, 0, NULL);
+    assert_true(json_is_object(arguments));
+    json_decref(arguments);
+    seen->ended++;
+    return true;
 }
 
 /* Answers of a style that are drawn at random: every call is whole, and with `required` there
@@ -364,6 +521,9 @@ int main(void)
         cmocka_unit_test(names),
         cmocka_unit_test(thinking_comes_first),
         cmocka_unit_test(errors_name_the_tool),
+        cmocka_unit_test(plain_names_are_those_that_are_read),
+        cmocka_unit_test(names_in_json_may_be_any),
+        cmocka_unit_test(refused_names_are_shown),
         cmocka_unit_test(what_is_let_through_is_read),
     };
     return cmocka_run_group_tests(tests_of_all, set_up, tear_down);
