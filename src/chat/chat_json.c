@@ -1,8 +1,11 @@
 /* chat_json.c - reading conversations; messages name the member: "messages[2].tool_calls[0].
  * function.name: expected a text, found a number".
  *
- * Members that mean nothing here are left alone. Ids that are missing are given in order, so that
- * templates that want them, and results without one, find each other.
+ * Members that mean nothing here are left alone. Each call of a turn gets an id of its own, where it
+ * came without one or with another's, and each result the id of the call that it answers:
+ *
+ *   calls    a   a   -   -        became  a  call00001  call00002  call00003
+ *   results  a   a   -   x                the same, in this order
  */
 #include "chat/chat_json.h"
 
@@ -226,11 +229,50 @@ static primer_status read_arguments(const struct member *arguments, json_t **out
     return status;
 }
 
-/* `number`: of the call in the conversation, for an id where it has none. */
-static primer_status read_call(const struct member *call, size_t number, json_t *list,
-                               primer_error *error)
+/* The calls of a turn, which wait for their results. */
+struct waiting {
+    json_t *calls;                      /* as made, borrowed; NULL: there were none yet */
+    const char *given[CHAT_JSON_CALLS]; /* the ids that they came with, borrowed; NULL: none */
+    bool answered[CHAT_JSON_CALLS];
+    json_t *results; /* those that don't say of which call, in order */
+    size_t number;   /* of the conversation's next call */
+};
+
+/* A text that isn't empty, or NULL. */
+static const char *text_of(const json_t *value)
+{
+    return json_string_length(value) > 0 ? json_string_value(value) : NULL;
+}
+
+static const char *id_of(const json_t *calls, size_t index)
+{
+    return json_string_value(json_object_get(json_array_get(calls, index), "id"));
+}
+
+static bool is_taken(const json_t *calls, const char *id)
+{
+    for (size_t i = 0; i < json_array_size(calls); i++)
+        if (strcmp(id_of(calls, i), id) == 0)
+            return true;
+    return false;
+}
+
+/* The id it came with, unless another call of the turn has that one; else one by its number. */
+static json_t *make_id(const json_t *calls, const char *given, size_t number)
 {
     char own[32];
+    if (given != NULL && !is_taken(calls, given))
+        return json_string(given);
+    do
+        snprintf(own, sizeof own, "call%05zu", number++ % 100000);
+    while (is_taken(calls, own));
+    return json_string(own);
+}
+
+static primer_status read_call(const struct member *call, struct waiting *waiting,
+                               primer_error *error)
+{
+    const size_t index = json_array_size(waiting->calls);
     json_t *arguments = NULL;
     FORWARD(want_object(call, error));
     const struct member id = member_of(call, "id"), function = member_of(call, "function");
@@ -243,21 +285,95 @@ static primer_status read_call(const struct member *call, size_t number, json_t 
     if (json_string_length(name.value) == 0)
         return error_set(error, PRIMER_EFORMAT, "%s: is empty", name.path);
     FORWARD(read_arguments(&given, &arguments, error));
-    snprintf(own, sizeof own, "call%05zu", number % 100000);
+    waiting->given[index] = text_of(id.value);
+    waiting->answered[index] = false;
     json_t *const made =
         json_pack("{s:o, s:s, s:{s:O, s:o}}", "id",
-                  id.value == NULL ? json_string(own) : json_incref(id.value), "type", "function",
-                  "function", "name", name.value, "arguments", arguments);
-    return json_array_append_new(list, made) == 0
+                  make_id(waiting->calls, waiting->given[index], waiting->number++), "type",
+                  "function", "function", "name", name.value, "arguments", arguments);
+    return json_array_append_new(waiting->calls, made) == 0
                ? PRIMER_OK
                : memory_failure(error, "the conversation", sizeof *call);
 }
 
-/* The calls that wait for their results, and how many calls there were. */
-struct waiting {
-    json_t *ids;
-    size_t calls;
-};
+/* ---- results --------------------------------------------------------------------------------- */
+
+static primer_status answer_call(struct waiting *waiting, size_t index, json_t *result,
+                                 primer_error *error)
+{
+    waiting->answered[index] = true;
+    return json_object_set(result, "tool_call_id",
+                           json_object_get(json_array_get(waiting->calls, index), "id")) == 0
+               ? PRIMER_OK
+               : memory_failure(error, "the conversation", 1);
+}
+
+/* The first call that waits for a result and came with this id; SIZE_MAX: none. *known: one came with
+ * it, be it answered or not. */
+static size_t find_call(const struct waiting *waiting, const char *id, bool *known)
+{
+    *known = false;
+    for (size_t i = 0; i < json_array_size(waiting->calls); i++) {
+        if (waiting->given[i] == NULL || strcmp(waiting->given[i], id) != 0)
+            continue;
+        *known = true;
+        if (!waiting->answered[i])
+            return i;
+    }
+    return SIZE_MAX;
+}
+
+/* A result answers the call of its id. Those without an id, or with one that no call came with, wait
+ * until all results are there: they are for the calls that are left. */
+static primer_status read_result(json_t *result, struct waiting *waiting, primer_error *error)
+{
+    const char *const id = text_of(json_object_get(result, "tool_call_id"));
+    bool known = false;
+    const size_t index = id == NULL ? SIZE_MAX : find_call(waiting, id, &known);
+    if (id == NULL)
+        json_object_del(result, "tool_call_id");
+    if (index != SIZE_MAX)
+        return answer_call(waiting, index, result, error);
+    if (known || json_array_append(waiting->results, result) == 0)
+        return PRIMER_OK;
+    return memory_failure(error, "the conversation", 1);
+}
+
+/* Whether the call waits, and may be the one of a result that doesn't say so by an id: with an id of
+ * its own the result doesn't answer a call with another. */
+static bool may_answer(const struct waiting *waiting, size_t index, const json_t *result,
+                       bool same_name)
+{
+    const json_t *const call = json_array_get(waiting->calls, index);
+    const char *const name =
+        json_string_value(json_object_get(json_object_get(call, "function"), "name"));
+    const char *const said = json_string_value(json_object_get(result, "name"));
+    if (waiting->answered[index])
+        return false;
+    if (json_object_get(result, "tool_call_id") != NULL && waiting->given[index] != NULL)
+        return false;
+    return !same_name || (said != NULL && strcmp(said, name) == 0);
+}
+
+/* Results that didn't say of which call: of the first left whose tool has their name, else of the
+ * first left. */
+static primer_status settle_results(struct waiting *waiting, primer_error *error)
+{
+    const size_t calls = json_array_size(waiting->calls);
+    for (size_t i = 0; i < json_array_size(waiting->results); i++) {
+        json_t *const result = json_array_get(waiting->results, i);
+        size_t index = 0;
+        while (index < calls && !may_answer(waiting, index, result, true))
+            index++;
+        if (index == calls)
+            for (index = 0; index < calls && !may_answer(waiting, index, result, false);)
+                index++;
+        if (index < calls)
+            FORWARD(answer_call(waiting, index, result, error));
+    }
+    json_array_clear(waiting->results);
+    return PRIMER_OK;
+}
 
 static primer_status read_calls(const struct member *calls, json_t *message,
                                 struct waiting *waiting, primer_error *error)
@@ -268,33 +384,16 @@ static primer_status read_calls(const struct member *calls, json_t *message,
     const size_t count = json_array_size(calls->value);
     if (count == 0)
         return PRIMER_OK;
+    FORWARD(settle_results(waiting, error));
     json_t *const list = json_array();
     if (json_object_set_new(message, "tool_calls", list) != 0)
         return memory_failure(error, "the conversation", count);
-    json_array_clear(waiting->ids);
+    waiting->calls = list;
     for (size_t i = 0; i < count; i++) {
         const struct member call = item_of(calls, i);
-        FORWARD(read_call(&call, waiting->calls++, list, error));
-        if (json_array_append(waiting->ids, json_object_get(json_array_get(list, i), "id")) != 0)
-            return memory_failure(error, "the conversation", count);
+        FORWARD(read_call(&call, waiting, error));
     }
     return PRIMER_OK;
-}
-
-/* A result answers the call of its id, or, without one, the next that waits. */
-static primer_status answer_call(json_t *message, struct waiting *waiting, primer_error *error)
-{
-    const char *const id = json_string_value(json_object_get(message, "tool_call_id"));
-    size_t found = 0;
-    while (id != NULL && found < json_array_size(waiting->ids) &&
-           strcmp(json_string_value(json_array_get(waiting->ids, found)), id) != 0)
-        found++;
-    json_t *const next = json_array_get(waiting->ids, found);
-    const int failed =
-        next != NULL && id == NULL ? json_object_set(message, "tool_call_id", next) : 0;
-    if (next != NULL)
-        json_array_remove(waiting->ids, found);
-    return failed == 0 ? PRIMER_OK : memory_failure(error, "the conversation", 1);
 }
 
 /* ---- messages -------------------------------------------------------------------------------- */
@@ -360,15 +459,15 @@ static primer_status read_message(const struct member *message, struct waiting *
     if (strcmp(role, "tool") != 0)
         return PRIMER_OK;
     FORWARD(keep_text(message, "tool_call_id", out, error));
-    return answer_call(out, waiting, error);
+    return read_result(out, waiting, error);
 }
 
 static primer_status read_messages(const struct member *messages, json_t **out, primer_error *error)
 {
     primer_status status = PRIMER_OK;
-    struct waiting waiting = {.ids = json_array()};
+    struct waiting waiting = {.results = json_array()};
     json_t *const list = json_array();
-    if (list == NULL || waiting.ids == NULL)
+    if (list == NULL || waiting.results == NULL)
         FAIL(PRIMER_ENOMEM, "no memory for the conversation");
     TRY(want_list(messages, CHAT_JSON_MESSAGES, error));
     for (size_t i = 0; i < json_array_size(messages->value); i++) {
@@ -378,11 +477,12 @@ static primer_status read_messages(const struct member *messages, json_t **out, 
             FAIL(PRIMER_ENOMEM, "no memory for the conversation");
         TRY(read_message(&message, &waiting, made, error));
     }
+    TRY(settle_results(&waiting, error));
     *out = json_incref(list);
 
 cleanup:
     json_decref(list);
-    json_decref(waiting.ids);
+    json_decref(waiting.results);
     return status;
 }
 
