@@ -83,12 +83,17 @@ primer_status primer_chat_json_tokens(const primer_model *model, const primer_ch
 /* Whether the format writes tools, and thinking, by itself. */
 bool primer_chat_format_tools(const primer_chat_format *format);
 bool primer_chat_format_thinks(const primer_chat_format *format);
-/* The text that ends thinking ("</think>"): behind it begins what a constraint is about. NULL: the
- * format has no thinking. */
+/* The texts that begin thinking and end it ("<think>", "</think>"): behind the end begins what a
+ * constraint is about (primer_generation.constraint_opening, constraint_after). NULL: the format has
+ * no thinking. */
+const char *primer_chat_format_thinking_begin(const primer_chat_format *format);
 const char *primer_chat_format_thinking_end(const primer_chat_format *format);
-/* Whether a prompt's text ends inside a thinking part, opened by the template. */
+/* Whether a prompt's text ends inside a thinking part, opened by the template; or behind one, closed
+ * by it: nothing more is to be thought. Where neither is so the answer may begin with one. */
 bool primer_chat_format_thinking_open(const primer_chat_format *format, const char *text,
                                       size_t length);
+bool primer_chat_format_thinking_closed(const primer_chat_format *format, const char *text,
+                                        size_t length);
 
 /* An answer's text taken apart while it is written (generated with `special`: marks may be control
  * tokens). What looks like a call and is none is content; white space around marks is left out. A
@@ -141,7 +146,8 @@ primer_status primer_constraint_choice(const char *const *choices, size_t count,
                                        primer_constraint **constraint, primer_error *error);
 /* Calls of tools as the format writes them, arguments always valid for their schemas; where the
  * format thinks, it may think first. A tool that is asked for by name is called once; formats that
- * write one call a turn have one whatever `parallel` says.
+ * write one call a turn have one whatever `parallel` says. PRIMER_EUNSUPPORTED names a tool with a
+ * name that the format can't write so that it is read as this name.
  * `tools`: the JSON array of a conversation. `choice`: "auto" (text, calls, or both), "required",
  * or a tool's name; `parallel`: several calls are allowed. */
 primer_status primer_constraint_tools(const primer_chat_format *format, const char *tools,

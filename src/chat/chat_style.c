@@ -181,6 +181,11 @@ bool primer_chat_format_thinks(const primer_chat_format *format)
     return format->thinking != NULL;
 }
 
+const char *primer_chat_format_thinking_begin(const primer_chat_format *format)
+{
+    return format->thinking == NULL ? NULL : format->thinking->open;
+}
+
 const char *primer_chat_format_thinking_end(const primer_chat_format *format)
 {
     return format->thinking == NULL ? NULL : format->thinking->close;
@@ -191,13 +196,23 @@ static bool is_space(char c)
     return c == ' ' || c == '\n' || c == '\t' || c == '\r';
 }
 
+/* Whether the mark is the last thing in the text but for white space. */
+static bool ends_with(const char *text, size_t length, const char *mark)
+{
+    const size_t mark_length = strlen(mark);
+    while (length > 0 && is_space(text[length - 1]))
+        length--;
+    return length >= mark_length && memcmp(text + length - mark_length, mark, mark_length) == 0;
+}
+
 bool primer_chat_format_thinking_open(const primer_chat_format *format, const char *text,
                                       size_t length)
 {
-    if (format->thinking == NULL)
-        return false;
-    const char *const open = format->thinking->open;
-    while (length > 0 && is_space(text[length - 1]))
-        length--;
-    return length >= strlen(open) && memcmp(text + length - strlen(open), open, strlen(open)) == 0;
+    return format->thinking != NULL && ends_with(text, length, format->thinking->open);
+}
+
+bool primer_chat_format_thinking_closed(const primer_chat_format *format, const char *text,
+                                        size_t length)
+{
+    return format->thinking != NULL && ends_with(text, length, format->thinking->close);
 }

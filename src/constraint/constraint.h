@@ -69,9 +69,11 @@ const uint64_t *constraint_matcher_mask(struct constraint_matcher *matcher, prim
 /* Goes on through a token; false, and unchanged, where it isn't allowed. Where memory or a limit
  * of the grammar's ambiguity is reached, too, and then the next mask is NULL and says so. */
 bool constraint_matcher_take(struct constraint_matcher *matcher, int32_t id);
-/* The same for bytes that are no whole token: whether they may come next; and going on. */
-bool constraint_matcher_allows(struct constraint_matcher *matcher, const char *bytes,
-                               size_t length);
+/* Whether bytes that are no whole token may come next. PRIMER_ELIMIT, PRIMER_ENOMEM: that can't be
+ * told. */
+primer_status constraint_matcher_allows(struct constraint_matcher *matcher, const char *bytes,
+                                        size_t length, bool *allowed, primer_error *error);
+/* Goes on through them, as by a token. */
 bool constraint_matcher_take_bytes(struct constraint_matcher *matcher, const char *bytes,
                                    size_t length);
 /* Whether the answer may end here; whether it must. */

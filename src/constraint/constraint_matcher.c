@@ -68,6 +68,13 @@ static void prepare(const primer_constraint *constraint, struct masks *masks)
     masks->places.stacks.failure = (primer_error){0};
 }
 
+/* What PLACES_FAILED means, told. */
+static primer_status fail(const struct masks *masks, primer_error *error)
+{
+    const primer_error *const failure = &masks->places.stacks.failure;
+    return error_set(error, failure->status, "%s", failure->message);
+}
+
 /* Masks for the vocabulary that have room, to be used by one more. */
 static primer_status enter(primer_constraint *constraint,
                            const struct constraint_vocabulary *vocabulary, struct masks **masks,
@@ -126,8 +133,7 @@ static primer_status move(struct constraint_matcher *matcher, struct masks *to, 
     const uint32_t place = places_of(&to->places, set);
     memory_free(moved);
     if (place == PLACES_FAILED)
-        return error_set(error, to->places.stacks.failure.status, "%s",
-                         to->places.stacks.failure.message);
+        return fail(to, error);
     matcher->place = place;
     return PRIMER_OK;
 }
@@ -168,8 +174,7 @@ static primer_status begin(struct constraint_matcher *matcher, primer_error *err
     if (masks->start == 0)
         masks->start = places_begin(&masks->places);
     if (masks->start == PLACES_FAILED)
-        return error_set(error, masks->places.stacks.failure.status, "%s",
-                         masks->places.stacks.failure.message);
+        return fail(masks, error);
     be_at(matcher, masks->start);
     return PRIMER_OK;
 }
@@ -264,32 +269,43 @@ bool constraint_matcher_take(struct constraint_matcher *matcher, int32_t id)
     return taken;
 }
 
-/* The place behind bytes that are no whole token. The lock is held. */
-static uint32_t place_behind(struct constraint_matcher *matcher, const char *bytes, size_t length)
+/* The place behind bytes that are no whole token: PLACES_DEAD where they can't come next. The lock
+ * is held. */
+static primer_status place_behind(struct constraint_matcher *matcher, const char *bytes,
+                                  size_t length, uint32_t *place, primer_error *error)
 {
-    uint32_t place = PLACES_FAILED, less;
-    matcher->failure = (primer_error){0};
-    if (renew(matcher, &matcher->failure) != PRIMER_OK)
-        return place;
-    place = matcher->place;
-    for (size_t i = 0; i < length && place > PLACES_DEAD; i++)
-        place = places_step(&matcher->masks->places, place, (unsigned char)bytes[i], &less);
-    return place;
+    uint32_t less;
+    *place = PLACES_DEAD;
+    if (matcher->ended)
+        return PRIMER_OK;
+    FORWARD(renew(matcher, error));
+    *place = matcher->place;
+    for (size_t i = 0; i<length && * place> PLACES_DEAD; i++)
+        *place = places_step(&matcher->masks->places, *place, (unsigned char)bytes[i], &less);
+    return *place == PLACES_FAILED ? fail(matcher->masks, error) : PRIMER_OK;
 }
 
-bool constraint_matcher_allows(struct constraint_matcher *matcher, const char *bytes, size_t length)
+primer_status constraint_matcher_allows(struct constraint_matcher *matcher, const char *bytes,
+                                        size_t length, bool *allowed, primer_error *error)
 {
+    uint32_t place;
     pthread_mutex_lock(&matcher->constraint->lock);
-    const bool allowed = !matcher->ended && place_behind(matcher, bytes, length) > PLACES_DEAD;
+    const primer_status status = place_behind(matcher, bytes, length, &place, error);
     pthread_mutex_unlock(&matcher->constraint->lock);
-    return allowed;
+    if (status == PRIMER_OK)
+        *allowed = place > PLACES_DEAD;
+    return status;
 }
 
 bool constraint_matcher_take_bytes(struct constraint_matcher *matcher, const char *bytes,
                                    size_t length)
 {
+    uint32_t place;
     pthread_mutex_lock(&matcher->constraint->lock);
-    const bool taken = !matcher->ended && settle(matcher, place_behind(matcher, bytes, length));
+    matcher->failure = (primer_error){0};
+    if (place_behind(matcher, bytes, length, &place, &matcher->failure) != PRIMER_OK)
+        place = PLACES_FAILED;
+    const bool taken = settle(matcher, place);
     pthread_mutex_unlock(&matcher->constraint->lock);
     return taken;
 }

@@ -32,7 +32,7 @@ primer_status ollama_prompt_read(struct ollama_request *request, json_t *convers
     int32_t *ids = NULL;
     size_t count = 0;
     FORWARD(server_answer_conversation(request->exchange, &request->use, conversation, &ids, &count,
-                                &request->thinking, error));
+                                &request->thoughts, error));
     set_ids(request, ids, count);
     return PRIMER_OK;
 }

@@ -297,11 +297,9 @@ primer_status ollama_request_answer(struct ollama_request *request,
         .logprobs = request->logprobs,
         .top_logprobs = request->top_logprobs,
         .constraint = request->constraint,
-        .constraint_after =
-            request->thinking ? primer_chat_format_thinking_end(request->use.format) : NULL,
         .chat = answer->parsed,
         .tools = tools,
-        .thinking = request->thinking,
+        .thoughts = request->thoughts,
         .progress = request->progress && request->stream,
     };
     return ollama_reply_run(request, answer, &prompt, error);

@@ -50,7 +50,7 @@ struct ollama_request {
 
     int32_t *ids; /* [count] the prompt */
     size_t count;
-    bool thinking; /* the prompt ends inside a thinking part */
+    enum answer_thoughts thoughts;
     size_t dropped_messages, dropped_tokens;
 };
 

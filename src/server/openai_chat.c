@@ -90,7 +90,7 @@ static primer_status read_conversation(struct openai_request *r, int32_t **ids, 
         FAIL(PRIMER_ENOMEM, "no memory for a conversation");
     TRY(read_variables(r, conversation, error));
     TRY(server_answer_conversation(r->exchange, &r->use, conversation, ids, &r->answer.count,
-                                   &r->answer.thinking, error));
+                                   &r->answer.thoughts, error));
     r->answer.ids = *ids;
     r->answer.chat = true;
 

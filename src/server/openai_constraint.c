@@ -132,14 +132,6 @@ static primer_status take_schema(struct openai_request *request, const char *mem
     return set_schema(request, member, schema, error);
 }
 
-/* While thoughts are open they stay free. */
-static void begin_after_thoughts(struct openai_request *request)
-{
-    if (request->constraint != NULL && request->answer.thinking)
-        request->answer.constraint_after = primer_chat_format_thinking_end(request->use.format);
-    request->answer.constraint = request->constraint;
-}
-
 primer_status openai_constraint_format(struct openai_request *request, primer_error *error)
 {
     FORWARD(take_response_format(request, error));
@@ -151,7 +143,7 @@ primer_status openai_constraint_format(struct openai_request *request, primer_er
     FORWARD(take_text(request, "guided_regex", primer_constraint_regex, error));
     FORWARD(take_choice(request, "choice", error));
     FORWARD(take_choice(request, "guided_choice", error));
-    begin_after_thoughts(request);
+    request->answer.constraint = request->constraint;
     return PRIMER_OK;
 }
 

@@ -84,33 +84,39 @@ size_t server_answer_context(const struct catalog_use *use, const primer_session
     return options->context != 0 ? options->context : primer_model_info(use->model)->context;
 }
 
-/* Whether the prompt's text leaves a thought open. */
-static primer_status ends_thinking(const struct catalog_use *use, const char *json, size_t length,
-                                   bool *thinking, primer_error *error)
+/* By the end of the prompt's text; `off`: the client wants none. */
+static primer_status find_thoughts(const struct catalog_use *use, const char *json, size_t length,
+                                   bool off, enum answer_thoughts *thoughts, primer_error *error)
 {
     char *text = NULL;
     size_t text_length = 0;
     FORWARD(primer_chat_json_text(use->format, json, length, PRIMER_CHAT_ANSWER, &text,
                                   &text_length, error));
-    *thinking = primer_chat_format_thinking_open(use->format, text, text_length);
+    if (primer_chat_format_thinking_open(use->format, text, text_length))
+        *thoughts = ANSWER_BEGUN_THOUGHTS;
+    else if (!off && !primer_chat_format_thinking_closed(use->format, text, text_length))
+        *thoughts = ANSWER_OWN_THOUGHTS;
     primer_free(text);
     return PRIMER_OK;
 }
 
 primer_status server_answer_conversation(struct exchange *exchange, const struct catalog_use *use,
                                          const json_t *conversation, int32_t **ids, size_t *count,
-                                         bool *thinking, primer_error *error)
+                                         enum answer_thoughts *thoughts, primer_error *error)
 {
     primer_status status = PRIMER_OK;
     struct buffer text = {0};
-    bool inside = false;
+    enum answer_thoughts found = ANSWER_NO_THOUGHTS;
+    const json_t *const variables = json_object_get(conversation, "variables");
     (void)exchange;
     TRY(json_dump_append(&text, conversation, error));
     if (primer_chat_format_thinks(use->format))
-        TRY(ends_thinking(use, text.bytes, text.length, &inside, error));
+        TRY(find_thoughts(use, text.bytes, text.length,
+                          json_is_false(json_object_get(variables, "enable_thinking")), &found,
+                          error));
     TRY(primer_chat_json_tokens(use->model, use->format, text.bytes, text.length,
                                 PRIMER_CHAT_ANSWER, ids, count, error));
-    *thinking = inside;
+    *thoughts = found;
 
 cleanup:
     buffer_free(&text);
@@ -296,10 +302,20 @@ static bool marks_wanted(const struct answer_request *q)
     return q->chat && (q->tools || primer_chat_format_thinks(q->use->format));
 }
 
+/* Thoughts stay free. */
+static bool thinks_first(const struct answer_request *q)
+{
+    return q->thoughts == ANSWER_BEGUN_THOUGHTS ||
+           (q->thoughts == ANSWER_OWN_THOUGHTS && q->chat && !q->tools);
+}
+
 static primer_status write_choice(struct choice *c)
 {
     struct running *r = c->running;
     const struct answer_request *q = r->request;
+    const primer_chat_format *const format = q->use->format;
+    const bool thinks = q->constraint != NULL && thinks_first(q);
+    const bool own = thinks && q->thoughts == ANSWER_OWN_THOUGHTS;
     primer_sampling sampling = q->sampling;
     sampling.seed = q->seeded ? q->sampling.seed + c->index : drawn_seed();
     const primer_generation generation = {
@@ -310,14 +326,15 @@ static primer_status write_choice(struct choice *c)
         .ignore_end = q->ignore_end,
         .top_logprobs = q->logprobs && q->top_logprobs == 0 ? 1 : q->top_logprobs,
         .constraint = q->constraint,
-        .constraint_after = q->constraint_after,
+        .constraint_after = thinks ? primer_chat_format_thinking_end(format) : NULL,
+        .constraint_opening = own ? primer_chat_format_thinking_begin(format) : NULL,
         .special = q->special || marks_wanted(q),
         .callback = take_token,
         .context = c};
     if (q->chat)
-        FORWARD(primer_chat_reader_create(q->use->format, q->tools, q->thinking, &c->reader,
-                                          &c->error));
-    c->thinks = q->chat && q->thinking;
+        FORWARD(primer_chat_reader_create(format, q->tools, q->thoughts == ANSWER_BEGUN_THOUGHTS,
+                                          &c->reader, &c->error));
+    c->thinks = q->chat && q->thoughts == ANSWER_BEGUN_THOUGHTS;
     FORWARD(primer_generate(c->session, &generation, &c->result, &c->error));
     c->seconds = c->result.seconds;
     if (c->result.reason == PRIMER_STOP_CALLBACK || c->result.reason == PRIMER_STOP_CANCELED)

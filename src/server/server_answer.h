@@ -18,6 +18,13 @@
 
 enum { ANSWER_CHOICES_MOST = 16, ANSWER_TOP_LOGPROBS_MOST = 20, ANSWER_STOPS_MOST = 64 };
 
+/* What a prompt leaves to its answer of what is thought before it. */
+enum answer_thoughts {
+    ANSWER_NO_THOUGHTS,    /* nothing: they are over, switched off, or unknown to the format */
+    ANSWER_OWN_THOUGHTS,   /* the answer may begin with them */
+    ANSWER_BEGUN_THOUGHTS, /* the prompt ends inside */
+};
+
 struct answer_request {
     const struct catalog_use *use;
     const int32_t *ids; /* [count] the prompt */
@@ -29,15 +36,14 @@ struct answer_request {
     size_t max_tokens;        /* 0: until it ends or the context is full */
     const char *const *stops; /* [stop_count]; those of the format are added where `chat` */
     size_t stop_count;
-    size_t choices;      /* 0: 1 */
-    bool logprobs;       /* ANSWER_TOKEN events carry log-probabilities */
-    size_t top_logprobs; /* besides the chosen one */
-    primer_constraint *constraint;
-    const char *constraint_after;
-    bool chat;     /* the text is taken apart by the format's reader */
-    bool tools;    /* it may hold calls */
-    bool thinking; /* the prompt ended inside a thinking part */
-    bool special;  /* control tokens are part of the text */
+    size_t choices;                /* 0: 1 */
+    bool logprobs;                 /* ANSWER_TOKEN events carry log-probabilities */
+    size_t top_logprobs;           /* besides the chosen one */
+    primer_constraint *constraint; /* behind the thoughts; with `tools` it has them itself */
+    bool chat;                     /* the text is taken apart by the format's reader */
+    bool tools;                    /* it may hold calls */
+    enum answer_thoughts thoughts;
+    bool special; /* control tokens are part of the text */
     bool ignore_end;
     bool progress; /* ANSWER_PROGRESS events while the prompt is read */
 };
@@ -88,11 +94,11 @@ primer_status server_answer_session_options(struct exchange *exchange,
 /* How many tokens such a session holds. */
 size_t server_answer_context(const struct catalog_use *use, const primer_session_options *options);
 
-/* A conversation (primer_chat.h's JSON) as ids; *thinking: it ends inside a thinking part. Errors
- * are 400. */
+/* A conversation (primer_chat.h's JSON) as ids. A variable enable_thinking of false switches
+ * thoughts off, whatever the template makes of it. Errors are 400. */
 primer_status server_answer_conversation(struct exchange *exchange, const struct catalog_use *use,
                                          const json_t *conversation, int32_t **ids, size_t *count,
-                                         bool *thinking, primer_error *error);
+                                         enum answer_thoughts *thoughts, primer_error *error);
 
 /* Blocks until all choices are finished. `usage` is filled as far as it got, also with an error.
  * Errors: 400 exceed_context_size_error with both numbers where the prompt doesn't fit,

@@ -52,7 +52,7 @@ primer_status answer_open_draft(primer_model *model, const primer_session *sessi
     return primer_session_create(model, &options, draft, error);
 }
 
-#define LAST_TOKENS 16 /* of a prompt: more than any mark that opens thinking has */
+#define LAST_TOKENS 16 /* of a prompt: more than any mark of thinking has */
 
 struct stream {
     struct answer *answer;
@@ -61,7 +61,7 @@ struct stream {
     bool trim;                   /* nothing but white space was written so far */
     primer_chat_reader *reader;  /* tells thinking from the answer; NULL: all is answer */
     bool show_thinking, thought; /* thinking stands on the screen, and no answer yet */
-    bool inside;                 /* the prompt ended inside a thinking part */
+    bool inside, may_think;      /* the prompt ended inside a thinking part; one may begin */
 };
 
 static bool put(struct stream *stream, const char *text, size_t length)
@@ -122,8 +122,8 @@ static bool show(void *context, const primer_generated *generated)
                                                             generated->length, take_part, stream);
 }
 
-/* Whether the prompt's last tokens open a thinking part. */
-static primer_status prompt_thinks(const struct answer_request *request, bool *thinks,
+/* Whether the prompt's last tokens open a thinking part, or leave it to the answer. */
+static primer_status prompt_thinks(const struct answer_request *request, struct stream *stream,
                                    primer_error *error)
 {
     const size_t count = request->count < LAST_TOKENS ? request->count : LAST_TOKENS;
@@ -132,7 +132,9 @@ static primer_status prompt_thinks(const struct answer_request *request, bool *t
     FORWARD(primer_detokenize(primer_session_model(request->session),
                               request->ids + request->count - count, count,
                               PRIMER_TEXT_SPECIAL | PRIMER_TEXT_CONTINUE, &text, &length, error));
-    *thinks = primer_chat_format_thinking_open(request->format, text, length);
+    stream->inside = primer_chat_format_thinking_open(request->format, text, length);
+    stream->may_think =
+        !stream->inside && !primer_chat_format_thinking_closed(request->format, text, length);
     primer_free(text);
     return PRIMER_OK;
 }
@@ -148,12 +150,12 @@ static bool shows_thinking(const struct answer_request *request)
 static primer_status open_reader(const struct answer_request *request, struct stream *stream,
                                  primer_error *error)
 {
-    bool *const inside = &stream->inside;
     if (request->format == NULL || !primer_chat_format_thinks(request->format))
         return PRIMER_OK;
-    FORWARD(prompt_thinks(request, inside, error));
+    FORWARD(prompt_thinks(request, stream, error));
     stream->show_thinking = shows_thinking(request);
-    return primer_chat_reader_create(request->format, false, *inside, &stream->reader, error);
+    return primer_chat_reader_create(request->format, false, stream->inside, &stream->reader,
+                                     error);
 }
 
 /* The format's stop strings and the user's, one after the other. */
@@ -200,7 +202,11 @@ static primer_status generate(const struct answer_request *request, struct answe
         .stop_count = stop_count,
         .ignore_end = request->parameters->ignore_end,
         .constraint = request->constraint,
-        .constraint_after = stream.inside ? primer_chat_format_thinking_end(request->format) : NULL,
+        .constraint_after = stream.inside || stream.may_think
+                                ? primer_chat_format_thinking_end(request->format)
+                                : NULL,
+        .constraint_opening =
+            stream.may_think ? primer_chat_format_thinking_begin(request->format) : NULL,
         .special = stream.reader != NULL, /* the marks may be control tokens */
         .callback = show,
         .context = &stream,

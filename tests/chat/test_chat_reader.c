@@ -352,14 +352,21 @@ static void knows_styles_and_thinking(void **state)
     assert_null(chat_style_thinking("<think>"));
     primer_chat_format format = {.name = "test"};
     assert_false(primer_chat_format_thinks(&format));
+    assert_null(primer_chat_format_thinking_begin(&format));
     assert_null(primer_chat_format_thinking_end(&format));
     assert_false(primer_chat_format_thinking_open(&format, "<think>", 7));
+    assert_false(primer_chat_format_thinking_closed(&format, "</think>", 8));
     format.thinking = chat_style_thinking("x</think>");
     assert_true(primer_chat_format_thinks(&format));
+    assert_string_equal(primer_chat_format_thinking_begin(&format), "<think>");
     assert_string_equal(primer_chat_format_thinking_end(&format), "</think>");
     assert_true(primer_chat_format_thinking_open(&format, "a <think>\n", 10));
     assert_false(primer_chat_format_thinking_open(&format, "<think>\n</think>\n", 17));
     assert_false(primer_chat_format_thinking_open(&format, "think>", 6));
+    assert_true(primer_chat_format_thinking_closed(&format, "<think>\n\n</think>\n\n", 19));
+    assert_true(primer_chat_format_thinking_closed(&format, "a</think>", 9));
+    assert_false(primer_chat_format_thinking_closed(&format, "a</think>b", 10));
+    assert_false(primer_chat_format_thinking_closed(&format, "/think>", 7));
     assert_false(primer_chat_format_tools(primer_chat_format_named("chatml")));
 }
 

@@ -219,6 +219,65 @@ static void test_many_vocabularies(void **state)
     constraint_free(constraint);
 }
 
+/* ---- bytes that are no token ----------------------------------------------------------------- */
+
+static bool allows(struct constraint_matcher *matcher, const char *bytes)
+{
+    primer_error error = {0};
+    bool allowed = false;
+    if (constraint_matcher_allows(matcher, bytes, strlen(bytes), &allowed, &error) != PRIMER_OK)
+        fail_msg("%s: %s", bytes, error.message);
+    return allowed;
+}
+
+static void test_bytes(void **state)
+{
+    (void)state;
+    primer_constraint *const constraint = helper_gbnf("root ::= \"a\" \"b\"* \"c\"");
+    struct constraint_matcher *const matcher = helper_matcher(constraint, vocabulary);
+    assert_true(allows(matcher, "") && allows(matcher, "abb") && allows(matcher, "ac"));
+    assert_false(allows(matcher, "b") || allows(matcher, "aba") || allows(matcher, "acc"));
+    assert_false(constraint_matcher_take_bytes(matcher, "ax", 2));
+    assert_true(constraint_matcher_take_bytes(matcher, "ab", 2));
+    assert_true(allows(matcher, "bc") && constraint_matcher_take_bytes(matcher, "c", 1));
+    assert_true(constraint_matcher_finished(matcher));
+    assert_true(constraint_matcher_take(matcher, STOP));
+    assert_false(allows(matcher, ""));
+    constraint_matcher_free(matcher);
+    constraint_free(constraint);
+}
+
+/* Neither a limit nor a lack of memory says that bytes aren't allowed. */
+static void test_bytes_that_cannot_be_told(void **state)
+{
+    (void)state;
+    primer_constraint *const constraint = helper_gbnf("root ::= \"a\" [a-z]{2,300} \"!\"");
+    struct constraint_matcher *const matcher = helper_matcher(constraint, vocabulary);
+    const size_t steps = constraint->steps_most;
+    primer_error error = {0};
+    bool allowed = true;
+    constraint->steps_most = 0;
+    assert_int_equal(constraint_matcher_allows(matcher, "ab", 2, &allowed, &error), PRIMER_ELIMIT);
+    assert_true(allowed); /* as it was */
+    assert_non_null(strstr(error.message, "ambiguous"));
+    assert_false(constraint_matcher_take_bytes(matcher, "ab", 2));
+    assert_null(constraint_matcher_mask(matcher, &error));
+    assert_int_equal(error.status, PRIMER_ELIMIT);
+    constraint->steps_most = steps;
+    size_t n = 0;
+    for (primer_status status = PRIMER_ENOMEM; status != PRIMER_OK; n++) {
+        allowed = false;
+        memory_fail_at(n);
+        status = constraint_matcher_allows(matcher, "abcdefg!", 8, &allowed, &error);
+        memory_fail_at(SIZE_MAX);
+        assert_true(status == PRIMER_OK ? allowed : status == PRIMER_ENOMEM);
+        assert_true(n < 1000);
+    }
+    assert_true(n > 1);
+    constraint_matcher_free(matcher);
+    constraint_free(constraint);
+}
+
 /* ---- memory ---------------------------------------------------------------------------------- */
 
 /* Masks are begun anew while answers go on: nobody notices, and no memory piles up. */
@@ -369,11 +428,17 @@ static void test_threads(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_marks),    cmocka_unit_test(test_text_before_mark),
-        cmocka_unit_test(test_ends),     cmocka_unit_test(test_end_as_mark),
-        cmocka_unit_test(test_cannot),   cmocka_unit_test(test_many_vocabularies),
-        cmocka_unit_test(test_given_up), cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_marks),
+        cmocka_unit_test(test_text_before_mark),
+        cmocka_unit_test(test_ends),
+        cmocka_unit_test(test_end_as_mark),
+        cmocka_unit_test(test_cannot),
+        cmocka_unit_test(test_many_vocabularies),
+        cmocka_unit_test(test_given_up),
+        cmocka_unit_test(test_no_memory),
         cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_bytes),
+        cmocka_unit_test(test_bytes_that_cannot_be_told),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

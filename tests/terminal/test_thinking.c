@@ -35,8 +35,9 @@ static primer_model *make_model(void)
 }
 
 /* The answer to `prompt`, greedy, and in `written` what went to standard output. */
-static void answer(primer_model *model, const primer_chat_format *format, const char *prompt,
-                   enum parameters_think think, struct buffer *said, struct buffer *written)
+static void constrained(primer_model *model, const primer_chat_format *format, const char *prompt,
+                        enum parameters_think think, primer_constraint *constraint,
+                        struct buffer *said, struct buffer *written)
 {
     char path[64];
     primer_error error = {0};
@@ -48,7 +49,7 @@ static void answer(primer_model *model, const primer_chat_format *format, const 
     struct parameters parameters;
     parameters_default(&parameters);
     parameters.max_tokens = 64;
-    parameters.ignore_end = true;
+    parameters.ignore_end = constraint == NULL;
     parameters.think = think;
     parameters.sampling.temperature = 0;
     const primer_sampling sampling = parameters_sampling(&parameters);
@@ -61,7 +62,8 @@ static void answer(primer_model *model, const primer_chat_format *format, const 
                                            .parameters = &parameters,
                                            .format = format,
                                            .ids = ids,
-                                           .count = count};
+                                           .count = count,
+                                           .constraint = constraint};
     snprintf(path, sizeof path, "/tmp/primer-thinking-%ld.txt", (long)getpid());
     fflush(stdout);
     const int kept = dup(STDOUT_FILENO);
@@ -81,6 +83,12 @@ static void answer(primer_model *model, const primer_chat_format *format, const 
     primer_sampler_free(sampler);
     primer_session_free(session);
     parameters_free(&parameters);
+}
+
+static void answer(primer_model *model, const primer_chat_format *format, const char *prompt,
+                   enum parameters_think think, struct buffer *said, struct buffer *written)
+{
+    constrained(model, format, prompt, think, NULL, said, written);
 }
 
 static bool is_text(char c)
@@ -145,10 +153,60 @@ static void thinking_is_no_part_of_the_answer(void **state)
     primer_model_free(model);
 }
 
+static bool is_number(const struct buffer *text)
+{
+    return text->length == 3 && strspn(text->bytes, "0123456789") == 3;
+}
+
+/* The model's first byte opens a thought here, a piece of its text ends it; then comes the form.
+ * Behind a prompt that ends a thought it comes at once. */
+static void a_form_comes_behind_what_the_model_begins(void **state)
+{
+    (void)state;
+    static const char *const prompts[] = {"Why?", "How?", "Where?", "When?", "Who?", "What?"};
+    primer_model *const model = make_model();
+    primer_constraint *number = NULL;
+    struct buffer said = {0}, written = {0}, whole = {0};
+    char open[2] = "", close[3] = "", closed[32];
+    const char *at = NULL;
+    const primer_chat_format plain = {.name = "test"};
+    size_t i = 0;
+    render_setup(RENDER_NEVER);
+    assert_int_equal(primer_constraint_regex("[0-9]{3}", 8, &number, NULL), PRIMER_OK);
+    for (; i < sizeof prompts / sizeof prompts[0] && at == NULL; i++) {
+        answer(model, &plain, prompts[i], PARAMETERS_THINK_AUTO, &whole, &written);
+        at = is_text(whole.bytes[0]) ? piece_of(whole.bytes, close) : NULL;
+    }
+    assert_non_null(at);
+    open[0] = whole.bytes[0];
+    const struct chat_thinking thinking = {open, close};
+    const primer_chat_format format = {.name = "test", .thinking = &thinking};
+    constrained(model, &format, prompts[i - 1], PARAMETERS_THINK_HIDE, number, &said, &written);
+    assert_true(is_number(&said));
+    assert_string_equal(written.bytes, said.bytes);
+    constrained(model, &format, prompts[i - 1], PARAMETERS_THINK_SHOW, number, &said, &written);
+    assert_true(is_number(&said));
+    const char *const behind = written.bytes + written.length - said.length;
+    assert_true(written.length > said.length + 2);
+    assert_string_equal(behind, said.bytes);
+    assert_memory_equal(behind - 2, "\n\n", 2);
+    assert_null(strstr(written.bytes, close));
+    snprintf(closed, sizeof closed, "%s%s\n", prompts[i - 1], close);
+    constrained(model, &format, closed, PARAMETERS_THINK_SHOW, number, &said, &written);
+    assert_true(is_number(&said));
+    assert_string_equal(written.bytes, said.bytes);
+    primer_constraint_free(number);
+    buffer_free(&said);
+    buffer_free(&written);
+    buffer_free(&whole);
+    primer_model_free(model);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(thinking_is_no_part_of_the_answer),
+        cmocka_unit_test(a_form_comes_behind_what_the_model_begins),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
