@@ -84,12 +84,13 @@ primer_status primer_chat_json_tokens(const primer_model *model, const primer_ch
 bool primer_chat_format_tools(const primer_chat_format *format);
 bool primer_chat_format_thinks(const primer_chat_format *format);
 /* The texts that begin thinking and end it ("<think>", "</think>"): behind the end begins what a
- * constraint is about (primer_generation.constraint_opening, constraint_after). NULL: the format has
- * no thinking. */
+ * constraint is about (primer_generation.constraint_opening, constraint_after). NULL: the format
+ * has no thinking. */
 const char *primer_chat_format_thinking_begin(const primer_chat_format *format);
 const char *primer_chat_format_thinking_end(const primer_chat_format *format);
-/* Whether a prompt's text ends inside a thinking part, opened by the template; or behind one, closed
- * by it: nothing more is to be thought. Where neither is so the answer may begin with one. */
+/* Whether a prompt's text ends inside a thinking part, opened by the template; or behind one,
+ * closed by it: nothing more is to be thought. Where neither is so the answer may begin with
+ * one. */
 bool primer_chat_format_thinking_open(const primer_chat_format *format, const char *text,
                                       size_t length);
 bool primer_chat_format_thinking_closed(const primer_chat_format *format, const char *text,

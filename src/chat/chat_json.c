@@ -1,8 +1,8 @@
 /* chat_json.c - reading conversations; messages name the member: "messages[2].tool_calls[0].
  * function.name: expected a text, found a number".
  *
- * Members that mean nothing here are left alone. Each call of a turn gets an id of its own, where it
- * came without one or with another's, and each result the id of the call that it answers:
+ * Members that mean nothing here are left alone. Each call of a turn gets an id of its own, where
+ * it came without one or with another's, and each result the id of the call that it answers:
  *
  *   calls    a   a   -   -        became  a  call00001  call00002  call00003
  *   results  a   a   -   x                the same, in this order
@@ -308,8 +308,8 @@ static primer_status answer_call(struct waiting *waiting, size_t index, json_t *
                : memory_failure(error, "the conversation", 1);
 }
 
-/* The first call that waits for a result and came with this id; SIZE_MAX: none. *known: one came with
- * it, be it answered or not. */
+/* The first call that waits for a result and came with this id; SIZE_MAX: none. *known: one came
+ * with it, be it answered or not. */
 static size_t find_call(const struct waiting *waiting, const char *id, bool *known)
 {
     *known = false;
@@ -323,8 +323,8 @@ static size_t find_call(const struct waiting *waiting, const char *id, bool *kno
     return SIZE_MAX;
 }
 
-/* A result answers the call of its id. Those without an id, or with one that no call came with, wait
- * until all results are there: they are for the calls that are left. */
+/* A result answers the call of its id. Those without an id, or with one that no call came with,
+ * wait until all results are there: they are for the calls that are left. */
 static primer_status read_result(json_t *result, struct waiting *waiting, primer_error *error)
 {
     const char *const id = text_of(json_object_get(result, "tool_call_id"));
@@ -339,8 +339,8 @@ static primer_status read_result(json_t *result, struct waiting *waiting, primer
     return memory_failure(error, "the conversation", 1);
 }
 
-/* Whether the call waits, and may be the one of a result that doesn't say so by an id: with an id of
- * its own the result doesn't answer a call with another. */
+/* Whether the call waits, and may be the one of a result that doesn't say so by an id: with an id
+ * of its own the result doesn't answer a call with another. */
 static bool may_answer(const struct waiting *waiting, size_t index, const json_t *result,
                        bool same_name)
 {

@@ -190,8 +190,8 @@ static size_t go_through(const struct constrain *constrain, struct constrain_lea
     return count;
 }
 
-/* Whether the lead goes on through a token, and what of it is behind is allowed; `reached`: where the
- * lead is then. */
+/* Whether the lead goes on through a token, and what of it is behind is allowed; `reached`: where
+ * the lead is then. */
 static primer_status leads_on(const struct constrain *constrain, int32_t id,
                               struct constrain_lead *reached, bool *allowed, primer_error *error)
 {

@@ -4,14 +4,15 @@
  *   written  <think>  | anything | white space     | { "a": ...     what the constraint allows
  *            `opening`  `after` ends here, </think>
  *
- * Without `after` all of it is ACTIVE; without `opening` the prompt has opened the thought. With both
- * the answer may begin with a thought or not. As long as it may still become one, the constraint is
- * followed beside it by a second matcher, and a token may come next if either allows it:
+ * Without `after` all of it is ACTIVE; without `opening` the prompt has opened the thought. With
+ * both the answer may begin with a thought or not. As long as it may still become one, the
+ * constraint is followed beside it by a second matcher, and a token may come next if either allows
+ * it:
  *
  *   "<"  may become "<think>" or, where a choice is "<b>", this     then "t" decides, or "b"
  *
- * A text that begins with the whole of `opening` is a thought, whatever the constraint allows: so it
- * is read as well. White space behind `after` that the constraint could begin with is the
+ * A text that begins with the whole of `opening` is a thought, whatever the constraint allows: so
+ * it is read as well. White space behind `after` that the constraint could begin with is the
  * constraint's. A token that ends a part may have bytes of the next ones, which are held to them.
  */
 #ifndef ENGINE_CONSTRAIN_H

@@ -250,7 +250,7 @@ static void errors_name_the_tool(void **state)
                  "auto", PRIMER_EFORMAT, "(of \"f\")");
 }
 
-/* ---- drawing ---------------------------------------------------------------------------------- */
+/* ---- drawing --------------------------------------------------------------------------------- */
 
 static int32_t draw(const uint64_t *mask, size_t words, struct random *random)
 {

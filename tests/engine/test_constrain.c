@@ -1,6 +1,6 @@
-/* Answers under a constraint: they are what the constraint says, at any temperature, with guesses ahead
- * and without, from the first token, behind a text, or behind a thought that may come first; and what
- * can't be, or can't be told, is an error. */
+/* Answers under a constraint: they are what the constraint says, at any temperature, with guesses
+ * ahead and without, from the first token, behind a text, or behind a thought that may come first;
+ * and what can't be, or can't be told, is an error. */
 #include "fixture.h"
 
 #include <ctype.h>
@@ -204,7 +204,8 @@ static primer_constraint *digits(const char *pattern)
     return constraint;
 }
 
-/* Chooses with a bias that is stronger than all: the token, or another one where it isn't allowed. */
+/* Chooses with a bias that is stronger than all: the token, or another one where it isn't allowed.
+ * */
 static int32_t choose(struct constrain *constrain, primer_session *session, int32_t wanted)
 {
     const primer_logit_bias bias = {wanted, 1e9f};
@@ -220,8 +221,8 @@ static int32_t choose(struct constrain *constrain, primer_session *session, int3
     return id;
 }
 
-/* Whether the text can be written token by token, `step` bytes at a time (0: all of it) made tokens,
- * and may then end. */
+/* Whether the text can be written token by token, `step` bytes at a time (0: all of it) made
+ * tokens, and may then end. */
 static bool takes(primer_session *session, const primer_generation *how, const char *text,
                   size_t step)
 {
@@ -345,8 +346,8 @@ static int32_t long_token(const primer_model *model, char *text, size_t capacity
     }
 }
 
-/* A token that has all of a thought in it, and what the constraint doesn't begin with: as a text that
- * begins with the mark it is no answer without a thought either. */
+/* A token that has all of a thought in it, and what the constraint doesn't begin with: as a text
+ * that begins with the mark it is no answer without a thought either. */
 static void a_token_may_hold_a_whole_thought(void **state)
 {
     primer_model *const model = fixture_open(&shape, 1);
