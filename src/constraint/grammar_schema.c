@@ -16,6 +16,7 @@ static size_t build(struct grammar *grammar, struct schema *schema)
         schema_failure(schema, PRIMER_EINVAL, NULL, NULL, "no value is valid for this schema");
     if (schema_failed(schema))
         grammar_failure(grammar, &schema->error);
+    schema_text_free(schema);
     json_decref(schema->owned);
     scratch_free(&schema->scratch);
     return schema_failed(schema) ? 0 : node;

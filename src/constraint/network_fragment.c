@@ -8,9 +8,10 @@
  *   a{2,4} small: four times, with empty edges to the end; else a call of a counted rule
  *
  * Which nodes become rules of their own: the grammar's rules, unless they are small and not
- * recursive; what stands in several places and isn't small; what is repeated often. What is
- * repeated may be larger and still be no rule: one that ends wherever the next begins, as a
- * character's in a string, would be left all the time.
+ * recursive; what stands in several places and isn't small (a class like that of all letters, which
+ * takes hundreds of states: in many places); what is repeated often. What is repeated may be larger
+ * and still be no rule: one that ends wherever the next begins, as a character's in a string, would
+ * be left all the time.
  */
 #include "constraint/network_draft.h"
 
@@ -26,7 +27,10 @@ enum {
     UNROLLED_MOST = 32,
     SIZE_MOST = 1 << 20,
     SIZE_ROUNDS = 5,
-    CHARACTER = 8
+    CHARACTER = 8,
+    RANGES_OF_STATE = 8,
+    CLASS_MOST = 100, /* the size of a class at most: small enough to be repeated where it stands */
+    CLASS_OFTEN = 16  /* places in which a large one may stand */
 };
 
 struct drawing {
@@ -79,6 +83,9 @@ static uint32_t size_of(const struct drawing *drawing, const struct grammar_node
     case GRAMMAR_CLASS: {
         const struct grammar_range *const ranges = drawing->grammar->ranges + node->first;
         sum = node->count == 0 || ranges[node->count - 1].last < 0x80 ? 1 : CHARACTER;
+        sum += node->count / RANGES_OF_STATE;
+        if (sum > CLASS_MOST)
+            sum = CLASS_MOST;
         break;
     }
     case GRAMMAR_REPEAT:
@@ -350,10 +357,11 @@ static void draw_repeat(struct drawing *drawing, const struct grammar_node *node
 static bool called(const struct drawing *drawing, size_t number)
 {
     const struct grammar_node *const node = &drawing->grammar->nodes[number];
+    if (node->kind == GRAMMAR_CLASS)
+        return drawing->size[number] > SMALL && drawing->parents[number] > CLASS_OFTEN;
     if (drawing->size[number] <= drawing->small)
         return false;
-    return node->kind == GRAMMAR_RULE ||
-           (drawing->parents[number] > 1 && node->kind != GRAMMAR_CLASS);
+    return node->kind == GRAMMAR_RULE || drawing->parents[number] > 1;
 }
 
 /* What the node is, whether or not it is a rule. */

@@ -27,6 +27,8 @@
 #define REGEX_STATES  20000              /* of an automaton */
 #define REGEX_ENTRIES ((size_t)4 << 20)  /* states times symbols */
 #define REGEX_TERMS   16                 /* expressions that must hold at once */
+#define REGEX_SETS    2000               /* different sets of characters in an automaton's terms */
+#define REGEX_WORK    (1 << 23)          /* places looked at while a term's automaton is made */
 
 /* Ascending, neither touching nor overlapping, without surrogates. */
 struct regex_set {
@@ -104,6 +106,7 @@ struct regex_automaton {
     uint32_t *next;          /* [states][symbols] */
     unsigned char *accepts;  /* [states] */
     struct regex_set *means; /* [symbols]; of disjoint sets of characters */
+    size_t work;             /* steps that it took to make it */
 };
 
 /* Texts of least..most characters for which all of the terms hold. */

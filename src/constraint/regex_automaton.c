@@ -62,6 +62,7 @@ struct build {
     size_t place_count, place_capacity;
     uint32_t sink; /* the loop behind a match that may be anywhere; NOWHERE */
     bool edges;    /* \b or \B is used */
+    size_t work;   /* places looked at */
     struct subset *subsets;
     size_t subset_count, subset_capacity;
     uint32_t *table; /* hashed subsets, + 1 */
@@ -79,22 +80,31 @@ struct sets {
     size_t count, capacity;
 };
 
-static bool collect_sets(struct scratch *scratch, const struct regex_node *node, struct sets *sets)
+static primer_status add_set(struct scratch *scratch, const struct regex_set *set,
+                             struct sets *sets, primer_error *error)
 {
-    if (node->kind == REGEX_SET) {
-        for (size_t i = 0; i < sets->count; i++)
-            if (regex_set_equal(*sets->items[i], node->set))
-                return true;
-        sets->items =
-            scratch_grow(scratch, sets->items, sets->count, &sets->capacity, sizeof(void *));
-        if (sets->items == NULL)
-            return false;
-        sets->items[sets->count++] = &node->set;
-    }
+    for (size_t i = 0; i < sets->count; i++)
+        if (regex_set_equal(*sets->items[i], *set))
+            return PRIMER_OK;
+    if (sets->count == REGEX_SETS)
+        return error_set(error, PRIMER_ELIMIT,
+                         "the expression has more than %d different characters and classes",
+                         REGEX_SETS);
+    sets->items = scratch_grow(scratch, sets->items, sets->count, &sets->capacity, sizeof(void *));
+    if (sets->items == NULL)
+        return constraint_scratch_failure(scratch, error);
+    sets->items[sets->count++] = set;
+    return PRIMER_OK;
+}
+
+static primer_status collect_sets(struct scratch *scratch, const struct regex_node *node,
+                                  struct sets *sets, primer_error *error)
+{
+    if (node->kind == REGEX_SET)
+        FORWARD(add_set(scratch, &node->set, sets, error));
     for (size_t i = 0; i < node->count; i++)
-        if (!collect_sets(scratch, node->children[i], sets))
-            return false;
-    return true;
+        FORWARD(collect_sets(scratch, node->children[i], sets, error));
+    return PRIMER_OK;
 }
 
 /* Every range's first, and what follows its last: ascending, each once. */
@@ -193,21 +203,13 @@ static bool name_symbols(struct scratch *scratch, const struct sets *sets,
     return bits != NULL;
 }
 
-static bool make_alphabet(struct scratch *scratch, const struct regex_term *terms, size_t count,
+static const struct grammar_range word_ranges[] = {{'0', '9'}, {'A', 'Z'}, {'_', '_'}, {'a', 'z'}};
+static const struct regex_set word_set = {word_ranges, 4};
+
+static bool make_alphabet(struct scratch *scratch, const struct sets *sets,
                           struct alphabet *alphabet)
 {
-    static const struct grammar_range word_ranges[] = {
-        {'0', '9'}, {'A', 'Z'}, {'_', '_'}, {'a', 'z'}};
-    static const struct regex_set word = {word_ranges, 4};
-    struct sets sets = {0};
-    for (size_t i = 0; i < count; i++)
-        if (!collect_sets(scratch, terms[i].root, &sets))
-            return false;
-    sets.items = scratch_grow(scratch, sets.items, sets.count, &sets.capacity, sizeof(void *));
-    if (sets.items == NULL)
-        return false;
-    sets.items[sets.count++] = &word;
-    const struct regex_set points = boundaries(scratch, &sets);
+    const struct regex_set points = boundaries(scratch, sets);
     if (points.count == SIZE_MAX)
         return false;
     alphabet->intervals = points.count;
@@ -218,12 +220,23 @@ static bool make_alphabet(struct scratch *scratch, const struct regex_term *term
     for (size_t i = 0; i < points.count; i++)
         alphabet->starts[i] = points.ranges[i].first;
     sort_points(alphabet->starts, &alphabet->intervals);
-    if (!name_symbols(scratch, &sets, alphabet) || !symbol_ranges(scratch, alphabet))
+    if (!name_symbols(scratch, sets, alphabet) || !symbol_ranges(scratch, alphabet))
         return false;
     alphabet->word = scratch_take(scratch, alphabet->count + 1, sizeof *alphabet->word);
     for (size_t s = 0; alphabet->word != NULL && s < alphabet->count; s++)
-        alphabet->word[s] = regex_set_has(word, alphabet->means[s].ranges[0].first);
+        alphabet->word[s] = regex_set_has(word_set, alphabet->means[s].ranges[0].first);
     return alphabet->word != NULL;
+}
+
+static primer_status alphabet_of(struct scratch *scratch, const struct regex_term *terms,
+                                 size_t count, struct alphabet *alphabet, primer_error *error)
+{
+    struct sets sets = {0};
+    FORWARD(add_set(scratch, &word_set, &sets, error));
+    for (size_t i = 0; i < count; i++)
+        FORWARD(collect_sets(scratch, terms[i].root, &sets, error));
+    return make_alphabet(scratch, &sets, alphabet) ? PRIMER_OK
+                                                   : constraint_scratch_failure(scratch, error);
 }
 
 /* ---- a term's machine ------------------------------------------------------------------------ */
@@ -264,8 +277,12 @@ static primer_status compile_repeat(struct build *build, const struct regex_node
         FORWARD(add_place(build, (struct place){.kind = PLACE_SPLIT, .next = inner, .other = next},
                           &at));
     }
-    for (size_t i = 0; i < node->least; i++)
-        FORWARD(compile(build, child, at, &at));
+    for (size_t i = 0; i < node->least; i++) {
+        const uint32_t behind = at;
+        FORWARD(compile(build, child, behind, &at));
+        if (at == behind)
+            break; /* the empty text, however often */
+    }
     *begin = at;
     return PRIMER_OK;
 }
@@ -379,6 +396,7 @@ static void close_over(struct build *build, const struct subset *subset, bool la
     while (depth > 0) {
         const uint32_t at = build->stack[--depth];
         const struct place *const place = &build->places[at];
+        build->work++;
         if (build->marks[at] == build->mark)
             continue;
         build->marks[at] = build->mark;
@@ -454,6 +472,11 @@ static primer_status step_subset(struct build *build, const struct subset *subse
     const uint32_t code_point = build->alphabet->means[symbol].ranges[0].first;
     size_t count = 0;
     bool sunk = false;
+    build->work += build->closed_count;
+    if (build->work > REGEX_WORK)
+        return error_set(build->error, PRIMER_ELIMIT,
+                         "the expression takes more than %d steps of looking at its places",
+                         REGEX_WORK);
     for (size_t i = 0; i < build->closed_count; i++) {
         const struct place *const place = &build->places[build->closed[i]];
         if (place->kind != PLACE_SET || !regex_set_has(place->set, code_point))
@@ -525,6 +548,7 @@ static primer_status make_term(struct scratch *scratch, const struct alphabet *a
     build.automaton.states = build.subset_count;
     build.automaton.symbols = alphabet->count;
     build.automaton.means = alphabet->means;
+    build.automaton.work = build.work;
     *automaton = build.automaton;
     return PRIMER_OK;
 }
@@ -650,8 +674,7 @@ primer_status regex_automaton_make(struct scratch *scratch, const struct regex_t
         *automaton = result;
         return PRIMER_OK;
     }
-    if (!make_alphabet(scratch, terms, count, &alphabet))
-        return constraint_scratch_failure(scratch, error);
+    FORWARD(alphabet_of(scratch, terms, count, &alphabet, error));
     for (size_t i = 0; i < count; i++)
         FORWARD(make_term(scratch, &alphabet, terms[i], &parts[i], error));
     struct product product = {.scratch = scratch,
@@ -664,6 +687,9 @@ primer_status regex_automaton_make(struct scratch *scratch, const struct regex_t
     result.symbols = alphabet.count;
     result.means = alphabet.means;
     FORWARD(explore(&product, &result));
+    result.work = result.states * result.symbols;
+    for (size_t i = 0; i < count; i++)
+        result.work += parts[i].work;
     FORWARD(regex_automaton_reduce(scratch, &result, error));
     *automaton = result;
     return PRIMER_OK;

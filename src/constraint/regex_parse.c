@@ -237,6 +237,17 @@ static bool read_control(char letter, uint32_t *value)
     return found != NULL;
 }
 
+/* Behind \c. */
+static bool read_control_letter(struct parser *parser, uint32_t *value)
+{
+    const char letter = parser->at < parser->length ? parser->text[parser->at] : '\0';
+    if ((letter < 'a' || letter > 'z') && (letter < 'A' || letter > 'Z'))
+        return false;
+    *value = (uint32_t)(letter & 31);
+    parser->at++;
+    return true;
+}
+
 static primer_status read_number(struct parser *parser, char letter, uint32_t *value)
 {
     bool good = true;
@@ -244,10 +255,8 @@ static primer_status read_number(struct parser *parser, char letter, uint32_t *v
         good = read_unicode(parser, value);
     else if (letter == 'x')
         good = read_hex(parser, 2, value);
-    else if (letter == 'c' && parser->at < parser->length)
-        *value = (uint32_t)(parser->text[parser->at++] & 31);
     else
-        good = false;
+        good = read_control_letter(parser, value);
     return good ? PRIMER_OK
                 : bad(parser, PRIMER_EFORMAT, "digits, or a letter, are missing in an escape");
 }
@@ -366,6 +375,36 @@ static primer_status read_class(struct parser *parser, struct regex_set *set)
     return set->count == SIZE_MAX ? no_memory(parser) : PRIMER_OK;
 }
 
+/* ---- counts ---------------------------------------------------------------------------------- */
+
+static bool read_count(struct parser *parser, size_t *count)
+{
+    const size_t from = parser->at;
+    *count = 0;
+    for (; parser->at < parser->length; parser->at++) {
+        const char c = parser->text[parser->at];
+        if (c < '0' || c > '9')
+            break;
+        if (*count <= REGEX_COUNT)
+            *count = *count * 10 + (size_t)(c - '0');
+    }
+    return parser->at > from;
+}
+
+/* {n} {n,} {n,m}; where it is none of them nothing is read: a brace may stand for itself. */
+static bool read_braces(struct parser *parser, size_t *least, size_t *most)
+{
+    const size_t from = parser->at;
+    bool good = skip(parser, "{") && read_count(parser, least);
+    *most = *least;
+    if (good && skip(parser, ",") && !read_count(parser, most))
+        *most = GRAMMAR_ENDLESS;
+    good = good && skip(parser, "}");
+    if (!good)
+        parser->at = from;
+    return good;
+}
+
 /* ---- pieces ---------------------------------------------------------------------------------- */
 
 static primer_status read_choice(struct parser *parser, const struct regex_node **node);
@@ -440,6 +479,8 @@ static primer_status read_escaped(struct parser *parser, const struct regex_node
 static primer_status read_piece(struct parser *parser, const struct regex_node **node)
 {
     struct regex_set set;
+    const size_t from = parser->at;
+    size_t least = 0, most = 0;
     uint32_t c;
     if (skip(parser, "^"))
         return finish(parser, make_node(parser->scratch, REGEX_START), node);
@@ -455,8 +496,11 @@ static primer_status read_piece(struct parser *parser, const struct regex_node *
         FORWARD(read_class(parser, &set));
         return finish(parser, make_set(parser->scratch, set), node);
     }
-    if (next_is(parser, "*") || next_is(parser, "+") || next_is(parser, "?"))
+    if (next_is(parser, "*") || next_is(parser, "+") || next_is(parser, "?") ||
+        read_braces(parser, &least, &most)) {
+        parser->at = from;
         return bad(parser, PRIMER_EFORMAT, "nothing that could be repeated");
+    }
     const size_t bytes = utf8_decode(parser->text + parser->at, parser->length - parser->at, &c);
     if (bytes == 0)
         return bad(parser, PRIMER_EFORMAT, "not UTF-8");
@@ -465,34 +509,6 @@ static primer_status read_piece(struct parser *parser, const struct regex_node *
 }
 
 /* ---- quantifiers ----------------------------------------------------------------------------- */
-
-static bool read_count(struct parser *parser, size_t *count)
-{
-    const size_t from = parser->at;
-    *count = 0;
-    for (; parser->at < parser->length; parser->at++) {
-        const char c = parser->text[parser->at];
-        if (c < '0' || c > '9')
-            break;
-        if (*count <= REGEX_COUNT)
-            *count = *count * 10 + (size_t)(c - '0');
-    }
-    return parser->at > from;
-}
-
-/* {n} {n,} {n,m}; where it is none of them nothing is read: a brace may stand for itself. */
-static bool read_braces(struct parser *parser, size_t *least, size_t *most)
-{
-    const size_t from = parser->at;
-    bool good = skip(parser, "{") && read_count(parser, least);
-    *most = *least;
-    if (good && skip(parser, ",") && !read_count(parser, most))
-        *most = GRAMMAR_ENDLESS;
-    good = good && skip(parser, "}");
-    if (!good)
-        parser->at = from;
-    return good;
-}
 
 static primer_status read_quantifier(struct parser *parser, const struct regex_node **node)
 {

@@ -12,7 +12,9 @@
 
 #include "base/hash.h"
 
-#define ROUNDS 64 /* of refining; an automaton that takes more stays as it is */
+/* Of refining; an automaton that takes more stays as it is. */
+#define ROUNDS       64
+#define REFINED_MOST ((size_t)1 << 26) /* transitions in all rounds */
 
 /* ---- dead ends ------------------------------------------------------------------------------- */
 
@@ -104,7 +106,7 @@ static bool find_classes(struct scratch *scratch, const struct regex_automaton *
         return false;
     for (size_t i = 0; i < states; i++)
         classes[i] = automaton->accepts[i];
-    for (size_t round = 0; round < ROUNDS; round++) {
+    for (size_t round = 0; round < ROUNDS && round * states * symbols < REFINED_MOST; round++) {
         *count = refine(automaton, classes, other, table, table_size, rows, rows + symbols + 1);
         memcpy(classes, other, states * sizeof *classes);
         if (*count == before)
@@ -166,6 +168,12 @@ primer_status regex_automaton_reduce(struct scratch *scratch, struct regex_autom
 
 /* ---- grammars -------------------------------------------------------------------------------- */
 
+/* Symbols that lead from a state to another, as a node. */
+struct group {
+    const uint32_t *symbols;
+    size_t count, node;
+};
+
 struct writer {
     struct grammar *grammar;
     struct scratch *scratch;
@@ -173,43 +181,66 @@ struct writer {
     bool json;
     size_t *rules;                /* [states] */
     struct grammar_range *ranges; /* of one transition */
-    size_t *parts;                /* [symbols + 1] */
-    struct regex_set *known;      /* sets that are nodes already */
-    size_t *known_nodes, known_count, known_capacity, node_capacity;
+    uint32_t *first;     /* [states] of one state: the first symbol that leads there, + 1 */
+    uint32_t *after;     /* [symbols] the next one that leads to the same, + 1 */
+    uint32_t *group;     /* [symbols] */
+    size_t *parts;       /* [symbols + 1] */
+    struct group *known; /* groups that are nodes already */
+    size_t known_count, known_capacity;
 };
 
-/* What leads from a state to another, as a set. */
-static struct regex_set leading(struct writer *writer, size_t state, uint32_t target)
+/* Chains the symbols of a state by where they lead. */
+static void chain(struct writer *writer, const uint32_t *next)
 {
-    const struct regex_automaton *const automaton = writer->automaton;
-    size_t used = 0;
-    for (size_t s = 0; s < automaton->symbols; s++) {
-        const struct regex_set set = automaton->means[s];
-        if (automaton->next[state * automaton->symbols + s] != target)
+    for (size_t s = writer->automaton->symbols; s-- > 0;) {
+        if (next[s] == REGEX_DEAD)
             continue;
+        writer->after[s] = writer->first[next[s]];
+        writer->first[next[s]] = (uint32_t)s + 1;
+    }
+}
+
+/* The symbols that lead from the state to another, in writer->group; how many. Unchains them. */
+static size_t gather(struct writer *writer, uint32_t target)
+{
+    size_t used = 0;
+    for (uint32_t s = writer->first[target]; s != 0; s = writer->after[s - 1])
+        writer->group[used++] = s - 1;
+    writer->first[target] = 0;
+    return used;
+}
+
+static struct regex_set set_of_group(struct writer *writer, size_t count)
+{
+    size_t used = 0;
+    for (size_t i = 0; i < count; i++) {
+        const struct regex_set set = writer->automaton->means[writer->group[i]];
         memcpy(writer->ranges + used, set.ranges, set.count * sizeof *set.ranges);
         used += set.count;
     }
     return regex_set_of(writer->scratch, writer->ranges, used);
 }
 
-static size_t set_node(struct writer *writer, struct regex_set set)
+/* The node of one character that is meant by the group; false: no memory. */
+static bool group_node(struct writer *writer, size_t count, size_t *node)
 {
+    const size_t bytes = count * sizeof *writer->group;
     for (size_t i = 0; i < writer->known_count; i++)
-        if (regex_set_equal(writer->known[i], set))
-            return writer->known_nodes[i];
-    const size_t node = regex_set_grammar(writer->grammar, set, writer->json);
+        if (writer->known[i].count == count &&
+            memcmp(writer->known[i].symbols, writer->group, bytes) == 0) {
+            *node = writer->known[i].node;
+            return true;
+        }
+    const struct regex_set set = set_of_group(writer, count);
+    uint32_t *const symbols = scratch_take(writer->scratch, count, sizeof *symbols);
     writer->known = scratch_grow(writer->scratch, writer->known, writer->known_count,
-                                 &writer->known_capacity, sizeof set);
-    writer->known_nodes = scratch_grow(writer->scratch, writer->known_nodes, writer->known_count,
-                                       &writer->node_capacity, sizeof node);
-    if (writer->known == NULL || writer->known_nodes == NULL) {
-        writer->known_count = writer->known_capacity = writer->node_capacity = 0;
-        return node;
-    }
-    writer->known[writer->known_count] = set;
-    writer->known_nodes[writer->known_count++] = node;
-    return node;
+                                 &writer->known_capacity, sizeof *writer->known);
+    if (set.count == SIZE_MAX || symbols == NULL || writer->known == NULL)
+        return false;
+    memcpy(symbols, writer->group, bytes);
+    *node = regex_set_grammar(writer->grammar, set, writer->json);
+    writer->known[writer->known_count++] = (struct group){symbols, count, *node};
+    return true;
 }
 
 static bool is_end(const struct regex_automaton *automaton, size_t state)
@@ -229,16 +260,13 @@ static bool write_state(struct writer *writer, size_t state)
     size_t used = 0, loop = SIZE_MAX;
     if (automaton->accepts[state])
         writer->parts[used++] = grammar_sequence(grammar, NULL, 0);
+    chain(writer, next);
     for (size_t s = 0; s < automaton->symbols; s++) {
-        bool seen = next[s] == REGEX_DEAD;
-        for (size_t t = 0; t < s && !seen; t++)
-            seen = next[t] == next[s];
-        if (seen)
+        if (next[s] == REGEX_DEAD || writer->first[next[s]] == 0)
             continue;
-        const struct regex_set set = leading(writer, state, next[s]);
-        if (set.count == SIZE_MAX)
+        size_t one;
+        if (!group_node(writer, gather(writer, next[s]), &one))
             return false;
-        const size_t one = set_node(writer, set);
         const size_t pair[] = {one, writer->rules[next[s]]};
         if (next[s] == state)
             loop = grammar_repeat(grammar, one, 0, GRAMMAR_ENDLESS);
@@ -266,7 +294,11 @@ size_t regex_automaton_grammar(struct grammar *grammar, struct scratch *scratch,
     writer.rules = scratch_take(scratch, automaton->states + 1, sizeof *writer.rules);
     writer.ranges = scratch_take(scratch, ranges, sizeof *writer.ranges);
     writer.parts = scratch_take(scratch, automaton->symbols + 2, sizeof *writer.parts);
-    good = writer.rules != NULL && writer.ranges != NULL && writer.parts != NULL;
+    writer.first = scratch_take(scratch, automaton->states + 1, sizeof *writer.first);
+    writer.after = scratch_take(scratch, automaton->symbols + 1, sizeof *writer.after);
+    writer.group = scratch_take(scratch, automaton->symbols + 1, sizeof *writer.group);
+    good = writer.rules != NULL && writer.ranges != NULL && writer.parts != NULL &&
+           writer.first != NULL && writer.after != NULL && writer.group != NULL;
     for (size_t i = 0; good && i < automaton->states; i++)
         writer.rules[i] = i > 0 && is_end(automaton, i) ? SIZE_MAX : grammar_rule(grammar);
     for (size_t i = 0; good && i < automaton->states; i++)

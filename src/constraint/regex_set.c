@@ -3,16 +3,19 @@
  *   |--------|        |---|    |-------------|
  *   first    last     never touching, never a surrogate
  *
- * Properties are the general categories of Unicode, as utf8proc knows them. A negated property
- * leaves out code points that aren't assigned: a later Unicode may give them the property.
+ * Properties are the general categories of Unicode, as utf8proc knows them: runs of code points of
+ * one category, which are looked up once for the process. A negated property leaves out code points
+ * that aren't assigned: a later Unicode may give them the property.
  */
 #include "constraint/regex.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <utf8proc.h>
 
 #define LAST_CODE_POINT 0x10FFFFu
+#define RUNS_MOST       8192 /* Unicode 15 has half of them */
 
 static const struct grammar_range all_ranges[] = {{0, 0xD7FF}, {0xE000, LAST_CODE_POINT}};
 
@@ -174,23 +177,43 @@ static uint32_t categories_named(const char *name, size_t length)
     return 0;
 }
 
+/* Filled once, under the lock of pthread_once; then only read. No runs at all: there are more than
+ * fit. */
+static struct {
+    struct grammar_range range;
+    utf8proc_category_t category;
+} runs[RUNS_MOST];
+static size_t run_count;
+static pthread_once_t runs_once = PTHREAD_ONCE_INIT;
+
+static void find_runs(void)
+{
+    size_t count = 0;
+    for (uint32_t c = 0; c <= LAST_CODE_POINT; c++) {
+        const utf8proc_category_t category = utf8proc_category((utf8proc_int32_t)c);
+        if (count == 0 || runs[count - 1].category != category) {
+            if (count == RUNS_MOST)
+                return;
+            runs[count].range.first = c;
+            runs[count++].category = category;
+        }
+        runs[count - 1].range.last = c;
+    }
+    run_count = count;
+}
+
 static struct regex_set set_of_categories(struct scratch *scratch, uint32_t categories)
 {
-    size_t count = 0, capacity = 0;
-    struct grammar_range *ranges = NULL;
-    bool inside = false;
-    for (uint32_t c = 0; c <= LAST_CODE_POINT; c++) {
-        const bool has = (categories >> utf8proc_category((utf8proc_int32_t)c) & 1) != 0;
-        if (has && !inside) {
-            ranges = scratch_grow(scratch, ranges, count, &capacity, sizeof *ranges);
-            if (ranges == NULL)
-                return REGEX_NO_SET;
-            ranges[count++].first = c;
-        }
-        if (has)
-            ranges[count - 1].last = c;
-        inside = has;
-    }
+    size_t count = 0;
+    for (size_t i = 0; i < run_count; i++)
+        count += categories >> runs[i].category & 1;
+    struct grammar_range *const ranges = scratch_take(scratch, count + 1, sizeof *ranges);
+    if (ranges == NULL)
+        return REGEX_NO_SET;
+    count = 0;
+    for (size_t i = 0; i < run_count; i++)
+        if ((categories >> runs[i].category & 1) != 0)
+            ranges[count++] = runs[i].range;
     return regex_set_of(scratch, ranges, count);
 }
 
@@ -216,7 +239,8 @@ bool regex_set_property(struct scratch *scratch, const char *name, size_t length
         return true;
     }
     uint32_t categories = categories_named(name, length);
-    if (categories == 0)
+    pthread_once(&runs_once, find_runs);
+    if (categories == 0 || run_count == 0)
         return false;
     if (negated)
         categories = ~categories & ~(1u << UTF8PROC_CATEGORY_CN);

@@ -42,6 +42,7 @@
 #define SCHEMA_PATTERNS 6                 /* patternProperties of one object */
 #define SCHEMA_UNIQUE   64                /* values of unique items */
 #define SCHEMA_COUNTED  200               /* properties that are counted */
+#define SCHEMA_KEPT     8                 /* automata that are kept for the next given value */
 #define SCHEMA_MOST     ((size_t)1 << 29) /* a limit above that is written as this one */
 
 enum {
@@ -76,8 +77,16 @@ struct schema_set {
     bool nothing; /* `false` is among them */
 };
 
-struct schema_memory; /* of sets: schema_set.c */
-struct schema_made;   /* of rewritten schemas: schema_rewrite.c */
+/* An automaton that a given value was held against: the next one may want it too. */
+struct schema_kept {
+    const void *key; /* the object, or a key of patternProperties; NULL: nothing is kept */
+    struct scratch scratch;
+    struct regex_automaton automaton;
+};
+
+struct schema_memory;   /* of sets: schema_set.c */
+struct schema_made;     /* of rewritten schemas: schema_rewrite.c */
+struct schema_negation; /* of {not: ..}: schema_rewrite.c */
 
 struct schema {
     struct grammar *grammar;
@@ -90,17 +99,21 @@ struct schema {
     size_t *slots; /* of the memory */
     struct schema_made *made;
     size_t made_count, made_capacity;
-    json_t **negations; /* {not: ..}, each once */
+    struct schema_negation *negations;
     size_t negation_count, negation_capacity;
-    json_t *owned;         /* an array of what was rewritten */
-    size_t depth;          /* schemas in one another, now */
-    size_t valid_depth;    /* the same while a given value is looked at */
-    primer_error left_out; /* a keyword without an opposite, the last one in a negation */
-    size_t left_outs;      /* how many there were */
-    size_t apart_left;     /* pairs that may still be compared */
-    size_t steps;          /* taken */
+    json_t *owned;          /* an array of what was rewritten */
+    size_t depth;           /* schemas in one another, now */
+    size_t valid_depth;     /* the same while a given value is looked at */
+    const json_t *left_out; /* has a keyword without an opposite, the last one in a negation */
+    const char *left_out_keyword;
+    size_t left_outs;                 /* how many there were */
+    size_t apart_left;                /* pairs that may still be compared */
+    size_t steps;                     /* taken */
+    size_t visited;                   /* values, in search of a name */
     const json_t *given, *given_list; /* a value of an enum that is looked at, and that enum */
     size_t any;                       /* node of any value, or SCHEMA_NOTHING */
+    struct schema_kept kept[SCHEMA_KEPT];
+    size_t kept_next; /* which is given up next */
 };
 
 /* ---- failures, places (schema_reference.c) --------------------------------------------------- */
@@ -118,7 +131,8 @@ size_t schema_failure(struct schema *schema, primer_status status, const json_t 
 size_t schema_failed_at(struct schema *schema, const json_t *where, const char *keyword,
                         const primer_error *error);
 size_t schema_no_memory(struct schema *schema);
-bool schema_step(struct schema *schema); /* false: too many */
+bool schema_steps(struct schema *schema, size_t count); /* false: too many, or a failure */
+bool schema_step(struct schema *schema);                /* the same of one */
 /* What a $ref means; NULL: a failure, which is kept. */
 const json_t *schema_resolve(struct schema *schema, const json_t *from);
 
@@ -160,6 +174,8 @@ bool schema_not_simple(const json_t *negated);
 /* The alternatives of a part as an array of schemas (borrowed); NULL: a failure. `alone`: nothing
  * else says which properties there are. */
 const json_t *schema_alternatives(struct schema *schema, struct schema_part part, bool alone);
+/* The failure of what was left out of a negation last. */
+void schema_left_out(struct schema *schema);
 /* Whether, provably, what is written for one of the schemas is never valid for the other. */
 bool schema_apart(struct schema *schema, const json_t *a, const json_t *b, bool alone);
 
@@ -194,8 +210,14 @@ bool schema_text_except(struct schema *schema, struct schema_text *text, const c
                         const size_t *lengths, size_t count);
 bool schema_text_automaton(struct schema *schema, const struct schema_text *text,
                            const json_t *where, struct regex_automaton *automaton);
-bool schema_text_matches(struct schema *schema, const struct schema_text *text, const json_t *where,
+/* Whether, provably, there is no such text. */
+bool schema_text_empty(struct schema *schema, const struct schema_text *text);
+/* Whether the text is as the object's keywords want it; whether the object's pattern matches it. */
+bool schema_text_valid(struct schema *schema, const json_t *object, const char *bytes,
+                       size_t length);
+bool schema_text_matches(struct schema *schema, const json_t *object, const char *pattern,
                          const char *bytes, size_t length);
+void schema_text_free(struct schema *schema); /* what they have kept */
 /* Between quotes; SCHEMA_NOTHING where nothing is left. */
 size_t schema_text_node(struct schema *schema, const struct schema_text *text, const json_t *where);
 /* The expression of a format, whole; NULL: no such format. "": no constraint on texts. */

@@ -72,19 +72,25 @@ static bool never_has(const struct schema_set *set, const char *name, bool alone
     for (size_t i = 0; i < set->count; i++) {
         const json_t *const object = plain(set, i);
         const json_t *const further = json_object_get(object, "additionalProperties");
+        const json_t *const rest = json_object_get(object, "unevaluatedProperties");
         const json_t *const properties = json_object_get(object, "properties");
         size_t r;
-        json_t *required;
+        json_t *required, *item;
+        const char *key;
         if (json_object_get(object, "patternProperties") != NULL ||
+            json_object_get(object, "propertyNames") != NULL ||
             (further != NULL && !json_is_false(further)) ||
-            json_object_get(properties, name) != NULL)
+            (rest != NULL && !json_is_false(rest)) || json_object_get(properties, name) != NULL)
             return false;
         json_array_foreach(json_object_get(object, "required"), r, required)
         {
             if (strcmp(json_string_value(required), name) == 0)
                 return false;
         }
-        names = names || json_object_size(properties) > 0;
+        json_object_foreach((json_t *)(uintptr_t)properties, key, item)
+        {
+            names = names || !json_is_false(item);
+        }
     }
     return names;
 }
@@ -106,10 +112,23 @@ static bool forbids(const struct schema_set *set, const char *name)
 
 /* ---- objects --------------------------------------------------------------------------------- */
 
+/* Whether one of the keywords says more of what is inside a value. */
+static bool says_more(const struct schema_set *set, const char *const *keywords)
+{
+    for (size_t i = 0; i < set->count; i++)
+        for (size_t k = 0; keywords[k] != NULL; k++)
+            if (json_is_object(json_object_get(plain(set, i), keywords[k])))
+                return true;
+    return false;
+}
+
 /* A property that `a` requires and on which both say something, apart. */
 static bool discriminated(struct schema *schema, const struct schema_set *a,
                           const struct schema_set *b, bool alone, size_t depth)
 {
+    static const char *const more[] = {"patternProperties", "additionalProperties",
+                                       "unevaluatedProperties", NULL};
+    alone = alone && !says_more(a, more) && !says_more(b, more);
     for (size_t i = 0; i < a->count; i++) {
         size_t r;
         json_t *name;
@@ -189,12 +208,15 @@ static bool arrays_apart(struct schema *schema, const struct schema_set *a,
 {
     size_t a_least, a_most, b_least, b_most;
     struct schema_set of_a = {0}, of_b = {0};
+    static const char *const more[] = {"additionalItems", "unevaluatedItems", NULL};
+    const bool first_alone = alone && !says_more(a, more) && !says_more(b, more);
     item_limits(a, &a_least, &a_most);
     item_limits(b, &b_least, &b_most);
     if (a_most < b_least || b_most < a_least)
         return true;
     return (a_least > 0 || b_least > 0) && first_item(schema, a, &of_a) > 0 &&
-           first_item(schema, b, &of_b) > 0 && sets_apart(schema, &of_a, &of_b, alone, depth + 1);
+           first_item(schema, b, &of_b) > 0 &&
+           sets_apart(schema, &of_a, &of_b, first_alone, depth + 1);
 }
 
 static bool strings_apart(struct schema *schema, const struct schema_set *a,
@@ -202,8 +224,6 @@ static bool strings_apart(struct schema *schema, const struct schema_set *a,
 {
     struct schema_set both = {0};
     struct schema_text text;
-    struct regex_automaton automaton;
-    struct scratch scratch = {.left = CONSTRAINT_SCRATCH};
     for (size_t i = 0; i < a->count + b->count; i++) {
         const struct schema_part part = i < a->count ? a->parts[i] : b->parts[i - a->count];
         const struct schema_set one = {(struct schema_part *)(uintptr_t)&part, 1, 0, false};
@@ -214,10 +234,7 @@ static bool strings_apart(struct schema *schema, const struct schema_set *a,
         return false;
     if (text.count < 2 && text.least <= text.most)
         return false;
-    const bool made = regex_automaton_make(&scratch, text.terms, text.count, text.least, text.most,
-                                           &automaton, NULL) == PRIMER_OK;
-    scratch_free(&scratch);
-    return made && automaton.states == 0;
+    return schema_text_empty(schema, &text);
 }
 
 static bool numbers_apart(struct schema *schema, const struct schema_set *a,

@@ -14,7 +14,7 @@ enum holds {
     SCHEMA_MAP, /* an object of them */
     ITEMS,      /* a schema or an array of them */
     TEXT,
-    TEXTS, /* an array of strings */
+    NAMES, /* an array of names: strings without a NUL */
     COUNT, /* an integer of at least 0 */
     NUMBER,
     LIMIT, /* a number, or the boolean of draft 4 */
@@ -37,7 +37,7 @@ static const struct keyword {
     {"enum", LIST, PLAIN, 0},
     {"const", ANYTHING, PLAIN, 0},
     {"properties", SCHEMA_MAP, PLAIN, SCHEMA_OBJECT},
-    {"required", TEXTS, PLAIN, SCHEMA_OBJECT},
+    {"required", NAMES, PLAIN, SCHEMA_OBJECT},
     {"additionalProperties", SCHEMA, PLAIN, SCHEMA_OBJECT},
     {"patternProperties", SCHEMA_MAP, PLAIN, SCHEMA_OBJECT},
     {"propertyNames", SCHEMA, PLAIN, SCHEMA_OBJECT},
@@ -117,9 +117,14 @@ static bool is_text(const json_t *value)
     return json_is_string(value);
 }
 
+static bool is_name(const json_t *value)
+{
+    return json_is_string(value) && strlen(json_string_value(value)) == json_string_length(value);
+}
+
 static bool is_dependence(const json_t *value)
 {
-    return is_schema(value) || all_items(value, is_text);
+    return is_schema(value) || all_items(value, is_name);
 }
 
 static bool all_members(const json_t *object, bool (*is)(const json_t *))
@@ -166,8 +171,8 @@ static bool holds_right(const json_t *value, enum holds holds)
         return is_schema(value) || all_items(value, is_schema);
     case TEXT:
         return json_is_string(value);
-    case TEXTS:
-        return all_items(value, is_text);
+    case NAMES:
+        return all_items(value, is_name);
     case COUNT:
         return count_of(value, &count);
     case NUMBER:
@@ -192,7 +197,7 @@ static const char *const expected[] = {[ANYTHING] = "anything",
                                        [SCHEMA_MAP] = "an object of schemas",
                                        [ITEMS] = "a schema or an array of schemas",
                                        [TEXT] = "a string",
-                                       [TEXTS] = "an array of strings",
+                                       [NAMES] = "an array of strings, without U+0000",
                                        [COUNT] = "an integer of at least 0",
                                        [NUMBER] = "a number",
                                        [LIMIT] = "a number",

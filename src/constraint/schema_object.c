@@ -17,6 +17,7 @@
 
 #include <string.h>
 
+#include "base/hash.h"
 #include "constraint/grammar_json.h"
 
 struct property {
@@ -36,6 +37,8 @@ struct object {
     const struct schema_set *set;
     struct property *properties;
     size_t count, capacity;
+    uint32_t *table; /* hashed properties, + 1 */
+    size_t table_size;
     size_t least, most;
     const char **taken; /* [taken_count] names that no further key may be */
     size_t *lengths;    /* [taken_count] */
@@ -57,30 +60,44 @@ static const json_t *plain(const struct object *object, size_t i)
 
 /* ---- names ----------------------------------------------------------------------------------- */
 
-static struct property *find_property(struct object *object, const char *name)
+/* The place in the table where the name is, or would be. */
+static uint32_t *slot_of(struct object *object, const char *name)
 {
-    for (size_t i = 0; i < object->count; i++)
-        if (strcmp(object->properties[i].name, name) == 0)
-            return &object->properties[i];
-    return NULL;
+    size_t at = hash_bytes(name, strlen(name), 0) & (object->table_size - 1);
+    while (object->table[at] != 0 &&
+           strcmp(object->properties[object->table[at] - 1].name, name) != 0)
+        at = (at + 1) & (object->table_size - 1);
+    return &object->table[at];
+}
+
+static bool grow_table(struct object *object)
+{
+    const size_t size = object->table_size == 0 ? 16 : object->table_size * 2;
+    object->table = scratch_take(&object->schema->scratch, size, sizeof *object->table);
+    object->table_size = size;
+    for (size_t i = 0; object->table != NULL && i < object->count; i++)
+        *slot_of(object, object->properties[i].name) = (uint32_t)i + 1;
+    return object->table != NULL;
 }
 
 static bool add_name(struct object *object, const char *name, bool required)
 {
     struct schema *const schema = object->schema;
-    struct property *const known = find_property(object, name);
-    if (known != NULL) {
-        known->required = known->required || required;
-        return true;
-    }
-    struct property *const properties = scratch_grow(
-        &schema->scratch, object->properties, object->count, &object->capacity, sizeof *properties);
+    struct property *properties = NULL;
+    if (object->count * 2 < object->table_size || grow_table(object))
+        properties = scratch_grow(&schema->scratch, object->properties, object->count,
+                                  &object->capacity, sizeof *properties);
     if (properties == NULL || !schema_step(schema)) {
         schema_no_memory(schema);
         return false;
     }
     object->properties = properties;
-    properties[object->count++] = (struct property){name, required, SCHEMA_NOTHING};
+    uint32_t *const slot = slot_of(object, name);
+    if (*slot == 0) {
+        properties[object->count++] = (struct property){name, required, SCHEMA_NOTHING};
+        *slot = (uint32_t)object->count;
+    }
+    properties[*slot - 1].required = properties[*slot - 1].required || required;
     return true;
 }
 
@@ -100,6 +117,17 @@ static bool add_patterns(struct object *object, const json_t *from)
     return true;
 }
 
+/* Of a negation of names as many are taken out as its const, enum or pattern says: these alone are
+ * understood, and what stands beside them would leave out fewer. */
+static bool understood(struct schema_part part)
+{
+    const json_t *const negated = json_object_get(part.schema, "not");
+    return part.kind == SCHEMA_PLAIN ||
+           (part.kind == SCHEMA_NOT && (json_object_get(negated, "const") != NULL ||
+                                        json_object_get(negated, "enum") != NULL ||
+                                        json_object_get(negated, "pattern") != NULL));
+}
+
 /* Names that propertyNames gives, if it gives a list. */
 static bool add_given_names(struct object *object)
 {
@@ -107,8 +135,7 @@ static bool add_given_names(struct object *object)
     size_t count;
     struct schema *const schema = object->schema;
     for (size_t i = 0; i < object->names.count; i++)
-        if (object->names.parts[i].kind != SCHEMA_PLAIN &&
-            object->names.parts[i].kind != SCHEMA_NOT)
+        if (!understood(object->names.parts[i]))
             schema_failure(schema, PRIMER_EUNSUPPORTED, object->names.parts[i].schema, NULL,
                            "unions of names (propertyNames) are not supported");
     if (schema_failed(schema))
@@ -219,7 +246,8 @@ static bool check_unevaluated(struct object *object)
 {
     for (size_t i = 0; i < object->set->count; i++) {
         const json_t *const own = plain(object, i);
-        if (json_object_get(own, "unevaluatedProperties") == NULL)
+        const json_t *const rest = json_object_get(own, "unevaluatedProperties");
+        if (rest == NULL || json_is_true(rest))
             continue;
         for (size_t j = 0; j < object->set->count; j++)
             if ((json_object_get(plain(object, j), "properties") != NULL ||
@@ -251,10 +279,7 @@ static unsigned matching(struct object *object, const char *name)
     unsigned matches = 0;
     for (size_t p = 0; p < object->pattern_count; p++) {
         const struct pattern *const pattern = &object->patterns[p];
-        struct schema_text text = {.most = GRAMMAR_ENDLESS};
-        if (schema_text_pattern(object->schema, &text, pattern->object, pattern->text,
-                                strlen(pattern->text), false) &&
-            schema_text_matches(object->schema, &text, pattern->object, name, strlen(name)))
+        if (schema_text_matches(object->schema, pattern->object, pattern->text, name, strlen(name)))
             matches |= 1u << p;
     }
     return matches;

@@ -105,12 +105,16 @@ size_t schema_no_memory(struct schema *schema)
 
 bool schema_step(struct schema *schema)
 {
-    if (schema->steps++ < SCHEMA_STEPS)
+    return schema_steps(schema, 1);
+}
+
+bool schema_steps(struct schema *schema, size_t count)
+{
+    schema->steps += count;
+    if (schema->steps <= SCHEMA_STEPS)
         return !schema_failed(schema);
     schema_failure(schema, PRIMER_ELIMIT, NULL, NULL,
-                   "more than %d steps of looking at unions and "
-                   "values",
-                   SCHEMA_STEPS);
+                   "more than %d steps of looking at unions, values and expressions", SCHEMA_STEPS);
     return false;
 }
 
@@ -169,13 +173,14 @@ static bool text_is(const json_t *text, const char *bytes, size_t length)
 }
 
 /* The schema with this $id, or (name begins with #) this $anchor. */
-static const json_t *find_named(const json_t *at, const char *name, size_t length, size_t depth)
+static const json_t *find_named(struct schema *schema, const json_t *at, const char *name,
+                                size_t length, size_t depth)
 {
     const char *key;
     json_t *child;
     size_t i;
     const json_t *found = NULL;
-    if (depth == SEARCH_DEPTH)
+    if (depth == SEARCH_DEPTH || (++schema->visited % 64 == 0 && !schema_step(schema)))
         return NULL;
     if (length > 0 &&
         (text_is(json_object_get(at, "$id"), name, length) ||
@@ -183,11 +188,11 @@ static const json_t *find_named(const json_t *at, const char *name, size_t lengt
         return at;
     json_object_foreach((json_t *)(uintptr_t)at, key, child)
     {
-        found = found == NULL ? find_named(child, name, length, depth + 1) : found;
+        found = found == NULL ? find_named(schema, child, name, length, depth + 1) : found;
     }
     json_array_foreach(at, i, child)
     {
-        found = found == NULL ? find_named(child, name, length, depth + 1) : found;
+        found = found == NULL ? find_named(schema, child, name, length, depth + 1) : found;
     }
     return found;
 }
@@ -199,10 +204,10 @@ const json_t *schema_resolve(struct schema *schema, const json_t *from)
     const size_t before = mark == NULL ? strlen(name) : (size_t)(mark - name);
     const json_t *base = schema->root;
     if (before > 0)
-        base = find_named(base, name, before, 0);
+        base = find_named(schema, base, name, before, 0);
     if (base != NULL && mark != NULL && mark[1] != '\0')
         base = mark[1] == '/' ? follow(base, mark + 1)
-                              : find_named(schema->root, mark, strlen(mark), 0);
+                              : find_named(schema, schema->root, mark, strlen(mark), 0);
     if (base == NULL)
         schema_failure(schema, PRIMER_EFORMAT, from, "$ref",
                        "there is no \"%.100s\" in this schema%s", name,

@@ -23,6 +23,11 @@ struct schema_made {
     const json_t *alternatives;
 };
 
+struct schema_negation {
+    const json_t *item;
+    json_t *made; /* {not: item} */
+};
+
 /* Takes `value` over and lends it; NULL is a failure for want of memory. */
 static json_t *own(struct schema *schema, json_t *value)
 {
@@ -44,18 +49,18 @@ static json_t *borrowed(const json_t *value)
 static json_t *negation(struct schema *schema, const json_t *item)
 {
     for (size_t i = 0; i < schema->negation_count; i++)
-        if (json_object_get(schema->negations[i], "not") == item)
-            return json_incref(schema->negations[i]);
+        if (schema->negations[i].item == item)
+            return json_incref(schema->negations[i].made);
     json_t *const made = own(schema, json_pack("{s:O}", "not", borrowed(item)));
     schema->negations = scratch_grow(&schema->scratch, schema->negations, schema->negation_count,
-                                     &schema->negation_capacity, sizeof made);
+                                     &schema->negation_capacity, sizeof *schema->negations);
     if (schema->negations == NULL)
         schema->negation_count = schema->negation_capacity = 0;
     if (made == NULL || schema->negations == NULL) {
         schema_no_memory(schema);
         return NULL;
     }
-    schema->negations[schema->negation_count++] = made;
+    schema->negations[schema->negation_count++] = (struct schema_negation){item, made};
     return json_incref(made);
 }
 
@@ -205,16 +210,20 @@ static bool negate_keyword(struct schema *schema, json_t *alternatives, const js
     return negate_union(schema, alternatives, object, key, value, understood);
 }
 
+void schema_left_out(struct schema *schema)
+{
+    schema_failure(schema, PRIMER_EUNSUPPORTED, schema->left_out, schema->left_out_keyword, "%s",
+                   "not supported in a negation (by not, if, or a oneOf that overlaps)");
+}
+
 /* Kept to be told where nothing remains for want of it; told at once where that is sure. */
 static void leave_out(struct schema *schema, const json_t *where, const char *keyword, bool alone)
 {
-    static const char words[] =
-        "not supported in a negation (by not, if, or a oneOf that overlaps)";
-    schema_failure(schema, PRIMER_EUNSUPPORTED, where, keyword, "%s", words);
-    schema->left_out = schema->error;
+    schema->left_out = where;
+    schema->left_out_keyword = keyword;
     schema->left_outs++;
-    if (!alone)
-        schema->error = (primer_error){0};
+    if (alone)
+        schema_left_out(schema);
 }
 
 static json_t *negate(struct schema *schema, const json_t *item)

@@ -38,6 +38,8 @@ static bool add_part(struct schema *schema, struct schema_set *set, struct schem
     for (size_t i = 0; i < set->count; i++)
         if (set->parts[i].schema == part.schema && set->parts[i].kind == part.kind)
             return true;
+    if (!schema_steps(schema, set->count / 64))
+        return false;
     struct schema_part *const parts =
         scratch_grow(&schema->scratch, set->parts, set->count, &set->capacity, sizeof part);
     if (parts == NULL) {
@@ -76,7 +78,7 @@ static bool add_item(struct schema *schema, struct schema_set *set, const json_t
                      const struct chain *before)
 {
     const struct chain chain = {item, before, before == NULL ? 1 : before->length + 1};
-    if (!schema_step(schema))
+    if (!schema_steps(schema, 1 + json_object_size(item) / 16))
         return false;
     if (!json_is_object(item)) {
         set->nothing = set->nothing || !json_is_true(item);
@@ -261,12 +263,13 @@ static bool is_union(struct schema_part part)
 /* Whether the union's alternatives alone say which properties there are. */
 static bool is_alone(const struct schema_set *set, size_t chosen)
 {
-    static const char *const about_properties[] = {"properties", "patternProperties",
-                                                   "additionalProperties", "required"};
+    static const char *const about_properties[] = {"properties",           "patternProperties",
+                                                   "additionalProperties", "required",
+                                                   "propertyNames",        "unevaluatedProperties"};
     for (size_t i = 0; i < set->count; i++) {
         if (i != chosen && set->parts[i].kind != SCHEMA_PLAIN)
             return false;
-        for (size_t k = 0; k < 4 && i != chosen; k++)
+        for (size_t k = 0; k < 6 && i != chosen; k++)
             if (has(set->parts[i].schema, about_properties[k]))
                 return false;
     }
@@ -296,7 +299,7 @@ static size_t union_node(struct schema *schema, const struct schema_set *set, si
         const size_t before = schema->left_outs;
         nodes[used] = schema_node(schema, &branch);
         if (nodes[used] == SCHEMA_NOTHING && schema->left_outs != before && !schema_failed(schema))
-            schema->error = schema->left_out;
+            schema_left_out(schema);
         used += nodes[used] != SCHEMA_NOTHING;
     }
     return choice_of(schema, nodes, used);
@@ -304,14 +307,16 @@ static size_t union_node(struct schema *schema, const struct schema_set *set, si
 
 /* ---- contradictions -------------------------------------------------------------------------- */
 
-static bool is_required(const struct schema_set *set, const char *name)
+static bool is_required(struct schema *schema, const struct schema_set *set, const char *name)
 {
     for (size_t i = 0; i < set->count; i++) {
+        const json_t *const required = json_object_get(set->parts[i].schema, "required");
         size_t r;
         json_t *text;
-        if (set->parts[i].kind != SCHEMA_PLAIN)
+        if (set->parts[i].kind != SCHEMA_PLAIN ||
+            !schema_steps(schema, json_array_size(required) / 64))
             continue;
-        json_array_foreach(json_object_get(set->parts[i].schema, "required"), r, text)
+        json_array_foreach(required, r, text)
         {
             if (strcmp(json_string_value(text), name) == 0)
                 return true;
@@ -351,7 +356,7 @@ static bool contradicts(struct schema *schema, const struct schema_set *set)
             continue;
         json_object_foreach((json_t *)(uintptr_t)properties, name, given)
         {
-            if ((has(given, "const") || has(given, "enum")) && is_required(set, name) &&
+            if ((has(given, "const") || has(given, "enum")) && is_required(schema, set, name) &&
                 leaves_none(schema, set, name, given))
                 return true;
         }

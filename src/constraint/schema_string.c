@@ -11,6 +11,11 @@
 
 #include "constraint/grammar_json.h"
 
+/* What an automaton counts as in the schema's steps. */
+enum { STEPS_OF_AUTOMATON = 16, WORK_OF_STEP = 128 };
+
+#define KEPT_BYTES ((size_t)4 << 20) /* of an automaton; larger ones are made again */
+
 /* ---- what a set's strings must do ------------------------------------------------------------ */
 
 static bool add_expression(struct schema *schema, struct schema_text *text, const json_t *where,
@@ -130,35 +135,102 @@ bool schema_text_automaton(struct schema *schema, const struct schema_text *text
     primer_error error;
     if (regex_automaton_make(&schema->scratch, text->terms, text->count, text->least, text->most,
                              automaton, &error) == PRIMER_OK)
-        return true;
+        return schema_steps(schema, automaton->work / WORK_OF_STEP);
     schema_failed_at(schema, where, NULL, &error);
     return false;
 }
 
-static bool length_is_right(const struct schema_text *text, const char *bytes, size_t length)
+bool schema_text_empty(struct schema *schema, const struct schema_text *text)
 {
+    struct scratch scratch = {.left = CONSTRAINT_SCRATCH};
+    struct regex_automaton automaton = {.work = REGEX_WORK};
+    const bool made = regex_automaton_make(&scratch, text->terms, text->count, text->least,
+                                           text->most, &automaton, NULL) == PRIMER_OK;
+    scratch_free(&scratch);
+    return schema_steps(schema, automaton.work / WORK_OF_STEP) && made && automaton.states == 0;
+}
+
+/* ---- given texts ----------------------------------------------------------------------------- */
+
+static struct schema_kept *find_kept(struct schema *schema, const void *key)
+{
+    for (size_t i = 0; i < SCHEMA_KEPT; i++)
+        if (schema->kept[i].key == key)
+            return &schema->kept[i];
+    return NULL;
+}
+
+static void forget(struct schema_kept *kept)
+{
+    scratch_free(&kept->scratch);
+    *kept = (struct schema_kept){0};
+}
+
+void schema_text_free(struct schema *schema)
+{
+    for (size_t i = 0; i < SCHEMA_KEPT; i++)
+        forget(&schema->kept[i]);
+}
+
+/* NULL: a failure. */
+static struct schema_kept *keep(struct schema *schema, const void *key,
+                                const struct schema_text *text, const json_t *where)
+{
+    struct schema_kept *const kept = &schema->kept[schema->kept_next++ % SCHEMA_KEPT];
+    primer_error error;
+    forget(kept);
+    kept->scratch.left = CONSTRAINT_SCRATCH;
+    if (regex_automaton_make(&kept->scratch, text->terms, text->count, 0, GRAMMAR_ENDLESS,
+                             &kept->automaton, &error) != PRIMER_OK) {
+        schema_failed_at(schema, where, NULL, &error);
+        forget(kept);
+        return NULL;
+    }
+    kept->key = key;
+    return schema_steps(schema, STEPS_OF_AUTOMATON + kept->automaton.work / WORK_OF_STEP) ? kept
+                                                                                          : NULL;
+}
+
+static bool judge(struct schema_kept *kept, const char *bytes, size_t length)
+{
+    const bool matches = kept != NULL && regex_automaton_matches(&kept->automaton, bytes, length);
+    if (kept != NULL && CONSTRAINT_SCRATCH - kept->scratch.left > KEPT_BYTES)
+        forget(kept);
+    return matches;
+}
+
+bool schema_text_valid(struct schema *schema, const json_t *object, const char *bytes,
+                       size_t length)
+{
+    struct schema_kept *kept = find_kept(schema, object);
+    struct schema_text text = {.most = GRAMMAR_ENDLESS};
     size_t characters = 0;
     for (size_t i = 0; i < length; i++)
         characters += ((unsigned char)bytes[i] & 0xC0) != 0x80;
-    return characters >= text->least && characters <= text->most;
+    if (characters < schema_count(object, "minLength", 0) ||
+        characters > schema_count(object, "maxLength", SIZE_MAX))
+        return false;
+    if (kept == NULL) {
+        if (!schema_text_add(schema, &text, object))
+            return false;
+        if (text.count == 0)
+            return true;
+        kept = keep(schema, object, &text, object);
+    }
+    return judge(kept, bytes, length);
 }
 
-bool schema_text_matches(struct schema *schema, const struct schema_text *text, const json_t *where,
+bool schema_text_matches(struct schema *schema, const json_t *object, const char *pattern,
                          const char *bytes, size_t length)
 {
-    struct scratch scratch = {.left = CONSTRAINT_SCRATCH};
-    struct regex_automaton automaton;
-    primer_error error;
-    bool matches = false;
-    if (!length_is_right(text, bytes, length) || text->count == 0)
-        return text->count == 0 && length_is_right(text, bytes, length);
-    if (regex_automaton_make(&scratch, text->terms, text->count, 0, GRAMMAR_ENDLESS, &automaton,
-                             &error) == PRIMER_OK)
-        matches = regex_automaton_matches(&automaton, bytes, length);
-    else
-        schema_failed_at(schema, where, NULL, &error);
-    scratch_free(&scratch);
-    return matches;
+    struct schema_kept *kept = find_kept(schema, pattern);
+    struct schema_text text = {.most = GRAMMAR_ENDLESS};
+    if (kept == NULL) {
+        if (!schema_text_pattern(schema, &text, object, pattern, strlen(pattern), false))
+            return false;
+        kept = keep(schema, pattern, &text, object);
+    }
+    return judge(kept, bytes, length);
 }
 
 /* ---- nodes ----------------------------------------------------------------------------------- */

@@ -86,7 +86,8 @@ static bool valid_array(struct schema *schema, const json_t *value, const json_t
     if (contains != NULL && (contained < schema_count(object, "minContains", 1) ||
                              contained > schema_count(object, "maxContains", SIZE_MAX)))
         return false;
-    if (json_object_get(object, "unevaluatedItems") != NULL)
+    const json_t *const rest = json_object_get(object, "unevaluatedItems");
+    if (rest != NULL && !json_is_true(rest))
         schema_failure(schema, PRIMER_EUNSUPPORTED, object, "unevaluatedItems",
                        "not supported beside given values");
     return !json_is_true(json_object_get(object, "uniqueItems")) || unique(schema, value);
@@ -107,10 +108,7 @@ static bool valid_member(struct schema *schema, const char *name, const json_t *
         return false;
     json_object_foreach(json_object_get(object, "patternProperties"), pattern, item)
     {
-        struct schema_text text = {.most = GRAMMAR_ENDLESS};
-        if (!schema_text_pattern(schema, &text, object, pattern, strlen(pattern), false))
-            return false;
-        if (!schema_text_matches(schema, &text, object, name, strlen(name)))
+        if (!schema_text_matches(schema, object, pattern, name, strlen(name)))
             continue;
         evaluated = true;
         if (!schema_valid(schema, member, item))
@@ -145,21 +143,14 @@ static bool valid_object(struct schema *schema, const json_t *value, const json_
         if (!valid_member(schema, key, item, object))
             return false;
     }
-    if (json_object_get(object, "unevaluatedProperties") != NULL)
+    const json_t *const rest = json_object_get(object, "unevaluatedProperties");
+    if (rest != NULL && !json_is_true(rest))
         schema_failure(schema, PRIMER_EUNSUPPORTED, object, "unevaluatedProperties",
                        "not supported beside given values");
     return true;
 }
 
 /* ---- parts ----------------------------------------------------------------------------------- */
-
-static bool valid_string(struct schema *schema, const json_t *value, const json_t *object)
-{
-    struct schema_text text = {.most = GRAMMAR_ENDLESS};
-    return schema_text_add(schema, &text, object) &&
-           schema_text_matches(schema, &text, object, json_string_value(value),
-                               json_string_length(value));
-}
 
 static bool valid_plain(struct schema *schema, const json_t *value, const json_t *object)
 {
@@ -185,7 +176,8 @@ static bool valid_plain(struct schema *schema, const json_t *value, const json_t
     case SCHEMA_ARRAY:
         return valid_array(schema, value, object);
     case SCHEMA_STRING:
-        return valid_string(schema, value, object);
+        return schema_text_valid(schema, object, json_string_value(value),
+                                 json_string_length(value));
     case SCHEMA_INTEGER:
     case SCHEMA_FRACTION:
         return schema_number_valid(schema, value, object);

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "base/buffer.h"
+#include "base/utf8.h"
 #include "constraint_cases.h"
 
 static primer_status make(const json_t *notation, primer_constraint **constraint,
@@ -109,13 +110,45 @@ static void test_limits(void **state)
     assert_non_null(strstr(error.message, "states"));
 }
 
+static void expect_limit(const char *pattern, size_t length, const char *words)
+{
+    primer_constraint *constraint = NULL;
+    primer_error error = {0};
+    const primer_status status = constraint_regex(pattern, length, &constraint, &error);
+    if (status != PRIMER_ELIMIT || strstr(error.message, words) == NULL)
+        fail_msg("%.60s: found %d \"%s\", expected a limit of %s", pattern, (int)status,
+                 error.message, words);
+}
+
+/* What would take minutes: so many places that few states are too many; so many different
+ * characters; and a property as often as the length allows, which is looked up once. */
+static void test_limits_of_work(void **state)
+{
+    (void)state;
+    struct buffer text = {0};
+    primer_constraint *constraint = NULL;
+    static const char places[] = "\\b(?:a?b?c?d?e?f?g?h?){0,2000}";
+    expect_limit(places, sizeof places - 1, "steps");
+    assert_int_equal(buffer_text(&text, "\\b", NULL), PRIMER_OK);
+    for (uint32_t c = 0x4E00; c < 0x4E00 + 3000; c++) {
+        char bytes[4];
+        assert_int_equal(buffer_append(&text, bytes, utf8_encode(c, bytes), NULL), PRIMER_OK);
+    }
+    expect_limit(text.bytes, text.length, "different characters");
+    buffer_clear(&text);
+    for (size_t i = 0; i < 13000; i++)
+        assert_int_equal(buffer_text(&text, "\\p{L}", NULL), PRIMER_OK);
+    (void)constraint_regex(text.bytes, text.length, &constraint, NULL);
+    constraint_free(constraint);
+    buffer_free(&text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_cases),
-        cmocka_unit_test(test_automata_say_the_same),
-        cmocka_unit_test(test_lengths),
-        cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_cases),          cmocka_unit_test(test_automata_say_the_same),
+        cmocka_unit_test(test_lengths),        cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_limits_of_work),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -120,6 +120,30 @@ static void test_multiplying_unions(void **state)
     buffer_free(&text);
 }
 
+/* The values of a large enum are held against their pattern's automaton, which is made once. */
+static void test_patterns_of_given_texts(void **state)
+{
+    (void)state;
+    struct buffer text = {0};
+    primer_constraint *constraint = NULL;
+    primer_error error = {0};
+    assert_int_equal(buffer_text(&text,
+                                 "{\"pattern\":\"^(?:v?(0|[1-9][0-9]*)-[a-z]{1,20}|"
+                                 "[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3})$\","
+                                 "\"enum\":[\"x\"",
+                                 NULL),
+                     PRIMER_OK);
+    for (int i = 0; i < 19000; i++)
+        assert_int_equal(buffer_format(&text, NULL, ",\"v%d-y\"", i), PRIMER_OK);
+    assert_int_equal(buffer_text(&text, "]}", NULL), PRIMER_OK);
+    if (constraint_schema(text.bytes, text.length, &constraint, &error) != PRIMER_OK)
+        fail_msg("%s", error.message);
+    assert_int_equal(helper_follow(constraint, "\"v18999-y\"", 10), 1);
+    assert_int_equal(helper_follow(constraint, "\"x\"", 3), -1);
+    constraint_free(constraint);
+    buffer_free(&text);
+}
+
 /* Each allocation fails once: an error or a constraint, and nothing is left behind. */
 static void test_without_memory(void **state)
 {
@@ -185,9 +209,13 @@ static void test_json(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_cases),          cmocka_unit_test(test_corpus),
-        cmocka_unit_test(test_deep_schemas),   cmocka_unit_test(test_multiplying_unions),
-        cmocka_unit_test(test_without_memory), cmocka_unit_test(test_json),
+        cmocka_unit_test(test_cases),
+        cmocka_unit_test(test_corpus),
+        cmocka_unit_test(test_deep_schemas),
+        cmocka_unit_test(test_multiplying_unions),
+        cmocka_unit_test(test_patterns_of_given_texts),
+        cmocka_unit_test(test_without_memory),
+        cmocka_unit_test(test_json),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
