@@ -109,6 +109,8 @@ HAS_PROGRAM := $(filter src/command/main.c,$(ROOM_SOURCES))
 TOOL_SOURCES := $(wildcard tools/model_*.c)
 REFERENCE_SOURCES := $(filter-out reference/reference_main.c,$(wildcard reference/*.c))
 FUZZ_SOURCES := $(filter-out fuzz/fuzz_driver.c,$(wildcard fuzz/fuzz_*.c))
+# What several targets share.
+FUZZ_HELPERS := $(filter-out fuzz/fuzz_%,$(wildcard fuzz/*.c))
 BENCH_SOURCES := $(wildcard bench/bench_*.c)
 ALL_TEST_SOURCES := $(wildcard tests/*/test_*.c)
 ifneq ($(ROOMS),)
@@ -265,7 +267,7 @@ $(BUILD)/$(1:.c=): $(call objects,$(1)) \
 endef
 $(foreach t,$(ALL_TEST_SOURCES),$(eval $(call test_rule,$(t))))
 
-$(FUZZ_PROGRAMS): $(BUILD)/fuzz/%: $(BUILD)/obj/fuzz/%.o \
+$(FUZZ_PROGRAMS): $(BUILD)/fuzz/%: $(BUILD)/obj/fuzz/%.o $(call objects,$(FUZZ_HELPERS)) \
     $(if $(filter fuzz,$(FLAVOUR)),,$(BUILD)/obj/fuzz/fuzz_driver.o) \
     $(call room_archives,$(LIBRARY_ROOMS))
 	@mkdir -p $(@D)
@@ -296,7 +298,7 @@ fuzz-programs: $(FUZZ_PROGRAMS)
 
 -include $(patsubst %.c,$(BUILD)/obj/%.d,$(ROOM_SOURCES) $(TOOL_SOURCES) $(REFERENCE_SOURCES) \
     $(wildcard tests/*/*.c) $(FUZZ_SOURCES) $(BENCH_SOURCES) tools/make_model.c reference/reference_main.c \
-    fuzz/fuzz_driver.c)
+    fuzz/fuzz_driver.c $(FUZZ_HELPERS))
 
 # ---- run, test, lint, check -------------------------------------------------------------------------
 

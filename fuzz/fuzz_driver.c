@@ -8,10 +8,10 @@
  * limits, to the input's length), digits of text, pieces cut, doubled, moved, swapped, taken from
  * another input.
  *
- * Guards: an input may take TIME_LIMIT seconds; the process may grow by 64 MB and eight times the
- * longest input beyond what it was at the start (where no sanitizer is at work: those reserve
- * memory of their own). Where an input breaks the target, it is written to ./PROGRAM-crash, to be
- * given to the same program again.
+ * Guards: an input may take TIME_LIMIT seconds; the process may grow by 64 MB (or what the target
+ * says: fuzz_growth) and eight times the longest input beyond what it was at the start (where no
+ * sanitizer is at work: those reserve memory of their own). Where an input breaks the target, it is
+ * written to ./PROGRAM-crash, to be given to the same program again.
  */
 #include "fuzz_driver.h"
 
@@ -124,7 +124,8 @@ static void limit_memory(void)
     size_t now = SANITIZED ? 0 : address_space();
     if (now == 0)
         return;
-    struct rlimit limit = {now + SLACK + 8 * longest, RLIM_INFINITY};
+    const size_t slack = &fuzz_growth != NULL ? fuzz_growth : SLACK;
+    struct rlimit limit = {now + slack + 8 * longest, RLIM_INFINITY};
     setrlimit(RLIMIT_AS, &limit);
 }
 

@@ -25,6 +25,10 @@ static inline void fuzz_check(bool promise, const char *what)
     abort();
 }
 
+/* Bytes by which a small input may make the process grow; defined by a target for which the usual
+ * ones are too few. */
+extern const size_t fuzz_growth __attribute__((weak));
+
 /* A failure says what is wrong; and no small input is a reason to run out of memory, which a
  * bounded process would do only where an allocation follows a number in the input instead of its
  * bytes. */
