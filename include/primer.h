@@ -152,7 +152,9 @@ primer_status primer_session_create(primer_model *model, const primer_session_op
 void primer_session_free(primer_session *session);
 primer_model *primer_session_model(const primer_session *session); /* borrowed */
 
-/* Called between chunks of a prompt with what is done of it; from the thread that called. */
+/* Called before each chunk of a prompt and after the last, from the thread that called: how many of
+ * its tokens are computed, those found computed included (the first call says how many these are),
+ * and how many there are. May call primer_session_cancel. */
 typedef void primer_progress(void *context, size_t done, size_t total);
 
 /* Makes the session hold exactly ids[0..count), reusing the longest common beginning, and the
@@ -218,10 +220,11 @@ primer_status primer_session_score(primer_session *session, const int32_t *ids, 
 
 typedef enum primer_pooling { PRIMER_POOL_MEAN = 0, PRIMER_POOL_LAST } primer_pooling;
 /* The hidden state after the final norm, pooled over the tokens, to out [embedding]; of length 1 if
- * `normalize`. Replaces what the session holds. */
+ * `normalize`. Replaces what the session holds. `progress` (NULL: none) as in sync. Errors likewise;
+ * `out` is written only without one. */
 primer_status primer_session_embed(primer_session *session, const int32_t *ids, size_t count,
                                    primer_pooling pooling, bool normalize, float *out,
-                                   primer_error *error);
+                                   primer_progress *progress, void *context, primer_error *error);
 
 /* ---- sampling -------------------------------------------------------------------------------- */
 

@@ -65,6 +65,9 @@ primer_status primer_chat_tokens(const primer_model *model, const primer_chat_fo
  *    "tools": [{"type": "function", "function": {"name", "description", "parameters"}}],
  *    "variables": {...}}     what else the model's own template may look at (enable_thinking)
  *
+ * Parts are joined by a line's end. Arguments that are the text of no object, as of an answer that was
+ * cut, stay this text.
+ *
  * Errors: PRIMER_EFORMAT names the member; PRIMER_EUNSUPPORTED for content that is no text, and for
  * what the format can't write. A format without a way to write tools has them described in the
  * system's text. `flags`: PRIMER_CHAT_ANSWER opens the assistant's turn.
@@ -97,8 +100,9 @@ bool primer_chat_format_thinking_closed(const primer_chat_format *format, const 
                                         size_t length);
 
 /* An answer's text taken apart while it is written (generated with `special`: marks may be control
- * tokens). What looks like a call and is none is content; white space around marks is left out. A
- * call whose arguments break off, or are no JSON from some byte on, has no CALL_END. */
+ * tokens). What looks like a call and is none is content; white space around marks is left out, and
+ * so is the head of a call, behind a whole mark, that the answer's end cuts. A call whose arguments
+ * break off, or are no JSON from some byte on, has no CALL_END. */
 typedef enum primer_chat_part_kind {
     PRIMER_CHAT_CONTENT,        /* text: more of the answer */
     PRIMER_CHAT_THINKING,       /* text: more of what the model thinks */
@@ -117,6 +121,9 @@ typedef struct primer_chat_reader primer_chat_reader;
 /* `tools`: calls are looked for. `thinking`: the prompt ended inside a thinking part. */
 primer_status primer_chat_reader_create(const primer_chat_format *format, bool tools, bool thinking,
                                         primer_chat_reader **reader, primer_error *error);
+/* The answer has to be calls (a constraint's "required", or a tool's name): what it ends with is left
+ * out also where it is the beginning of a mark. To be said before anything is read. */
+void primer_chat_reader_require(primer_chat_reader *reader);
 void primer_chat_reader_free(primer_chat_reader *reader);
 /* False where the callback was: nothing more is read. Text that may become a mark is held back. */
 bool primer_chat_reader_feed(primer_chat_reader *reader, const char *text, size_t length,
@@ -149,10 +156,12 @@ primer_status primer_constraint_choice(const char *const *choices, size_t count,
  * format thinks, it may think first. A tool that is asked for by name is called once; formats that
  * write one call a turn have one whatever `parallel` says. PRIMER_EUNSUPPORTED names a tool with a
  * name that the format can't write so that it is read as this name.
- * `tools`: the JSON array of a conversation. `choice`: "auto" (text, calls, or both), "required",
- * or a tool's name; `parallel`: several calls are allowed. */
+ * `tools`: the JSON array of a conversation. `choice`: "auto" (text, calls, or both), "none" (text),
+ * "required", or a tool's name; `parallel`: several calls are allowed. `form`: a JSON Schema that
+ * what is no call has to keep to ("auto": either calls or that); NULL: any text. */
 primer_status primer_constraint_tools(const primer_chat_format *format, const char *tools,
                                       size_t length, const char *choice, bool parallel,
+                                      const char *form, size_t form_length,
                                       primer_constraint **constraint, primer_error *error);
 void primer_constraint_free(primer_constraint *constraint);
 

@@ -1,6 +1,10 @@
 /* chat_constraint.c - what an answer may be where tools can be called, as a grammar.
  *
  *   [thinking] text [calls]     "auto"       [thinking] calls     "required", or a tool's name
+ *   [thinking] text             "none"
+ *
+ * Where what is no call has a form, a value of its schema stands for the text, and an answer is
+ * either that or calls.
  *
  * Calls are as the format's style writes them (chat_style.h), arguments as the tool's schema has
  * them. Text holds none of the marks by which a call is known, so that whatever looks like a
@@ -30,8 +34,8 @@ struct maker {
     struct grammar *grammar;
     const struct chat_style *style;
     const struct chat_thinking *thinking; /* NULL: none */
-    const json_t *tools;
-    const char *only; /* the one tool that may be called; NULL: any */
+    const json_t *tools, *form;           /* form: NULL, or a schema */
+    const char *only;                     /* the one tool that may be called; NULL: any */
     bool several;
     size_t tool; /* the rule of a call of any of them, without the marks around it */
 };
@@ -377,32 +381,46 @@ static size_t bare_text(struct maker *maker)
                             (size_t[]){white_space(maker, SPACE_MOST), optional(maker, text)}, 2);
 }
 
+static size_t text_only(struct maker *maker)
+{
+    if (maker->form != NULL)
+        return grammar_schema(maker->grammar, maker->form, "the form");
+    return maker->style->bare ? bare_text(maker) : without_calls(maker);
+}
+
+/* Text with what a style writes around it. */
+static size_t said(struct maker *maker)
+{
+    const struct chat_style *const style = maker->style;
+    struct row row = {.count = 0};
+    if (style->begun) {
+        add(&row, grammar_text(maker->grammar, style->everyone));
+        add(&row, marked(maker, style->name_end));
+    }
+    if (style->text_open != NULL)
+        add(&row, optional(maker, marked(maker, style->text_open)));
+    add(&row, text_only(maker));
+    if (style->text_open != NULL)
+        add(&row, optional(maker, marked(maker, style->text_close)));
+    return sequence(maker, &row);
+}
+
 /* Text, calls, or both. */
 static size_t freely(struct maker *maker)
 {
     const struct chat_style *const style = maker->style;
-    if (style->bare)
-        return either(maker, bare_text(maker), calls(maker, false));
-    if (style->begun) {
-        struct row row = {.count = 0};
-        add(&row, grammar_text(maker->grammar, style->everyone));
-        add(&row, marked(maker, style->name_end));
-        add(&row, without_calls(maker));
-        add(&row, optional(maker, calls(maker, false)));
-        return either(maker, sequence(maker, &row), calls(maker, true));
-    }
-    const size_t text = without_calls(maker);
-    if (style->text_open == NULL)
-        return grammar_sequence(maker->grammar,
-                                (size_t[]){text, optional(maker, calls(maker, false))}, 2);
-    const size_t around[] = {optional(maker, marked(maker, style->text_open)), text,
-                             optional(maker, marked(maker, style->text_close))};
-    return either(maker, grammar_sequence(maker->grammar, around, 3), calls(maker, false));
+    if (maker->form != NULL || style->bare || style->text_open != NULL)
+        return either(maker, said(maker), calls(maker, style->begun));
+    const size_t both[] = {said(maker), optional(maker, calls(maker, false))};
+    const size_t text = grammar_sequence(maker->grammar, both, 2);
+    return style->begun ? either(maker, text, calls(maker, true)) : text;
 }
 
-static size_t answer(struct maker *maker, bool free)
+static size_t answer(struct maker *maker, const char *choice)
 {
-    const size_t node = free ? freely(maker) : calls(maker, maker->style->begun);
+    const size_t node = strcmp(choice, "auto") == 0   ? freely(maker)
+                        : strcmp(choice, "none") == 0 ? said(maker)
+                                                      : calls(maker, maker->style->begun);
     if (maker->thinking == NULL)
         return node;
     const size_t thought[] = {marked(maker, maker->thinking->open),
@@ -423,41 +441,51 @@ static primer_status check_choice(const json_t *tools, const char *choice, const
     *only = NULL;
     if (tools == NULL)
         return error_set(error, PRIMER_EINVAL, "tools: there are none to call");
-    if (strcmp(choice, "auto") == 0 || strcmp(choice, "required") == 0)
+    if (strcmp(choice, "auto") == 0 || strcmp(choice, "none") == 0 ||
+        strcmp(choice, "required") == 0)
         return PRIMER_OK;
     for (size_t i = 0; i < json_array_size(tools) && *only == NULL; i++)
         if (strcmp(name_of(json_array_get(tools, i)), choice) == 0)
             *only = choice;
     return *only != NULL
                ? PRIMER_OK
-               : error_set(error, PRIMER_EINVAL,
-                           "tool_choice: \"%s\" is no tool's name, and neither auto nor required",
-                           error_printable(choice, strlen(choice), shown, sizeof shown));
+               : error_set(
+                     error, PRIMER_EINVAL,
+                     "tool_choice: \"%s\" is no tool's name, and none of auto, none, required",
+                     error_printable(choice, strlen(choice), shown, sizeof shown));
 }
 
 primer_status primer_constraint_tools(const primer_chat_format *format, const char *tools,
                                       size_t length, const char *choice, bool parallel,
+                                      const char *form, size_t form_length,
                                       primer_constraint **constraint, primer_error *error)
 {
     primer_status status = PRIMER_OK;
-    json_t *list = NULL;
+    json_t *list = NULL, *schema = NULL;
     const char *only = NULL;
     TRY(chat_json_read_tools(tools, length, &list, error));
+    if (form != NULL) {
+        schema = json_loadb(form, form_length, JSON_DECODE_ANY, NULL);
+        if (schema == NULL)
+            FAIL(PRIMER_EFORMAT, "the form: expected a JSON Schema, found no JSON");
+    }
     TRY(check_choice(list, choice, &only, error));
     struct maker maker = {
         .grammar = grammar_create(),
         .style = format->style == NULL ? chat_style_generic() : format->style,
         .thinking = format->thinking,
         .tools = list,
+        .form = schema,
         .only = only,
     };
     maker.several = parallel && only == NULL && !maker.style->alone;
     maker.tool = grammar_rule(maker.grammar);
     grammar_define(maker.grammar, maker.tool, any_tool(&maker));
-    const size_t root = answer(&maker, strcmp(choice, "auto") == 0);
+    const size_t root = answer(&maker, choice);
     status = grammar_finish(maker.grammar, root, constraint, error);
 
 cleanup:
     json_decref(list);
+    json_decref(schema);
     return status;
 }

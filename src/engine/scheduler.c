@@ -52,10 +52,15 @@ void scheduler_free(struct scheduler *scheduler)
     *scheduler = (struct scheduler){0};
 }
 
+static size_t left_of(const struct scheduler_work *w)
+{
+    return w->tokens + w->behind;
+}
+
 static void shortest_first(struct scheduler_work **prompts, size_t count)
 {
     for (size_t i = 1; i < count; i++)
-        for (size_t j = i; j > 0 && prompts[j - 1]->tokens > prompts[j]->tokens; j--) {
+        for (size_t j = i; j > 0 && left_of(prompts[j - 1]) > left_of(prompts[j]); j--) {
             struct scheduler_work *const longer = prompts[j - 1];
             prompts[j - 1] = prompts[j];
             prompts[j] = longer;
@@ -64,11 +69,11 @@ static void shortest_first(struct scheduler_work **prompts, size_t count)
 
 void scheduler_share(struct scheduler_work **prompts, size_t count, size_t room)
 {
-    const size_t least = room / (SCHEDULER_LEAST_PART * count + 1) + 1;
+    const size_t even = count == 0 ? 0 : (room + 2 * count - 1) / (2 * count);
     shortest_first(prompts, count);
     for (size_t i = 0; i < count; i++) {
-        const size_t others = (count - i - 1) * least;
-        const size_t own = room > others ? room - others : room > 0;
+        const size_t others = (count - i - 1) * even;
+        const size_t own = room > others ? room - others : room < even ? room : even;
         prompts[i]->part = prompts[i]->tokens < own ? prompts[i]->tokens : own;
         room -= prompts[i]->part;
     }
@@ -218,7 +223,7 @@ static size_t size_class(size_t tokens)
 {
     size_t class = 0;
     while (class < PRIMER_PASS_SIZES - 1 && tokens > (size_t)1 << class)
-        class++;
+        class ++;
     return class;
 }
 

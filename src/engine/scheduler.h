@@ -10,8 +10,8 @@
  * Work of few tokens (a generating session's next one) always goes whole into the next pass.
  * Prompts share what is left of it: all ENGINE_PASS_TOKENS while nobody generates, else as many
  * tokens as fit into SCHEDULER_PATIENCE at the speed measured so far, so a generating session never
- * waits longer than that for its turn. The shortest prompt gets most of it, the others a little:
- * who comes with a question doesn't wait until another's book is read. After a pass with several sessions the leader waits a moment
+ * waits longer than that for its turn. The shortest prompt gets more of it than the others: who
+ * comes with a question doesn't wait until another's book is read. After a pass with several sessions the leader waits a moment
  * for those that will come again.
  */
 #ifndef ENGINE_SCHEDULER_H
@@ -24,8 +24,6 @@
 
 #define SCHEDULER_WIDTH    64   /* most pieces of work in one pass */
 #define SCHEDULER_FEW      16   /* tokens: work up to this is served first and whole */
-#define SCHEDULER_LEAST_PART                                                                       \
-    8 /* of all prompts together, but for the shortest: one in so many of the room's tokens */
 #define SCHEDULER_PATIENCE 0.15 /* seconds that a prompt may hold up a generating session */
 
 enum scheduler_logits { SCHEDULER_NONE, SCHEDULER_LAST, SCHEDULER_ALL };
@@ -36,6 +34,7 @@ struct scheduler_work {
     const struct rotary *rotary;
     const int32_t *ids; /* [tokens] */
     size_t start, tokens;
+    size_t behind; /* tokens of the same prompt that come after these, as far as known */
     enum scheduler_logits want; /* of the last token (if all are done), or of every token done */
     float *logits;              /* [1 or tokens][vocabulary] */
     float *hidden;              /* [tokens][embedding], or NULL */
@@ -55,9 +54,9 @@ struct scheduler_work {
 /* What was done since the scheduler was made. */
 struct scheduler_counts {
     uint64_t passes, tokens;
-    uint64_t joined_passes, joined_tokens; /* of passes that served several pieces of work */
+    uint64_t joined_passes, joined_tokens;  /* of passes that served several pieces of work */
     uint64_t pass_sizes[PRIMER_PASS_SIZES]; /* as primer_totals has them */
-    uint64_t reruns;                       /* pieces run alone because their joined pass failed */
+    uint64_t reruns;                        /* pieces run alone because their joined pass failed */
     uint64_t longest_wait; /* passes begun from the arrival of few-token work to the end of its own:
                               1 where it is in the next one */
 };
@@ -84,9 +83,9 @@ void scheduler_free(struct scheduler *scheduler);
 /* Waits for its turn and computes the next work->done >= 1 tokens of the work. */
 primer_status scheduler_run(struct scheduler *scheduler, struct scheduler_work *work,
                             primer_error *error);
-/* Sets the parts of [count] prompts, which it puts in order, so that they fit into `room` tokens. A
- * short one is over soonest if it gets the room, and delays a long one by no more than itself; each
- * gets something, so that none waits for ever. */
+/* Sets the parts of [count] prompts, which it puts in order, so that they fit into `room` tokens: of
+ * the room half is shared evenly, the rest goes to the prompt that is over soonest, which delays a
+ * long one by no more than itself; no prompt waits for ever, or takes more than twice its time. */
 void scheduler_share(struct scheduler_work **prompts, size_t count, size_t room);
 /* What was done so far. */
 void scheduler_count(struct scheduler *scheduler, struct scheduler_counts *counts);

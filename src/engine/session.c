@@ -285,6 +285,7 @@ primer_status session_pass(primer_session *session, size_t tokens, float *hidden
         .ids = s->ids + from,
         .start = from,
         .tokens = tokens,
+        .behind = s->count > from + tokens ? s->count - from - tokens : 0,
         .want = logits ? SCHEDULER_LAST : SCHEDULER_NONE,
         .logits = s->logits,
         .hidden = hidden,
@@ -314,20 +315,20 @@ primer_status session_compute(primer_session *session, primer_progress *progress
             s->published--;
     }
     const uint64_t start = clock_nanoseconds();
-    const size_t first = s->computed, total = s->count - first;
+    const size_t first = s->computed, missing = s->count - first;
     primer_status status = PRIMER_OK;
     while (status == PRIMER_OK && s->computed < s->count) {
         const size_t left = s->count - s->computed;
         const size_t tokens = left < s->options.chunk ? left : s->options.chunk;
         if (progress != NULL)
-            progress(context, s->computed - first, total);
+            progress(context, s->computed, s->count);
         status = session_pass(s, tokens, NULL, tokens == left, error);
     }
     if (progress != NULL && status == PRIMER_OK)
-        progress(context, total, total);
+        progress(context, s->count, s->count);
     const double seconds = clock_seconds_since(start);
     const size_t done = s->computed - first;
-    if (total == 1) {
+    if (missing == 1) {
         s->statistics.generated_tokens += done;
         s->statistics.generate_seconds += seconds;
     } else {

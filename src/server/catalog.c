@@ -247,7 +247,10 @@ static primer_status advance(struct catalog *c, struct place *place, struct wait
         return PRIMER_OK;
     if (status == PRIMER_ENOMEM && busy_count(c) > 0)
         return wait_for_change(c, false, waiting, error);
-    return status;
+    if (status == PRIMER_OK || status == PRIMER_ENOMEM)
+        return status;
+    const primer_error found = *error; /* no fault of the request's */
+    return problem_set(waiting->problem, 500, NULL, NULL, status, error, "%s", found.message);
 }
 
 primer_status catalog_use(struct catalog *catalog, const char *name, bool (*gone)(void *context),
@@ -305,7 +308,8 @@ void catalog_end_use(struct catalog *catalog, struct catalog_use *use, int64_t k
     place->references--;
     if (keep_alive != CATALOG_KEEP_UNCHANGED) {
         place->used = now;
-        place->keep_alive = keep_alive < 0 ? catalog->keep_alive : keep_alive;
+        if (keep_alive >= 0) /* else what was said last stands */
+            place->keep_alive = keep_alive;
         place->expires =
             place->keep_alive == SERVER_KEEP_FOREVER ? NEVER : now + (uint64_t)place->keep_alive;
     }

@@ -68,7 +68,10 @@ primer_status catalog_use(struct catalog *catalog, const char *name, bool (*gone
 bool catalog_use_loaded(struct catalog *catalog, const struct catalog_entry *entry,
                         struct catalog_use *use);
 /* Ends the use. keep_alive: nanoseconds, SERVER_KEEP_FOREVER, or one of these. */
-enum { CATALOG_KEEP_DEFAULT = -1 /* the server's own */, CATALOG_KEEP_UNCHANGED = -2 };
+enum {
+    CATALOG_KEEP_DEFAULT = -1 /* as it was: at first the server's own */,
+    CATALOG_KEEP_UNCHANGED = -2
+};
 void catalog_end_use(struct catalog *catalog, struct catalog_use *use, int64_t keep_alive);
 /* When it is used no longer it goes at once. */
 void catalog_unload(struct catalog *catalog, const struct catalog_entry *entry);

@@ -12,9 +12,8 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "server/json_body.h"
 #include "server/json_dump.h"
-
-enum { JSON_DEPTH_MOST = 128 };
 
 /* ---- making and giving back ------------------------------------------------------------------ */
 
@@ -227,37 +226,16 @@ void exchange_set_usage(struct exchange *exchange, size_t prompt_tokens, size_t 
     pthread_mutex_unlock(&exchange->lock);
 }
 
-/* How deep brackets are nested outside of texts; what isn't JSON the parser finds. */
-static size_t depth_of(const char *bytes, size_t length)
-{
-    size_t depth = 0, most = 0;
-    bool text = false;
-    for (size_t i = 0; i < length; i++) {
-        if (text && bytes[i] == '\\')
-            i++;
-        else if (bytes[i] == '"')
-            text = !text;
-        else if (!text && (bytes[i] == '{' || bytes[i] == '['))
-            most = ++depth > most ? depth : most;
-        else if (!text && (bytes[i] == '}' || bytes[i] == ']') && depth > 0)
-            depth--;
-    }
-    return most;
-}
-
 static primer_status parse(struct exchange *e, primer_error *error)
 {
-    json_error_t problem;
-    const size_t depth = depth_of(e->body.bytes, e->body.length);
-    if (depth > JSON_DEPTH_MOST)
-        return problem_set(&e->problem, 400, NULL, NULL, PRIMER_ELIMIT, error,
-                           "the request body is nested %zu deep, expected at most %d", depth,
-                           JSON_DEPTH_MOST);
-    json_t *value = json_loadb(e->body.bytes, e->body.length, 0, &problem);
-    if (value == NULL)
-        return problem_set(&e->problem, 400, NULL, NULL, PRIMER_EFORMAT, error,
-                           "the request body is not JSON: line %d, column %d: %s", problem.line,
-                           problem.column, problem.text);
+    json_t *value = NULL;
+    primer_error inner = {0};
+    const primer_status status = json_body_parse(e->body.bytes, e->body.length, &value, &inner);
+    if (status == PRIMER_ENOMEM)
+        return error_set(error, status, "%s", inner.message);
+    if (status != PRIMER_OK)
+        return problem_set(&e->problem, 400, NULL, NULL, status, error, "the request body %s",
+                           inner.message);
     if (!json_is_object(value)) {
         json_decref(value);
         return problem_set(&e->problem, 400, NULL, NULL, PRIMER_EFORMAT, error,

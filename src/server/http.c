@@ -174,8 +174,8 @@ static bool take_piece(struct exchange *e, const char *bytes, size_t length)
     if (e->state == EXCHANGE_READING &&
         atomic_load(&http->body_bytes) + length > BODIES_AT_ONCE * most)
         refuse(e, 503, NULL, "the requests that are being read are too large together");
-    if (e->state != EXCHANGE_READING) {
-        e->dropped += length;
+    if (e->state != EXCHANGE_READING || strcmp(e->route->method, "GET") == 0) {
+        e->dropped += length; /* nobody will look at it */
         return e->dropped <= most;
     }
     if (buffer_append(&e->body, bytes, length, NULL) != PRIMER_OK) {
@@ -282,8 +282,9 @@ static enum MHD_Result begin(struct http *http, struct MHD_Connection *connectio
 static enum MHD_Result hand_over(struct exchange *e)
 {
     const struct server *server = e->http->server;
-    struct workers *workers =
-        (e->route->flags & ROUTE_ANSWERS) != 0 ? server->answers : server->others;
+    struct workers *workers = (e->route->flags & ROUTE_ANSWERS) != 0 ? server->answers
+                              : (e->route->flags & ROUTE_LOADS) != 0 ? server->loaders
+                                                                     : server->others;
     pthread_mutex_lock(&e->lock);
     e->state = EXCHANGE_WORKING;
     e->suspended = true;
@@ -409,8 +410,8 @@ primer_status http_start(struct http *http, struct listen *listen, primer_error 
             MHD_OPTION_LISTEN_SOCKET, listen->sockets[i].descriptor, MHD_OPTION_CONNECTION_LIMIT,
             (unsigned)options->connections, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_SECONDS,
             MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
-            MHD_OPTION_UNESCAPE_CALLBACK, unescape, NULL, MHD_OPTION_NOTIFY_COMPLETED, complete, http, MHD_OPTION_NOTIFY_CONNECTION, notice, http,
-            MHD_OPTION_END);
+            MHD_OPTION_UNESCAPE_CALLBACK, unescape, NULL, MHD_OPTION_NOTIFY_COMPLETED, complete,
+            http, MHD_OPTION_NOTIFY_CONNECTION, notice, http, MHD_OPTION_END);
         if (daemon == NULL)
             return error_set(error, PRIMER_EIO, "%s: the HTTP library could not start: %s",
                              listen->sockets[i].address, strerror(errno));

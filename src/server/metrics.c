@@ -359,8 +359,8 @@ static primer_status write_engines(struct buffer *out, struct server *server, pr
             FORWARD(
                 sample(out, engine_rows[row].name, models[i].name, models[i].values[row], error));
     }
-    FORWARD(head(out, PASS_SIZES, "Tokens that a pass over the weights computed", "histogram",
-                 error));
+    FORWARD(
+        head(out, PASS_SIZES, "Tokens that a pass over the weights computed", "histogram", error));
     for (size_t i = 0; i < count; i++)
         FORWARD(write_passes(out, &models[i], error));
     return PRIMER_OK;

@@ -43,8 +43,8 @@ static primer_status read_choice(struct chat *chat, primer_error *error)
                             "expected \"none\", \"auto\", \"required\" or an object with "
                             "function.name, found %s",
                             json_is_string(value) ? "another text" : fields_type_name(value));
-    chat->choice = json_is_string(value) && strcmp(text, "none") == 0 ? NULL : text;
-    if (chat->choice != NULL && strcmp(chat->choice, "auto") != 0 &&
+    chat->choice = text;
+    if (strcmp(text, "auto") != 0 && (strcmp(text, "none") != 0 || json_is_object(value)) &&
         json_array_size(chat->tools) == 0)
         return fields_wrong(fields, "tool_choice", error,
                             "asks for a call, but there are no tools");
@@ -58,12 +58,7 @@ static primer_status read_chat(struct chat *chat, struct exchange *exchange, pri
     FORWARD(fields_array(&request->fields, "messages", &chat->messages, error));
     FORWARD(fields_array(&request->fields, "tools", &chat->tools, error));
     FORWARD(fields_bool(&request->fields, "_debug_render_only", &chat->render_only, error));
-    FORWARD(read_choice(chat, error));
-    if (request->format != NULL && json_array_size(chat->tools) > 0 && chat->choice != NULL)
-        return fields_wrong(&request->fields, "format", error,
-                            "can't be enforced together with tools; send one of them, or "
-                            "tool_choice \"none\"");
-    return PRIMER_OK;
+    return read_choice(chat, error);
 }
 
 static json_t *conversation_of(const struct chat *chat, json_t *messages)
@@ -73,7 +68,7 @@ static json_t *conversation_of(const struct chat *chat, json_t *messages)
         conversation != NULL && json_object_set(conversation, "messages", messages) == 0 &&
         json_object_set_new(conversation, "variables", ollama_request_variables(&chat->request)) ==
             0;
-    if (complete && json_array_size(chat->tools) > 0 && chat->choice != NULL)
+    if (complete && json_array_size(chat->tools) > 0)
         complete = json_object_set(conversation, "tools", chat->tools) == 0;
     if (complete)
         return conversation;
@@ -117,6 +112,19 @@ cleanup:
     return status;
 }
 
+/* Not the system's, and not the last. */
+static bool has_older(const json_t *messages)
+{
+    size_t index, count = 0;
+    json_t *message;
+    json_array_foreach(messages, index, message)
+    {
+        const char *const role = json_string_value(json_object_get(message, "role"));
+        count += role == NULL || strcmp(role, "system") != 0;
+    }
+    return count > 1;
+}
+
 static primer_status run(struct chat *chat, struct exchange *exchange, primer_error *error)
 {
     struct ollama_request *const request = &chat->request;
@@ -128,6 +136,7 @@ static primer_status run(struct chat *chat, struct exchange *exchange, primer_er
     FORWARD(ollama_request_use(request, error));
     FORWARD(ollama_request_set_format(request, "", error));
     FORWARD(read_prompt(chat, chat->converted, error));
+    request->droppable = has_older(chat->converted) ? "messages" : NULL;
     if (request->truncate && request->count >= request->context)
         FORWARD(shorten(chat, error));
     if (chat->render_only)

@@ -7,6 +7,7 @@
  */
 #include "server/ollama_request.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/memory.h"
@@ -144,7 +145,7 @@ primer_status ollama_request_use(struct ollama_request *request, primer_error *e
     request->in_use = true;
     request->use = request->held;
     FORWARD(server_answer_session_options(exchange, &request->use, request->options.num_ctx,
-                                   &request->session, error));
+                                          request->warnings, &request->session, error));
     request->context = request->session.context;
     return PRIMER_OK;
 }
@@ -202,18 +203,33 @@ json_t *ollama_request_variables(const struct ollama_request *request)
     return NULL;
 }
 
+/* The end of the sentence about a prompt that doesn't fit: whether leaving out helps. */
+static void say_truncate(const struct ollama_request *request, char *text, size_t size)
+{
+    const char *const what = request->droppable;
+    const bool dropped = request->dropped_messages > 0 || request->dropped_tokens > 0;
+    if (what == NULL)
+        snprintf(text, size, "%s",
+                 request->truncate ? "; there is nothing that \"truncate\" could leave out" : "");
+    else if (!request->truncate)
+        snprintf(text, size, ", or send \"truncate\": true to leave out the oldest %s", what);
+    else
+        snprintf(text, size, "; the oldest %s %s", what,
+                 dropped ? "are left out already" : "can't be left out");
+}
+
 primer_status ollama_request_check_fit(struct ollama_request *request, primer_error *error)
 {
     struct problem *const problem = exchange_problem(request->exchange);
+    char truncate[96];
     if (request->count < request->context)
         return PRIMER_OK;
+    say_truncate(request, truncate, sizeof truncate);
     const primer_status status =
         problem_set(problem, 400, "exceed_context_size_error", NULL, PRIMER_ELIMIT, error,
                     "the prompt has %zu tokens, the context holds %zu with the answer; shorten it, "
                     "ask for a larger options.num_ctx%s",
-                    request->count, request->context,
-                    request->truncate ? ": the oldest messages are dropped already"
-                                      : ", or send \"truncate\": true to drop the oldest messages");
+                    request->count, request->context, truncate);
     if (problem != NULL) {
         problem->prompt_tokens = request->count;
         problem->context_tokens = request->context;
@@ -243,18 +259,24 @@ cleanup:
 static primer_status constrain_tools(struct ollama_request *request,
                                      const struct ollama_answer *answer, primer_error *error)
 {
-    struct buffer tools = {0};
+    static const char any[] = "{\"type\":\"object\"}";
+    struct buffer tools = {0}, form = {0};
     primer_status status = PRIMER_OK;
     TRY(json_dump_append(&tools, answer->tools, error));
+    if (json_is_string(request->format))
+        TRY(buffer_text(&form, any, error));
+    else if (request->format != NULL)
+        TRY(json_dump_append(&form, request->format, error));
     status = primer_constraint_tools(request->use.format, tools.bytes, tools.length, answer->choice,
-                                     true, &request->constraint, error);
-    if (status == PRIMER_EUNSUPPORTED && strcmp(answer->choice, "auto") == 0)
+                                     true, form.bytes, form.length, &request->constraint, error);
+    if (status == PRIMER_EUNSUPPORTED && form.bytes == NULL && strcmp(answer->choice, "auto") == 0)
         status = json_array_append_new(request->warnings,
                                        json_sprintf("tools: not enforced: %s", error->message)) == 0
                      ? PRIMER_OK
                      : memory_failure(error, "warnings", 0);
     TRY(blame(request, "tools", status, error));
 cleanup:
+    buffer_free(&form);
     buffer_free(&tools);
     return status;
 }
@@ -279,10 +301,10 @@ primer_status ollama_request_answer(struct ollama_request *request,
 {
     const bool tools = answer->choice != NULL && json_array_size(answer->tools) > 0;
     FORWARD(ollama_request_check_fit(request, error));
-    if (request->format != NULL)
-        FORWARD(constrain_format(request, error));
-    else if (tools)
+    if (tools)
         FORWARD(constrain_tools(request, answer, error));
+    else if (request->format != NULL)
+        FORWARD(constrain_format(request, error));
     FORWARD(set_shift(request, error));
     const struct answer_request prompt = {
         .use = &request->use,

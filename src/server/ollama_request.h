@@ -51,6 +51,7 @@ struct ollama_request {
     int32_t *ids; /* [count] the prompt */
     size_t count;
     enum answer_thoughts thoughts;
+    const char *droppable; /* by `truncate`: "messages", "ids of context"; NULL: nothing */
     size_t dropped_messages, dropped_tokens;
 };
 

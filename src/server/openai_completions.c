@@ -7,11 +7,13 @@
  *
  * With `echo` the prompt is part of the text, and with `logprobs` each of its tokens is rated: the
  * engine's rows of logits are reduced at once to what is asked for. Choice i of prompt p has the
- * index p * n + i.
+ * index p * n + i. Several prompts are answered side by side, so that the engine joins them.
  */
 #include "server/endpoints.h"
 
 #include <math.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #include "base/memory.h"
@@ -19,8 +21,9 @@
 #include "server/openai_completion.h"
 #include "server/openai_constraint.h"
 #include "server/openai_write.h"
+#include "server/state.h"
 
-enum { DEFAULT_TOKENS = 16, LOGPROBS_MOST = 20 };
+enum { DEFAULT_TOKENS = 16, LOGPROBS_MOST = 20, LANES_MOST = 64 };
 
 /* ---- the request ----------------------------------------------------------------------------- */
 
@@ -34,16 +37,19 @@ static const char *const fill_marks[][3] = {
 };
 
 /* prefix mark, prompt, suffix mark, suffix, middle mark; from what follows on the model fills
- * in. */
-static primer_status surround(struct openai_prompt *prompt, const int32_t marks[3],
+ * in. A token that begins texts stays first. */
+static primer_status surround(struct openai_prompt *prompt, int32_t bos, const int32_t marks[3],
                               const int32_t *suffix, size_t suffix_count, primer_error *error)
 {
     const size_t count = prompt->count + suffix_count + 3;
     int32_t *ids = memory_allocate(count, sizeof *ids);
     if (ids == NULL)
         return memory_failure(error, "a prompt", count * sizeof *ids);
-    ids[0] = marks[0];
-    memcpy(ids + 1, prompt->ids, prompt->count * sizeof *ids);
+    const size_t begins = bos >= 0 && prompt->count > 0 && prompt->ids[0] == bos;
+    if (begins > 0)
+        ids[0] = bos;
+    ids[begins] = marks[0];
+    memcpy(ids + begins + 1, prompt->ids + begins, (prompt->count - begins) * sizeof *ids);
     ids[prompt->count + 1] = marks[1];
     if (suffix_count > 0)
         memcpy(ids + prompt->count + 2, suffix, suffix_count * sizeof *ids);
@@ -70,9 +76,9 @@ static primer_status read_suffix(struct openai_completion *c, primer_error *erro
     if (marks[0] < 0 || marks[1] < 0 || marks[2] < 0)
         return fields_wrong(&c->request.fields, "suffix", error,
                             "this model has no tokens for filling a gap");
-    TRY(primer_tokenize(model, suffix, strlen(suffix), 0, &ids, &count, error));
+    TRY(primer_tokenize(model, suffix, strlen(suffix), PRIMER_TEXT_CONTINUE, &ids, &count, error));
     for (size_t i = 0; i < c->prompts.count; i++)
-        TRY(surround(&c->prompts.list[i], marks, ids, count, error));
+        TRY(surround(&c->prompts.list[i], primer_token_bos(model), marks, ids, count, error));
 
 cleanup:
     primer_free(ids);
@@ -113,7 +119,10 @@ static primer_status read_count(struct openai_completion *c, primer_error *error
 static primer_status read_request(struct openai_completion *c, primer_error *error)
 {
     struct openai_request *r = &c->request;
-    const unsigned flags = PRIMER_TEXT_BOS | PRIMER_TEXT_SPECIAL;
+    const char *suffix = json_string_value(json_object_get(r->fields.object, "suffix"));
+    const bool gap = suffix != NULL && *suffix != '\0';
+    const unsigned flags =
+        PRIMER_TEXT_BOS | (gap ? PRIMER_TEXT_CONTINUE : PRIMER_TEXT_SPECIAL); /* as in Ollama's */
     FORWARD(openai_prompt_list_read(&c->prompts, &r->fields, "prompt", r->use.model, flags, error));
     if (c->prompts.count == 0)
         return fields_wrong(&r->fields, "prompt", error,
@@ -231,6 +240,96 @@ cleanup:
     return status;
 }
 
+/* ---- several prompts, side by side ----------------------------------------------------------- */
+
+struct answered {
+    struct buffer text; /* its choices */
+    struct answer_usage usage;
+    primer_status status;
+    primer_error error;
+};
+
+struct lanes {
+    const struct openai_completion *completion;
+    struct answered *answers; /* [prompts.count]; each is one lane's */
+    atomic_size_t next;       /* the first prompt that nobody has taken */
+    atomic_bool failed;
+};
+
+static void *run_lane(void *context)
+{
+    struct lanes *lanes = context;
+    struct openai_completion own = *lanes->completion;
+    const size_t count = own.prompts.count;
+    size_t i;
+    while (!atomic_load(&lanes->failed) && (i = atomic_fetch_add(&lanes->next, 1)) < count) {
+        struct answered *answered = &lanes->answers[i];
+        own.text = (struct buffer){0};
+        own.usage = (struct answer_usage){0};
+        answered->status = answer_prompt(&own, i, &answered->error);
+        answered->text = own.text;
+        answered->usage = own.usage;
+        if (answered->status != PRIMER_OK)
+            atomic_store(&lanes->failed, true);
+    }
+    return NULL;
+}
+
+/* As many as answers may run at once, each prompt's choices counted; one where a prompt will be refused, since a request has one
+ * place for what is wrong with it. */
+static size_t lane_count(const struct openai_completion *c)
+{
+    const size_t parallel = exchange_server(c->request.exchange)->options.parallel;
+    const size_t each = c->request.answer.choices > 1 ? c->request.answer.choices : 1;
+    const size_t fits = parallel > each ? parallel / each : 1;
+    const size_t most = fits < LANES_MOST ? fits : LANES_MOST;
+    for (size_t i = 0; i < c->prompts.count; i++) {
+        const size_t count = c->prompts.list[i].count;
+        if (count == 0 || count >= c->request.answer.session.context)
+            return 1;
+    }
+    return c->prompts.count < most ? c->prompts.count : most;
+}
+
+static void run_lanes(struct lanes *lanes, size_t count)
+{
+    pthread_t threads[LANES_MOST];
+    size_t started = 0;
+    while (started + 1 < count && pthread_create(&threads[started], NULL, run_lane, lanes) == 0)
+        started++;
+    run_lane(lanes);
+    for (size_t i = 0; i < started; i++)
+        pthread_join(threads[i], NULL);
+}
+
+static primer_status answer_prompts(struct openai_completion *c, primer_error *error)
+{
+    primer_status status = PRIMER_OK;
+    const size_t count = c->prompts.count;
+    struct lanes lanes = {.completion = c,
+                          .answers = memory_allocate(count, sizeof *lanes.answers)};
+    if (lanes.answers == NULL)
+        return memory_failure(error, "answers", count * sizeof *lanes.answers);
+    run_lanes(&lanes, lane_count(c));
+    for (size_t i = 0; i < count; i++) { /* the first that failed says why */
+        struct answered *answered = &lanes.answers[i];
+        if (answered->status != PRIMER_OK) {
+            *error = answered->error;
+            status = answered->status;
+            break;
+        }
+    }
+    for (size_t i = 0; i < count && status == PRIMER_OK; i++) {
+        status = buffer_append(&c->text, lanes.answers[i].text.bytes, lanes.answers[i].text.length,
+                               error);
+        add_usage(&c->usage, &lanes.answers[i].usage);
+    }
+    for (size_t i = 0; i < count; i++)
+        buffer_free(&lanes.answers[i].text);
+    memory_free(lanes.answers);
+    return status;
+}
+
 static primer_status answer_whole(struct openai_completion *c, primer_error *error)
 {
     const struct openai_request *r = &c->request;
@@ -240,8 +339,7 @@ static primer_status answer_whole(struct openai_completion *c, primer_error *err
                           r->id, (long long)r->created));
     FORWARD(buffer_json_string(&c->text, r->name, strlen(r->name), error));
     FORWARD(buffer_text(&c->text, ",\"system_fingerprint\":\"fp_primer\",\"choices\":[", error));
-    for (size_t i = 0; i < c->prompts.count; i++)
-        FORWARD(answer_prompt(c, i, error));
+    FORWARD(answer_prompts(c, error));
     FORWARD(buffer_text(&c->text, "],", error));
     FORWARD(openai_write_usage(&c->text, &c->usage, error));
     FORWARD(buffer_text(&c->text, ",", error));

@@ -53,21 +53,24 @@ static bool is_schema(const json_t *value)
 }
 
 /* {"type": "json_schema", "json_schema": {"schema"}} or with "schema" beside the type. */
-static primer_status take_json_schema(struct openai_request *request, json_t *format,
-                                      primer_error *error)
+static primer_status read_json_schema(struct openai_request *request, json_t *format,
+                                      json_t **schema, primer_error *error)
 {
-    const json_t *schema = json_object_get(format, "schema");
+    json_t *found = json_object_get(format, "schema");
     json_t *outer = json_object_get(format, "json_schema");
-    if (schema == NULL && outer != NULL)
-        schema = json_object_get(outer, "schema");
-    if (!is_schema(schema))
+    if (found == NULL && outer != NULL)
+        found = json_object_get(outer, "schema");
+    if (!is_schema(found))
         return fields_wrong(&request->fields, "response_format", error,
                             "expected an object json_schema with a member schema, found %s",
-                            schema == NULL ? "none" : "something else");
-    return set_schema(request, "response_format", schema, error);
+                            found == NULL ? "none" : "something else");
+    *schema = json_incref(found);
+    return PRIMER_OK;
 }
 
-static primer_status take_response_format(struct openai_request *request, primer_error *error)
+/* What response_format asks for; NULL: text. A new reference. */
+static primer_status read_response_format(struct openai_request *request, json_t **schema,
+                                          primer_error *error)
 {
     json_t *format = NULL;
     FORWARD(fields_object(&request->fields, "response_format", &format, error));
@@ -77,15 +80,26 @@ static primer_status take_response_format(struct openai_request *request, primer
     if (type != NULL && strcmp(type, "text") == 0)
         return PRIMER_OK;
     if (type != NULL && strcmp(type, "json_schema") == 0)
-        return take_json_schema(request, format, error);
+        return read_json_schema(request, format, schema, error);
     if (type == NULL || strcmp(type, "json_object") != 0)
         return fields_wrong(&request->fields, "response_format", error,
                             "type: expected \"text\", \"json_object\" or \"json_schema\"");
-    const json_t *schema = json_object_get(format, "schema");
-    if (is_schema(schema))
-        return set_schema(request, "response_format", schema, error);
-    return named(request, "response_format",
-                 primer_constraint_json(true, &request->constraint, error), error);
+    json_t *given = json_object_get(format, "schema");
+    *schema = is_schema(given) ? json_incref(given) : json_pack("{s:s}", "type", "object");
+    return *schema != NULL ? PRIMER_OK : memory_failure(error, "a schema", 64);
+}
+
+/* Beside tools it belongs to their constraint. */
+static primer_status take_response_format(struct openai_request *request, primer_error *error)
+{
+    json_t *schema = NULL;
+    if (request->answer.tools)
+        return PRIMER_OK;
+    FORWARD(read_response_format(request, &schema, error));
+    const primer_status status =
+        schema == NULL ? PRIMER_OK : set_schema(request, "response_format", schema, error);
+    json_decref(schema);
+    return status;
 }
 
 static primer_status take_text(struct openai_request *request, const char *member,
@@ -206,20 +220,51 @@ static primer_status read_choice(struct openai_request *request, const json_t *t
     return fields_wrong(&request->fields, "tool_choice", error, "there is no tool \"%.64s\"", name);
 }
 
+static bool any_strict(const json_t *tools)
+{
+    size_t i;
+    json_t *tool;
+    json_array_foreach(tools, i, tool)
+    {
+        if (json_is_true(json_object_get(json_object_get(tool, "function"), "strict")))
+            return true;
+    }
+    return false;
+}
+
+/* A model that may call and need not is left without a constraint, and the client told, where its
+ * tools' schemas say more than can be enforced and none is strict. */
+static primer_status not_enforced(struct openai_request *request, primer_error *error)
+{
+    return json_array_append_new(request->warnings,
+                                 json_sprintf("tools: not enforced: %s", error->message)) == 0
+               ? PRIMER_OK
+               : memory_failure(error, "warnings", 64);
+}
+
 static primer_status constrain(struct openai_request *request, const json_t *tools,
                                const char *choice, bool parallel, primer_error *error)
 {
     primer_status status = PRIMER_OK;
-    struct buffer text = {0};
+    struct buffer text = {0}, form = {0};
+    json_t *schema = NULL;
     TRY(check_alone(request, "tools", error));
+    TRY(read_response_format(request, &schema, error));
     TRY(json_dump_append(&text, tools, error));
-    TRY(named(request, "tools",
-              primer_constraint_tools(request->use.format, text.bytes, text.length, choice,
-                                      parallel, &request->constraint, error),
-              error));
+    if (schema != NULL)
+        TRY(json_dump_append(&form, schema, error));
+    status = primer_constraint_tools(request->use.format, text.bytes, text.length, choice, parallel,
+                                     schema == NULL ? NULL : form.bytes, form.length,
+                                     &request->constraint, error);
+    if (status == PRIMER_EUNSUPPORTED && schema == NULL && strcmp(choice, "auto") == 0 &&
+        !any_strict(tools))
+        status = not_enforced(request, error);
+    status = named(request, "tools", status, error);
 
 cleanup:
+    json_decref(schema);
     buffer_free(&text);
+    buffer_free(&form);
     return status;
 }
 
@@ -240,9 +285,9 @@ primer_status openai_constraint_tools(struct openai_request *request, json_t **t
     const bool any = given != NULL && json_array_size(given) > 0;
     if (!any && strcmp(choice, "required") == 0)
         return fields_wrong(&request->fields, "tool_choice", error, "there are no tools");
-    if (!any || strcmp(choice, "none") == 0)
+    if (!any)
         return PRIMER_OK;
-    *tools = given;
+    *tools = given; /* also with "none": the prompt stays what it was in the turn before */
     request->answer.tools = true;
     return constrain(request, given, choice, parallel, error);
 }

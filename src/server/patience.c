@@ -90,6 +90,14 @@ void patience_end(struct patience *patience)
     pthread_mutex_unlock(&patience->lock);
 }
 
+void patience_shut(struct patience *patience)
+{
+    pthread_mutex_lock(&patience->lock);
+    for (struct patience_place *at = patience->first; at != NULL; at = at->next)
+        shutdown(at->descriptor, SHUT_RDWR);
+    pthread_mutex_unlock(&patience->lock);
+}
+
 struct patience_place *patience_open(struct patience *patience, int descriptor)
 {
     struct patience_place *place = memory_allocate(1, sizeof *place);

@@ -20,6 +20,8 @@ struct patience_place *patience_open(struct patience *patience, int descriptor);
 void patience_close(struct patience *patience, struct patience_place *place);
 /* Shuts every connection that owes something. */
 void patience_end(struct patience *patience);
+/* Shuts every connection. */
+void patience_shut(struct patience *patience);
 /* From now on so many seconds; 0: no end. */
 void patience_give(struct patience *patience, struct patience_place *place, double seconds);
 

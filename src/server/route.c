@@ -20,7 +20,7 @@ static const struct route table[] = {
     {"GET", "/api/version", ollama_version, 0},
     {"GET", "/api/tags", ollama_list_tags, 0},
     {"GET", "/api/ps", ollama_list_ps, 0},
-    {"POST", "/api/show", ollama_show, 0},
+    {"POST", "/api/show", ollama_show, ROUTE_LOADS},
     {"POST", "/api/chat", ollama_chat, ROUTE_ANSWERS},
     {"POST", "/api/generate", ollama_generate, ROUTE_ANSWERS},
     {"POST", "/api/embed", ollama_embed, ROUTE_ANSWERS},
@@ -29,10 +29,10 @@ static const struct route table[] = {
     /* what other servers have besides, and what watches over this one */
     {"GET", "/health", extra_health, ROUTE_OPEN},
     {"GET", "/v1/health", extra_health, ROUTE_OPEN},
-    {"POST", "/tokenize", extra_tokenize, 0},
-    {"POST", "/detokenize", extra_detokenize, 0},
-    {"GET", "/tokenizer_info", extra_tokenizer_info, 0},
-    {"POST", "/apply-template", extra_apply_template, 0},
+    {"POST", "/tokenize", extra_tokenize, ROUTE_LOADS},
+    {"POST", "/detokenize", extra_detokenize, ROUTE_LOADS},
+    {"GET", "/tokenizer_info", extra_tokenizer_info, ROUTE_LOADS},
+    {"POST", "/apply-template", extra_apply_template, ROUTE_LOADS},
     {"GET", "/metrics", metrics_endpoint, 0},
 };
 enum { ROWS = sizeof table / sizeof table[0] };

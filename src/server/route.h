@@ -14,7 +14,9 @@
 
 enum {
     ROUTE_ANSWERS = 1, /* takes a place among the running answers (--parallel), or waits for one */
-    ROUTE_OPEN = 2     /* without a key, where keys are asked for */
+    ROUTE_OPEN = 2,    /* without a key, where keys are asked for */
+    ROUTE_LOADS = 4    /* may load a model or read a long text: who asks whether the server lives, or
+                          what it has, doesn't wait behind it */
 };
 
 struct route {

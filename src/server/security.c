@@ -198,7 +198,7 @@ bool security_host_allowed(const struct security *security, const char *host)
  * An entry of the list is a star, or a scheme, "://" and
  *
  *   host           any port is meant
- *   host:port      a star as port: any
+ *   host:port      a star as port: any; so does one right behind the host
  *   *.host         names below it
  *   192.168.*      addresses that begin so: the star is digits and dots
  *   *              apps with a scheme of their own
@@ -265,8 +265,8 @@ static bool usable_entry(const char *entry, size_t length)
     if (star == o.host)
         return o.host_length > 2 && o.host[1] == '.' &&
                memchr(o.host + 1, '*', o.host_length - 1) == NULL;
-    return star == o.host + o.host_length - 1 && star[-1] == '.' &&
-           address_length(o.host, o.host_length - 1) == o.host_length - 1;
+    return star == o.host + o.host_length - 1 &&
+           (star[-1] != '.' || address_length(o.host, o.host_length - 1) == o.host_length - 1);
 }
 
 static bool covers_host(const struct origin *entry, const struct origin *given)
@@ -279,9 +279,10 @@ static bool covers_host(const struct origin *entry, const struct origin *given)
         return given->host_length > length - 1 &&
                strncasecmp(given->host + given->host_length - (length - 1), host + 1, length - 1) ==
                    0;
+    if (length > 1 && host[length - 1] == '*' && host[length - 2] != '.')
+        return same_text(host, length - 1, given->host, given->host_length);
     if (length > 1 && host[length - 1] == '*')
-        return given->host_length > length - 1 &&
-               strncasecmp(given->host, host, length - 1) == 0 &&
+        return given->host_length > length - 1 && strncasecmp(given->host, host, length - 1) == 0 &&
                address_length(given->host, given->host_length) == given->host_length;
     return same_text(host, length, given->host, given->host_length);
 }
@@ -299,8 +300,7 @@ static bool covers(const char *entry, size_t length, const char *origin)
         !covers_host(&e, &given))
         return false;
     return e.port == NULL || same_text(e.port, e.port_length, "*", 1) ||
-           (given.port != NULL &&
-            same_text(e.port, e.port_length, given.port, given.port_length));
+           (given.port != NULL && same_text(e.port, e.port_length, given.port, given.port_length));
 }
 
 /* Takes the list's next entry; false: there is none. */
@@ -325,8 +325,7 @@ static primer_status take_origins(struct security *s, const char *origins, prime
                              error_printable(entry, length, shown, sizeof shown));
     }
     s->origins = memory_copy_text(origins);
-    return s->origins != NULL ? PRIMER_OK
-                              : memory_failure(error, "origins", strlen(origins));
+    return s->origins != NULL ? PRIMER_OK : memory_failure(error, "origins", strlen(origins));
 }
 
 bool security_origin_allowed(const struct security *security, const char *origin, const char *host)

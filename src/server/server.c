@@ -29,13 +29,13 @@ enum {
     MAX_QUEUE = 512,
     MAX_LOADED = 3,
     CONNECTIONS = 1024,
-    OTHER_THREADS = 4,
+    OTHER_THREADS = 4, /* of those that load, too */
     OTHER_QUEUE = 1024,
     BODY_MOST = 64 << 20
 };
-#define STALL_SECONDS  60.0
-#define FLUSH_SECONDS  2.0 /* for the last bytes of answers to leave */
-#define CANCEL_SECONDS 30.0
+#define STALL_SECONDS   60.0
+#define FLUSH_SECONDS   2.0 /* for the last bytes of answers to leave */
+#define CANCEL_SECONDS  30.0
 #define GIVE_UP_SECONDS 5.0 /* after CANCEL_SECONDS in vain */
 
 /* ---- stopping -------------------------------------------------------------------------------- */
@@ -73,6 +73,9 @@ static void wind_down(struct http *http, int descriptor, uint64_t told, double g
     while (told < 2 && !http_drain(http, 0.05) && clock_seconds_since(start) < grace)
         told += wait_for_stop(descriptor, 0);
     atomic_store(&http->stopping, true);
+    if (http_drain(http, FLUSH_SECONDS))
+        return;
+    patience_shut(http->patience); /* who doesn't read what was sent isn't waited for */
     http_drain(http, CANCEL_SECONDS);
 }
 
@@ -191,6 +194,8 @@ static primer_status start(const struct server_options *options, struct parts *p
     FORWARD(workers_create(o->parallel, o->max_queue, exchange_run, exchange_run_gone,
                            &server->answers, error));
     FORWARD(workers_create(OTHER_THREADS, OTHER_QUEUE, exchange_run, exchange_run_gone,
+                           &server->loaders, error));
+    FORWARD(workers_create(OTHER_THREADS, OTHER_QUEUE, exchange_run, exchange_run_gone,
                            &server->others, error));
     FORWARD(patience_create(&p->http.patience, error));
     return http_start(&p->http, &p->listen, error);
@@ -204,11 +209,13 @@ static bool free_parts(struct parts *p)
     atomic_store(&p->http.stopping, true);
     /* Open connections bring requests until http_stop: they are refused, not queued. */
     if (!workers_end(server->answers, GIVE_UP_SECONDS) ||
+        !workers_end(server->loaders, GIVE_UP_SECONDS) ||
         !workers_end(server->others, GIVE_UP_SECONDS))
         return false;
     http_drain(&p->http, FLUSH_SECONDS);
     http_stop(&p->http);
     workers_free(server->answers);
+    workers_free(server->loaders);
     workers_free(server->others);
     patience_free(p->http.patience);
     catalog_free(server->catalog);

@@ -13,7 +13,7 @@ struct server {
     struct server_options options; /* with the defaults filled in */
     struct catalog *catalog;
     struct metrics *metrics;
-    struct workers *answers, *others; /* of routes that take a place, and of those that don't */
+    struct workers *answers, *loaders, *others; /* by the route's flags */
     int64_t started;                  /* wall clock, seconds since 1970 */
 };
 

@@ -67,14 +67,16 @@ static primer_chat_format format_of(const char *style, bool thinks)
                                 .thinking = thinks ? chat_style_thinking("</think>") : NULL};
 }
 
+static const char *form; /* of what is no call; NULL: any text */
+
 static primer_constraint *constraint_of(const char *style, bool thinks, const char *choice,
                                         bool parallel)
 {
     const primer_chat_format format = format_of(style, thinks);
     primer_constraint *constraint = NULL;
     primer_error error = {0};
-    if (primer_constraint_tools(&format, tools, strlen(tools), choice, parallel, &constraint,
-                                &error) != PRIMER_OK)
+    if (primer_constraint_tools(&format, tools, strlen(tools), choice, parallel, form,
+                                form == NULL ? 0 : strlen(form), &constraint, &error) != PRIMER_OK)
         fail_msg("%s, %s: %s", style, choice, error.message);
     return constraint;
 }
@@ -207,6 +209,33 @@ static void names(void **state)
                    "-" DEEP("now", "{}"), "-x"));
 }
 
+static void no_calls(void **state)
+{
+    expect(*state, "hermes", "none", true,
+           ANSWERS("+", "+Hello", "-" CALL(NOW), "-Well <tool_call>"));
+    expect(*state, "llama-3", "none", true, ANSWERS("+Hello", "-" LGET, "-<|python_tag|>"));
+    expect(*state, "functionary-3.2", "none", true, ANSWERS("+all\nHi", "-now\n{}", "-Hi"));
+    expect(*state, "command-r7b", "none", true,
+           ANSWERS("+Hi", "+<|START_RESPONSE|>Hi<|END_RESPONSE|>", "-<|START_ACTION|>"));
+}
+
+static void calls_or_a_form(void **state)
+{
+    form = "{\"type\":\"object\",\"properties\":{\"n\":{\"const\":1}},\"required\":[\"n\"],"
+           "\"additionalProperties\":false}";
+    expect(*state, "hermes", "auto", true,
+           ANSWERS("+{\"n\":1}", "+" CALL(NOW) "\n" CALL(GET), "-", "-Hello", "-{\"n\":2}",
+                   "-{\"n\":1}" CALL(NOW)));
+    expect(*state, "hermes", "none", true, ANSWERS("+{\"n\":1}", "-" CALL(NOW), "-Hello"));
+    expect(*state, "hermes", "required", true, ANSWERS("-{\"n\":1}", "+" CALL(NOW)));
+    expect(*state, "llama-3", "auto", true, ANSWERS("+{\"n\":1}", "+" LGET, "-Hello"));
+    expect(*state, "functionary-3.2", "auto", true,
+           ANSWERS("+all\n{\"n\":1}", "+now\n{}", "-all\nHi", "-{\"n\":1}"));
+    expect(*state, "command-r7b", "auto", true,
+           ANSWERS("+<|START_RESPONSE|>{\"n\":1}<|END_RESPONSE|>", "+{\"n\":1}", "-Hi"));
+    form = NULL;
+}
+
 static void thinking_comes_first(void **state)
 {
     const struct models *const models = *state;
@@ -227,9 +256,9 @@ static void expect_error(const char *given, const char *choice, primer_status st
     const primer_chat_format format = format_of("hermes", false);
     primer_constraint *constraint = NULL;
     primer_error error = {0};
-    assert_int_equal(
-        primer_constraint_tools(&format, given, strlen(given), choice, true, &constraint, &error),
-        status);
+    assert_int_equal(primer_constraint_tools(&format, given, strlen(given), choice, true, NULL, 0,
+                                             &constraint, &error),
+                     status);
     assert_null(constraint);
     if (strstr(error.message, words) == NULL)
         fail_msg("error \"%s\", expected \"%s\"", error.message, words);
@@ -344,8 +373,8 @@ static primer_constraint *constraint_named(const char *style, const char *name, 
     json_t *const list =
         json_pack("[{s:{s:s}}, {s:{s:s}}]", "function", "name", "ok", "function", "name", name);
     char *const text = json_dumps(list, 0);
-    const primer_status status =
-        primer_constraint_tools(&format, text, strlen(text), choice, false, &constraint, &error);
+    const primer_status status = primer_constraint_tools(&format, text, strlen(text), choice, false,
+                                                         NULL, 0, &constraint, &error);
     free(text);
     json_decref(list);
     if (status == PRIMER_OK)
@@ -425,14 +454,14 @@ static void refused_names_are_shown(void **state)
     static const char all[] = "[{\"function\": {\"name\": \"all\"}}]";
     primer_constraint *constraint = NULL;
     primer_error error = {0};
-    assert_int_equal(
-        primer_constraint_tools(&format, given, strlen(given), "auto", true, &constraint, &error),
-        PRIMER_EUNSUPPORTED);
+    assert_int_equal(primer_constraint_tools(&format, given, strlen(given), "auto", true, NULL, 0,
+                                             &constraint, &error),
+                     PRIMER_EUNSUPPORTED);
     assert_string_equal(error.message, "tools[1].function.name: the format writes names as plain "
                                        "words, found \"a b\"");
-    assert_int_equal(
-        primer_constraint_tools(&format, all, strlen(all), "required", true, &constraint, &error),
-        PRIMER_EUNSUPPORTED);
+    assert_int_equal(primer_constraint_tools(&format, all, strlen(all), "required", true, NULL, 0,
+                                             &constraint, &error),
+                     PRIMER_EUNSUPPORTED);
     assert_string_equal(error.message, "tools[0].function.name: in the format this name means text "
                                        "for the reader, found \"all\"");
     assert_null(constraint);
@@ -519,6 +548,8 @@ int main(void)
         cmocka_unit_test(llama),
         cmocka_unit_test(arrays),
         cmocka_unit_test(names),
+        cmocka_unit_test(no_calls),
+        cmocka_unit_test(calls_or_a_form),
         cmocka_unit_test(thinking_comes_first),
         cmocka_unit_test(errors_name_the_tool),
         cmocka_unit_test(plain_names_are_those_that_are_read),

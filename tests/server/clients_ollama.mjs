@@ -243,6 +243,12 @@ const TEXT = {
             assert.equal(entry.top_logprobs.length, 3);
             assert.equal(entry.top_logprobs[0].logprob, entry.logprob);
         }
+        const chosen = await generate({logprobs: true});
+        assert.equal(chosen.logprobs.length, 24);
+        for (const [i, entry] of chosen.logprobs.entries()) {
+            assert.equal(entry.logprob, answer.logprobs[i].logprob);
+            assert.ok(!("top_logprobs" in entry), "none where none were asked for");
+        }
         await refused(generate({logprobs: true, top_logprobs: 21}), 400, /top_logprobs/);
     },
 
@@ -273,6 +279,13 @@ const VECTORS = {
             found.embeddings.map(vector => vector.map(Math.fround)));
         await refused(client.embed({model: "stories", input: "word ".repeat(1000), truncate: false}), 400,
             /input length exceeds the context length/);
+    },
+
+    async as_many_texts_as_there_are() {
+        const input = Array.from({length: 2100}, (_, i) => `The ${i % 10}`);
+        const {embeddings} = await client.embed({model: "stories", input});
+        assert.equal(embeddings.length, input.length);
+        assert.deepEqual(embeddings.at(-1), embeddings[9]);
     },
 
     async embeddings() {

@@ -296,6 +296,61 @@ const LINES = {
         assert.ok(told.length > 1, `${told.length} events of progress`);
         for (const {prompt_progress: {total, processed}} of told)
             assert.ok(total === tokens.length && processed <= total);
+    },
+
+    // What clients compute is (processed - cache) / (total - cache).
+    async progress_of_a_prompt_that_is_known_in_part() {
+        const known = "word ".repeat(140), prompt = `${known}and five new ones.`;
+        await server.ask("/v1/completions", {model: "tiny", prompt: known, max_tokens: 1});
+        const {length} = await server.tokens(prompt, "tiny");
+        const asks = [["/v1/completions", {prompt, return_progress: true, max_tokens: 2}],
+            ["/api/generate", {prompt, raw: true, return_progress: true, options: {num_predict: 2}}]];
+        for (const [path, more] of asks) {
+            const answer = await server.post(path, {model: "tiny", stream: true, ...more});
+            const parts = path.startsWith("/api/") ? answer.lines : answer.events;
+            const told = parts.map(part => part.prompt_progress).filter(one => one);
+            assert.ok(told.length >= 2, `${path}: ${told.length} events of progress`);
+            for (const {total, cache, processed} of told) {
+                assert.equal(total, length, path);
+                assert.equal(cache, 128, path);
+                assert.ok(processed >= cache && processed <= total, `${path}: ${processed}`);
+            }
+            assert.equal(told[0].processed, 128, path);
+            assert.equal(told.at(-1).processed, length, path);
+        }
+    },
+
+    // The text could become the stop string until its end: nothing can be shown of it.
+    async comments_while_text_is_held_back() {
+        const ask = {model: "tiny", messages, stream: true, max_tokens: 400, temperature: 0,
+            grammar: 'root ::= "a"{2000,}', stop: `${"a".repeat(9000)}b`};
+        const of = async interval => (await server.post("/v1/chat/completions",
+            {...ask, sse_ping_interval: interval})).text.split("\n\n");
+        const events = await of(0.005), shown = events.findIndex(event => /"content":"a/.test(event));
+        const pings = events.filter(event => event.startsWith(":"));
+        assert.ok(pings.length >= 2 && pings.every(event => event === ":"), `${pings.length} comments`);
+        assert.ok(events.indexOf(":") < shown, "before the text");
+        assert.deepEqual((await of(-1)).filter(event => event.startsWith(":")), []);
+    },
+
+    async unknown_members_are_named_everywhere() {
+        for (const [path, good] of [["/tokenize", {content: "Once"}], ["/detokenize", {tokens: [1]}],
+            ["/apply-template", {messages}]]) {
+            const answer = await server.ask(path, {model: "stories", ...good, with_piecse: true});
+            assert.match(answer.warnings.join(), /with_piecse/, path);
+            assert.equal((await server.ask(path, {model: "stories", ...good})).warnings, undefined, path);
+        }
+    },
+
+    // llama.cpp's clients send `content` and get the text's own tokens, vLLM's send `prompt`.
+    async who_gets_the_token_that_begins_a_text() {
+        const of = async given => (await server.ask("/tokenize", {model: "stories", ...given})).tokens;
+        const text = "Once upon a time", plain = await of({content: text, add_special: false});
+        const whole = await of({content: text, add_special: true});
+        assert.equal(whole.length, plain.length + 1);
+        assert.deepEqual(await of({content: text}), plain);
+        assert.deepEqual(await of({prompt: text}), whole);
+        assert.deepEqual(await of({prompt: text, add_special_tokens: false}), plain);
     }
 };
 
@@ -313,6 +368,50 @@ const HONESTY = {
             stream: false, options: {num_predict: 8}});
         assert.ok(cut.truncated.dropped_messages >= 1);
         assert.ok(cut.truncated.dropped_tokens >= 100);
+    },
+
+    async nothing_is_said_of_messages_where_there_are_none() {
+        const content = "word ".repeat(600);
+        const said = async (path, more) => refusal(path, await server.post(path, {model: "stories",
+            stream: false, options: {num_predict: 8}, ...more}), 400);
+        assert.doesNotMatch(await said("/api/generate", {prompt: content}), /truncate|message/);
+        const whole = await said("/api/generate", {prompt: content, truncate: true});
+        assert.match(whole, /nothing that "truncate" could leave out/);
+        assert.match(await said("/api/generate", {prompt: content, context: [5, 6, 7]}),
+            /"truncate": true to leave out the oldest ids of context/);
+        assert.match(await said("/api/generate", {prompt: content, context: [5, 6, 7], truncate: true}),
+            /the oldest ids of context are left out already/);
+        const one = {messages: [{role: "system", content: "Be brief."}, {role: "user", content}]};
+        assert.doesNotMatch(await said("/api/chat", one), /truncate/);
+        assert.match(await said("/api/chat", {...one, truncate: true}), /nothing that "truncate"/);
+        const two = {messages: [...messages, {role: "user", content}]};
+        assert.match(await said("/api/chat", two), /"truncate": true to leave out the oldest messages/);
+        assert.match(await said("/api/chat", {...two, truncate: true}), /messages are left out already/);
+    },
+
+    async a_form_has_to_end() {
+        const schema = {type: "object"};
+        for (const stream of [true, false])
+            for (const [path, more] of [["/v1/chat/completions", {response_format: {type: "json_object"}}],
+                ["/v1/chat/completions", {tools: [{type: "function", function: {name: "f",
+                    parameters: schema}}], tool_choice: "required"}],
+                ["/v1/completions", {prompt: "a", regex: "a+"}]]) {
+                const answer = await server.post(path, {...greedy, ...more, stream, ignore_eos: true});
+                assert.match(refusal(path, answer, 400), /ignore_eos/);
+            }
+    },
+
+    async the_largest_number_is_no_limit() {
+        const context = 64, options = {num_ctx: context, temperature: 0};
+        for (const most of [2147483647, Number.MAX_SAFE_INTEGER]) {
+            const answer = await server.ask("/api/generate", {model: "tiny", prompt: "a b c", raw: true,
+                stream: false, options: {...options, num_predict: most, num_keep: most, top_k: most}});
+            assert.equal(answer.done_reason, "length");
+            assert.equal(answer.prompt_eval_count + answer.eval_count, context);
+            const other = await server.ask("/v1/completions", {model: "tiny", prompt: "a b c",
+                num_ctx: context, temperature: 0, max_tokens: most, ignore_eos: true});
+            assert.equal(other.usage.total_tokens, context);
+        }
     },
 
     async what_was_cached_is_said() {

@@ -155,6 +155,20 @@ static void models_are_loaded_once_and_kept(void **state)
     catalog_free(catalog);
 }
 
+static void what_was_said_last_stands(void **state)
+{
+    (void)state;
+    struct catalog *catalog = made(1, 3, INT64_C(1000000));
+    struct catalog_state seen;
+    struct catalog_use use = used(catalog, "one");
+    catalog_end_use(catalog, &use, SERVER_KEEP_FOREVER);
+    use = used(catalog, "one");
+    catalog_end_use(catalog, &use, CATALOG_KEEP_DEFAULT); /* says nothing */
+    assert_true(catalog_loaded(catalog, 0, &seen));
+    assert_true(seen.expires == INT64_MAX);
+    catalog_free(catalog);
+}
+
 static void unused_models_go_in_time(void **state)
 {
     (void)state;
@@ -256,6 +270,7 @@ int main(void)
         cmocka_unit_test(every_name_finds_the_model),
         cmocka_unit_test(unknown_names_are_404),
         cmocka_unit_test(models_are_loaded_once_and_kept),
+        cmocka_unit_test(what_was_said_last_stands),
         cmocka_unit_test(unused_models_go_in_time),
         cmocka_unit_test(one_makes_room_for_another),
         cmocka_unit_test(many_threads_use_them),

@@ -96,6 +96,26 @@ static void test_values(void **state)
     read_free(&read);
 }
 
+/* What clients send where they mean no limit. */
+static void test_the_largest_counts(void **state)
+{
+    (void)state;
+    struct read read;
+    read_text(&read, "{\"num_predict\":2147483647,\"num_keep\":2147483647,\"top_k\":2147483647,"
+                     "\"repeat_last_n\":2147483647,\"num_ctx\":2147483647}");
+    assert_int_equal(read.status, PRIMER_OK);
+    assert_int_equal(read.options.max_tokens, INT32_MAX);
+    assert_int_equal(read.options.keep, INT32_MAX);
+    assert_int_equal(read.options.num_ctx, INT32_MAX);
+    assert_int_equal(json_array_size(read.warnings), 0);
+    read_free(&read);
+    read_text(&read, "{\"num_predict\":9223372036854775807,\"top_k\":9223372036854775807,"
+                     "\"repeat_last_n\":9223372036854775807}");
+    assert_int_equal(read.status, PRIMER_OK);
+    assert_true(read.options.max_tokens == INT64_MAX);
+    read_free(&read);
+}
+
 static void test_no_window_is_no_penalty(void **state)
 {
     (void)state;
@@ -157,6 +177,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_defaults),
         cmocka_unit_test(test_values),
+        cmocka_unit_test(test_the_largest_counts),
         cmocka_unit_test(test_no_window_is_no_penalty),
         cmocka_unit_test(test_what_is_noted),
         cmocka_unit_test(test_wrong_types_name_the_option),

@@ -54,7 +54,9 @@ static void keys_are_compared_whole(void **state)
     assert_false(security_has_keys(s));
     assert_true(security_key_valid(s, NULL, NULL));
     security_free(s);
-    s = made("\xEF\xBB\xBF" "first-key-1\n", NULL, true);
+    s = made("\xEF\xBB\xBF"
+             "first-key-1\n",
+             NULL, true);
     assert_true(security_key_valid(s, "Bearer first-key-1", NULL));
     security_free(s);
 }
@@ -162,10 +164,16 @@ static void stars_cover_what_nobody_else_can_have(void **state)
     assert_false(security_origin_allowed(s, "http://b.example:811", NULL));
     assert_false(security_origin_allowed(s, "http://b.example", NULL));
     security_free(s);
-    static const char *const refused[] = {"http://x*",    "http://local*",  "localhost",
-                                          "http*://a.b",  "http://a.*.b",   "https://*.",
-                                          "https://**.a", "http://a:80*",   "https://a.example/x",
-                                          "http://192*",  "http://10.1*.2", "http://"};
+    s = made(NULL, "app://obsidian.md*,http://localhost*", true);
+    assert_non_null(s);
+    assert_true(security_origin_allowed(s, "app://obsidian.md", NULL));
+    assert_true(security_origin_allowed(s, "http://localhost:3000", NULL));
+    assert_false(security_origin_allowed(s, "http://localhost.evil.com", NULL));
+    assert_false(security_origin_allowed(s, "http://localhostess", NULL));
+    security_free(s);
+    static const char *const refused[] = {
+        "localhost",    "http*://a.b",         "http://a.*.b",   "https://*.", "https://**.a",
+        "http://a:80*", "https://a.example/x", "http://10.1*.2", "http://",    "http://a.b.*"};
     for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++)
         if (made(NULL, refused[i], true) != NULL)
             fail_msg("%s was taken", refused[i]);
