@@ -193,7 +193,7 @@ static void normalize_vector(float *x, size_t count)
 
 primer_status primer_session_embed(primer_session *session, const int32_t *ids, size_t count,
                                    primer_pooling pooling, bool normalize, float *out,
-                                   primer_error *error)
+                                   primer_progress *progress, void *context, primer_error *error)
 {
     primer_session *s = session;
     const size_t embedding = s->model->model->embedding;
@@ -206,6 +206,8 @@ primer_status primer_session_embed(primer_session *session, const int32_t *ids, 
     while (s->computed < count) {
         const size_t left = count - s->computed, before = s->computed;
         const size_t tokens = left < s->options.chunk ? left : s->options.chunk;
+        if (progress != NULL)
+            progress(context, before, count);
         TRY(session_pass(s, tokens, hidden, tokens == left, error));
         const size_t done = s->computed - before;
         if (pooling == PRIMER_POOL_LAST)
@@ -214,6 +216,8 @@ primer_status primer_session_embed(primer_session *session, const int32_t *ids, 
             for (size_t i = 0; i < embedding; i++)
                 sum[i] += (double)hidden[t * embedding + i];
     }
+    if (progress != NULL)
+        progress(context, count, count);
     for (size_t i = 0; i < embedding; i++)
         out[i] = (float)(pooling == PRIMER_POOL_LAST ? sum[i] : sum[i] / (double)count);
     if (normalize)

@@ -2,10 +2,14 @@
  *
  *   POST /tokenize        {"content" or "prompt", add_special, parse_special, with_pieces}
  *                          -> {"tokens": [...], "count", "max_model_len"}
+ *                          with its own defaults: "content" as llama.cpp, without the token that
+ *                          begins a text; "prompt" as vLLM, with it
  *   POST /detokenize      {"tokens"} -> {"content", "prompt"}
  *   GET  /tokenizer_info  -> {"bos_token", "eos_token", "pad_token", "chat_template", ...}
  *   POST /apply-template  {"messages", "tools", ...} -> {"prompt", "tokens"}
  *   GET  /health          -> {"status": "ok", "waiting", "running", ...}
+ *
+ * Members that nobody knows are named in "warnings".
  */
 #include "server/endpoints.h"
 
@@ -49,6 +53,24 @@ static primer_status open_request(struct request *r, struct exchange *exchange, 
     return use_model(r, name, error);
 }
 
+/* Takes over `body`; NULL counts as no memory. After all members were asked for. */
+static primer_status answer(struct request *r, json_t *body, primer_error *error)
+{
+    primer_status status = PRIMER_OK;
+    json_t *const warnings = json_array();
+    if (warnings == NULL || body == NULL)
+        FAIL(PRIMER_ENOMEM, "no memory for an answer");
+    TRY(fields_warn(&r->fields, warnings, error));
+    if (json_array_size(warnings) > 0 && json_object_set(body, "warnings", warnings) != 0)
+        FAIL(PRIMER_ENOMEM, "no memory for warnings");
+    status = exchange_answer_json(r->exchange, 200, body, error);
+    body = NULL;
+cleanup:
+    json_decref(warnings);
+    json_decref(body);
+    return status;
+}
+
 static void close_request(struct request *r)
 {
     catalog_end_use(exchange_server(r->exchange)->catalog, &r->use, CATALOG_KEEP_DEFAULT);
@@ -83,10 +105,11 @@ static json_t *token_list(const primer_model *model, const int32_t *ids, size_t 
 static primer_status tokenize(struct request *r, primer_error *error)
 {
     const char *text = NULL;
-    bool beginning = true, special = true, pieces = false;
+    bool special = true, pieces = false;
     int32_t *ids = NULL;
     size_t count = 0;
     FORWARD(fields_text(&r->fields, "prompt", &text, error));
+    bool beginning = fields_any(&r->fields, "content") == NULL;
     FORWARD(fields_text(&r->fields, "content", &text, error));
     FORWARD(fields_bool(&r->fields, "add_special", &beginning, error));
     FORWARD(fields_bool(&r->fields, "add_special_tokens", &beginning, error));
@@ -99,11 +122,10 @@ static primer_status tokenize(struct request *r, primer_error *error)
     FORWARD(primer_tokenize(r->use.model, text, strlen(text), flags, &ids, &count, error));
     json_t *tokens = token_list(r->use.model, ids, count, pieces);
     primer_free(ids);
-    return exchange_answer_json(r->exchange, 200,
-                                json_pack("{s:o, s:I, s:I}", "tokens", tokens, "count",
-                                          (json_int_t)count, "max_model_len",
-                                          (json_int_t)primer_model_info(r->use.model)->context),
-                                error);
+    return answer(r,
+                  json_pack("{s:o, s:I, s:I}", "tokens", tokens, "count", (json_int_t)count,
+                            "max_model_len", (json_int_t)primer_model_info(r->use.model)->context),
+                  error);
 }
 
 primer_status extra_tokenize(struct exchange *exchange, primer_error *error)
@@ -146,10 +168,10 @@ static primer_status detokenize(struct request *r, primer_error *error)
     char *text = NULL;
     TRY(read_ids(r, &ids, &count, error));
     TRY(primer_detokenize(r->use.model, ids, count, PRIMER_TEXT_SPECIAL, &text, &length, error));
-    status = exchange_answer_json(r->exchange, 200,
-                                  json_pack("{s:o, s:o}", "content", json_text(text, length),
-                                            "prompt", json_text(text, length)),
-                                  error);
+    status = answer(r,
+                    json_pack("{s:o, s:o}", "content", json_text(text, length), "prompt",
+                              json_text(text, length)),
+                    error);
 
 cleanup:
     memory_free(ids);
@@ -206,11 +228,11 @@ static primer_status apply(struct request *r, primer_error *error)
     char *text = NULL;
     size_t length = 0, count = 0;
     int32_t *ids = NULL;
-    bool answer = true;
+    bool asked = true;
     TRY(fields_array(&r->fields, "messages", &messages, error));
     TRY(fields_array(&r->fields, "tools", &tools, error));
     TRY(fields_object(&r->fields, "chat_template_kwargs", &variables, error));
-    TRY(fields_bool(&r->fields, "add_generation_prompt", &answer, error));
+    TRY(fields_bool(&r->fields, "add_generation_prompt", &asked, error));
     if (messages == NULL) {
         status = fields_wrong(&r->fields, "messages", error, "expected an array, found nothing");
         goto cleanup;
@@ -221,15 +243,15 @@ static primer_status apply(struct request *r, primer_error *error)
     if (variables != NULL)
         json_object_set(conversation, "variables", variables);
     TRY(json_dump_append(&json, conversation, error));
-    const unsigned flags = answer ? PRIMER_CHAT_ANSWER : 0;
+    const unsigned flags = asked ? PRIMER_CHAT_ANSWER : 0;
     TRY(primer_chat_json_text(r->use.format, json.bytes, json.length, flags, &text, &length,
                               error));
     TRY(primer_chat_json_tokens(r->use.model, r->use.format, json.bytes, json.length, flags, &ids,
                                 &count, error));
-    status = exchange_answer_json(r->exchange, 200,
-                                  json_pack("{s:o, s:o}", "prompt", json_text(text, length),
-                                            "tokens", token_list(r->use.model, ids, count, false)),
-                                  error);
+    status = answer(r,
+                    json_pack("{s:o, s:o}", "prompt", json_text(text, length), "tokens",
+                              token_list(r->use.model, ids, count, false)),
+                    error);
 
 cleanup:
     primer_free(text);

@@ -5,8 +5,9 @@
  *               vectors of length 1; `dimensions`: the first so many, brought to length 1 again
  *   embeddings  {model, prompt, options, keep_alive} -> {embedding[]}, as it is
  *
- * A text that doesn't fit is refused with both numbers, unless `truncate` is true in the request
- * itself: then its end is left out, and the answer says how many tokens that were.
+ * There may be as many texts as the body holds. One that doesn't fit into the context is refused
+ * with both numbers, unless `truncate` is true in the request itself: then its end is left out, and
+ * the answer says how many tokens that were.
  */
 #include "server/endpoints.h"
 
@@ -20,8 +21,6 @@
 #include "server/ollama_reply.h"
 #include "server/ollama_request.h"
 #include "server/ollama_time.h"
-
-enum { INPUTS_MOST = 2048 };
 
 struct embed {
     struct exchange *exchange;
@@ -86,7 +85,7 @@ static primer_status embed_prepare(struct embed *embed, primer_error *error)
                             "expected at most the model's %zu, found %zu", embed->width,
                             embed->dimensions);
     FORWARD(server_answer_session_options(embed->exchange, &embed->use, embed->options.num_ctx,
-                                          &session, error));
+                                          embed->warnings, &session, error));
     session.drop_oldest = false;
     FORWARD(primer_session_create(embed->use.model, &session, &embed->session, error));
     embed->vector = memory_allocate(embed->width, sizeof *embed->vector);
@@ -119,19 +118,25 @@ static primer_status fit(struct embed *embed, size_t index, size_t count, size_t
     return PRIMER_ELIMIT;
 }
 
+/* A primer_progress: nobody waits for the rest of a text whose client has gone. */
+static void stop_if_gone(void *context, size_t done, size_t total)
+{
+    struct embed *const embed = context;
+    if (done < total && exchange_gone(embed->exchange))
+        primer_session_cancel(embed->session);
+}
+
 /* The vector of one text, to embed->vector. */
 static primer_status embed_text(struct embed *embed, size_t index, primer_error *error)
 {
     int32_t *ids = NULL;
     size_t count = 0, read = 0;
     primer_status status = PRIMER_OK;
-    if (exchange_gone(embed->exchange))
-        FAIL(PRIMER_ECANCELED, "the client has gone");
     TRY(primer_tokenize(embed->use.model, embed->inputs[index], strlen(embed->inputs[index]),
                         PRIMER_TEXT_BOS, &ids, &count, error));
     TRY(fit(embed, index, count, &read, error));
     TRY(primer_session_embed(embed->session, ids, read, PRIMER_POOL_MEAN, embed->normalize,
-                             embed->vector, error));
+                             embed->vector, stop_if_gone, embed, error));
     embed->prompt_tokens += read;
 cleanup:
     primer_free(ids);
@@ -202,7 +207,7 @@ static primer_status run_embed(struct embed *embed, struct exchange *exchange, p
 {
     FORWARD(embed_open(embed, exchange, error));
     embed->normalize = true;
-    FORWARD(fields_texts(&embed->fields, "input", INPUTS_MOST, &embed->inputs, &embed->input_count,
+    FORWARD(fields_texts(&embed->fields, "input", SIZE_MAX, &embed->inputs, &embed->input_count,
                          error));
     FORWARD(fields_size(&embed->fields, "dimensions", 0, SIZE_MAX >> 2, &embed->dimensions, error));
     if (embed->input_count == 1 && *embed->inputs[0] == '\0')

@@ -3,7 +3,8 @@
  *   sampling    temperature 0.8, top_k 40, top_p 0.9, min_p 0, typical_p 1, repeat_penalty 1,
  *               repeat_last_n 64 (0: no penalties; -1: all), presence_ and frequency_penalty 0,
  *               seed -1 (its own each time), stop
- *   length      num_predict -1 (-1, -2, 0: until it ends), num_ctx, num_keep 4 (-1: the prompt)
+ *   length      num_predict -1 (-1, -2, 0: until it ends), num_ctx, num_keep 4 (-1: the prompt);
+ *               counts may be as large as numbers are, which clients send for "no limit"
  *   a matter of the server, fixed when it starts: num_thread, num_batch, num_gpu, ... are checked
  *               and have no effect; a sampler of old that was asked for (mirostat, tfs_z) is noted
  */
@@ -16,7 +17,7 @@
 #include "server/server_answer.h"
 #include "server/fields.h"
 
-enum { COUNT_MOST = 1 << 30, KEEP_DEFAULT = 4 };
+enum { KEEP_DEFAULT = 4 };
 
 /* Names that older and newer clients send and that change nothing here. A number other than
  * `neutral` would change an answer elsewhere, and is noted; NaN: never. */
@@ -87,9 +88,9 @@ static primer_status read_sampling(struct fields *fields, struct ollama_options 
     FORWARD(read_float(fields, "repeat_penalty", 1e-6, 1000, &s->repeat_penalty, error));
     FORWARD(read_float(fields, "presence_penalty", -1000, 1000, &s->presence_penalty, error));
     FORWARD(read_float(fields, "frequency_penalty", -1000, 1000, &s->frequency_penalty, error));
-    FORWARD(fields_integer(fields, "top_k", INT32_MIN, INT32_MAX, &top_k, error));
+    FORWARD(fields_integer(fields, "top_k", INT64_MIN, INT64_MAX, &top_k, error));
     FORWARD(fields_integer(fields, "seed", INT64_MIN, INT64_MAX, &seed, error));
-    FORWARD(fields_integer(fields, "repeat_last_n", -1, COUNT_MOST, &last, error));
+    FORWARD(fields_integer(fields, "repeat_last_n", -1, INT64_MAX, &last, error));
     s->top_k = top_k > 0 ? (size_t)top_k : 0;
     s->penalty_window = last > 0 ? (size_t)last : 0; /* 0: all */
     if (last == 0) {
@@ -105,9 +106,9 @@ static primer_status read_lengths(struct fields *fields, struct ollama_options *
                                   primer_error *error)
 {
     int64_t predict = -1, keep = KEEP_DEFAULT;
-    FORWARD(fields_integer(fields, "num_predict", INT32_MIN, COUNT_MOST, &predict, error));
-    FORWARD(fields_integer(fields, "num_keep", -1, COUNT_MOST, &keep, error));
-    FORWARD(fields_size(fields, "num_ctx", 0, COUNT_MOST, &options->num_ctx, error));
+    FORWARD(fields_integer(fields, "num_predict", INT64_MIN, INT64_MAX, &predict, error));
+    FORWARD(fields_integer(fields, "num_keep", -1, INT64_MAX, &keep, error));
+    FORWARD(fields_size(fields, "num_ctx", 0, INT32_MAX, &options->num_ctx, error));
     options->max_tokens = predict > 0 ? (size_t)predict : 0;
     options->keep = keep < 0 ? SIZE_MAX : (size_t)keep;
     return PRIMER_OK;

@@ -146,6 +146,7 @@ primer_status ollama_prompt_prepend(struct ollama_request *request, json_t *cont
     primer_status status = PRIMER_OK;
     if (json_array_size(context) == 0)
         return PRIMER_OK;
+    request->droppable = "ids of context";
     TRY(read_context(request, context, &before, error));
     const size_t bos = begins_with_bos(model, before.list, before.count);
     const size_t skipped = begins_with_bos(model, request->ids, request->count);

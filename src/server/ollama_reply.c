@@ -151,16 +151,18 @@ static primer_status take_token(struct reply *reply, const primer_generated *tok
 {
     const primer_model *const model = reply->request->use.model;
     struct buffer *const out = &reply->logprobs;
+    const size_t wanted = reply->request->top_logprobs;
+    const size_t top = token->top_count < wanted ? token->top_count : wanted;
     if (!reply->request->logprobs || token->id < 0 || primer_token_ends(model, token->id))
         return PRIMER_OK;
     FORWARD(buffer_text(out, out->length > 0 ? "," : "", error));
     FORWARD(append_token(out, model, token->id, token->logprob, error));
-    for (size_t i = 0; i < token->top_count; i++) {
+    for (size_t i = 0; i < top; i++) {
         FORWARD(buffer_text(out, i > 0 ? "," : ",\"top_logprobs\":[", error));
         FORWARD(append_token(out, model, token->top[i].id, token->top[i].logprob, error));
         FORWARD(buffer_text(out, "}", error));
     }
-    return buffer_text(out, token->top_count > 0 ? "]}" : "}", error);
+    return buffer_text(out, top > 0 ? "]}" : "}", error);
 }
 
 /* ---- calls ----------------------------------------------------------------------------------- */

@@ -22,6 +22,7 @@ struct request {
     struct exchange *exchange;
     struct fields fields;
     struct catalog_use use;
+    const char *name; /* of the model, as the client wrote it: what the answer repeats */
     int64_t keep_alive;
     struct openai_prompts inputs;
     bool base64;
@@ -55,6 +56,7 @@ static primer_status read_members(struct request *r, primer_error *error)
     FORWARD(catalog_use(exchange_server(r->exchange)->catalog, model, gone, r->exchange,
                         r->fields.problem, &r->use, error));
     exchange_set_model(r->exchange, r->use.entry->name);
+    r->name = model == NULL || *model == '\0' ? r->use.entry->name : model;
     r->dimensions = primer_model_info(r->use.model)->embedding;
     FORWARD(fields_size(&r->fields, "dimensions", 1, r->dimensions, &r->dimensions, error));
     FORWARD(openai_prompt_list_read(&r->inputs, &r->fields, "input", r->use.model, PRIMER_TEXT_BOS,
@@ -64,7 +66,8 @@ static primer_status read_members(struct request *r, primer_error *error)
                             "expected a text, tokens, or an array of them, found nothing");
     fields_ignore(&r->fields, "user");
     FORWARD(fields_warn(&r->fields, r->warnings, error));
-    FORWARD(server_answer_session_options(r->exchange, &r->use, context, &options, error));
+    FORWARD(
+        server_answer_session_options(r->exchange, &r->use, context, r->warnings, &options, error));
     return primer_session_create(r->use.model, &options, &r->session, error);
 }
 
@@ -91,12 +94,18 @@ static primer_status write_vector(struct request *r, primer_error *error)
     return buffer_text(&r->text, "]", error);
 }
 
+/* A primer_progress: nobody waits for the rest of a text whose client has gone. */
+static void stop_if_gone(void *context, size_t done, size_t total)
+{
+    struct request *const r = context;
+    if (done < total && exchange_gone(r->exchange))
+        primer_session_cancel(r->session);
+}
+
 static primer_status embed(struct request *r, size_t index, primer_error *error)
 {
     const struct openai_prompt *input = &r->inputs.list[index];
     const size_t context = primer_session_context(r->session);
-    if (exchange_gone(r->exchange))
-        return error_set(error, PRIMER_ECANCELED, "the client has gone");
     if (input->count == 0)
         return fields_wrong(&r->fields, "input", error, "text %zu is empty", index);
     if (input->count > context)
@@ -105,7 +114,7 @@ static primer_status embed(struct request *r, size_t index, primer_error *error)
                            "input: text %zu has %zu tokens and the context holds %zu", index,
                            input->count, context);
     FORWARD(primer_session_embed(r->session, input->ids, input->count, PRIMER_POOL_MEAN, true,
-                                 r->vector, error));
+                                 r->vector, stop_if_gone, r, error));
     r->tokens += input->count;
     shorten(r);
     FORWARD(buffer_format(&r->text, error,
@@ -118,12 +127,11 @@ static primer_status embed(struct request *r, size_t index, primer_error *error)
 
 static primer_status answer(struct request *r, primer_error *error)
 {
-    const char *name = r->use.entry->name;
     FORWARD(buffer_text(&r->text, "{\"object\":\"list\",\"data\":[", error));
     for (size_t i = 0; i < r->inputs.count; i++)
         FORWARD(embed(r, i, error));
     FORWARD(buffer_text(&r->text, "],\"model\":", error));
-    FORWARD(buffer_json_string(&r->text, name, strlen(name), error));
+    FORWARD(buffer_json_string(&r->text, r->name, strlen(r->name), error));
     FORWARD(buffer_format(&r->text, error,
                           ",\"usage\":{\"prompt_tokens\":%zu,\"total_tokens\":%zu}", r->tokens,
                           r->tokens));

@@ -14,7 +14,8 @@
 #include "server/state.h"
 
 enum { BIAS_MOST = 4096 };
-#define MOST_TOKENS ((size_t)1 << 31)
+#define CONTEXT_MOST ((size_t)1 << 31)
+#define PING_MOST    86400.0 /* seconds */
 
 /* ---- sampling -------------------------------------------------------------------------------- */
 
@@ -95,8 +96,8 @@ static primer_status read_sampling(struct openai_request *request, primer_error 
     sampling->top_p = 1;
     sampling->min_p = 0;
     FORWARD(read_reals(&request->fields, sampling, error));
-    FORWARD(fields_integer(&request->fields, "top_k", -1, INT32_MAX, &top_k, error));
-    FORWARD(fields_integer(&request->fields, "repeat_last_n", -1, INT32_MAX, &last, error));
+    FORWARD(fields_integer(&request->fields, "top_k", -1, INT64_MAX, &top_k, error));
+    FORWARD(fields_integer(&request->fields, "repeat_last_n", -1, INT64_MAX, &last, error));
     FORWARD(fields_integer(&request->fields, "seed", INT64_MIN + 1, INT64_MAX, &seed, error));
     sampling->top_k = top_k < 0 ? 0 : (size_t)top_k;
     if (last == 0) { /* nothing counts as seen */
@@ -117,8 +118,8 @@ static primer_status read_limits(struct openai_request *request, primer_error *e
     struct answer_request *answer = &request->answer;
     size_t context = 0;
     int64_t most = -1, newer = -1, choices = 1;
-    FORWARD(fields_integer(fields, "max_tokens", -1, MOST_TOKENS, &most, error));
-    FORWARD(fields_integer(fields, "max_completion_tokens", -1, MOST_TOKENS, &newer, error));
+    FORWARD(fields_integer(fields, "max_tokens", -1, INT64_MAX, &most, error));
+    FORWARD(fields_integer(fields, "max_completion_tokens", -1, INT64_MAX, &newer, error));
     most = newer >= 0 ? newer : most;
     request->max_tokens = most;
     answer->max_tokens = most < 0 ? 0 : (size_t)most;
@@ -131,9 +132,9 @@ static primer_status read_limits(struct openai_request *request, primer_error *e
         if (*answer->stops[i] == '\0')
             return fields_wrong(fields, "stop", error, "expected texts that aren't empty");
     FORWARD(fields_bool(fields, "ignore_eos", &answer->ignore_end, error));
-    FORWARD(fields_size(fields, "num_ctx", 0, MOST_TOKENS, &context, error));
+    FORWARD(fields_size(fields, "num_ctx", 0, CONTEXT_MOST, &context, error));
     return server_answer_session_options(request->exchange, &request->use, context,
-                                         &answer->session, error);
+                                         request->warnings, &answer->session, error);
 }
 
 static primer_status read_stream(struct openai_request *request, primer_error *error)
@@ -143,6 +144,8 @@ static primer_status read_stream(struct openai_request *request, primer_error *e
     primer_status status = PRIMER_OK;
     TRY(fields_bool(&request->fields, "stream", &request->stream, error));
     TRY(fields_bool(&request->fields, "return_progress", &request->progress, error));
+    TRY(fields_real(&request->fields, "sse_ping_interval", -1, PING_MOST,
+                    &request->answer.ping_seconds, error));
     TRY(fields_object(&request->fields, "stream_options", &given, error));
     if (given == NULL)
         return PRIMER_OK;
@@ -233,6 +236,10 @@ primer_status openai_request_open(struct openai_request *request, struct exchang
 
 primer_status openai_request_warn(struct openai_request *request, primer_error *error)
 {
+    if (request->answer.ignore_end && request->constraint != NULL)
+        return fields_wrong(&request->fields, "ignore_eos", error,
+                            "can't go together with tools or a form: an answer that is complete "
+                            "has to end");
     return fields_warn(&request->fields, request->warnings, error);
 }
 

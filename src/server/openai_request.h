@@ -30,7 +30,8 @@ struct openai_request {
 /* Reads what both calls share and takes a model in use. `prefix` is the id's. */
 primer_status openai_request_open(struct openai_request *request, struct exchange *exchange,
                                   const char *prefix, primer_error *error);
-/* After all members were asked for: names the others. */
+/* After all members were asked for: refuses what doesn't go together, before anything is answered,
+ * and names the members that nobody knows. */
 primer_status openai_request_warn(struct openai_request *request, primer_error *error);
 void openai_request_close(struct openai_request *request);
 

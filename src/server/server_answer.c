@@ -3,7 +3,7 @@
  *   worker's thread   session -> sync -> fork ... -> choice 0
  *   one each          choice 1 ... n-1
  *
- * What the choices share - the sink, `refused`, when the last event was - is under `lock`. A
+ * What the choices share - the sink, `refused`, when there was text last - is under `lock`. A
  * session is made for the answer and freed after it: its full pages stay in the engine's prefix
  * cache, where the next request that begins alike finds them.
  */
@@ -53,15 +53,16 @@ struct running {
     struct choice choices[ANSWER_CHOICES_MOST];
     size_t count;
     pthread_mutex_t lock;
-    bool refused; /* the sink wants no more, or nobody is there to read it */
-    uint64_t last_event;
+    bool refused;       /* the sink wants no more, or nobody is there to read it */
+    uint64_t last_text; /* when there was something last that a stream shows */
 };
 
 /* ---- before ---------------------------------------------------------------------------------- */
 
 primer_status server_answer_session_options(struct exchange *exchange,
                                             const struct catalog_use *use, size_t num_ctx,
-                                            primer_session_options *options, primer_error *error)
+                                            json_t *warnings, primer_session_options *options,
+                                            primer_error *error)
 {
     const size_t trained = primer_model_info(use->model)->context;
     *options = exchange_server(exchange)->options.session;
@@ -73,9 +74,13 @@ primer_status server_answer_session_options(struct exchange *exchange,
         options->context = num_ctx;
     if (options->context == 0)
         options->context = group > 1 || most < DEFAULT_CONTEXT ? most : DEFAULT_CONTEXT;
-    if (options->context > most && options->rope_scale == 0 && options->rope_base == 0)
-        options->context = most;
-    (void)error;
+    if (options->context <= most || options->rope_scale != 0 || options->rope_base != 0)
+        return PRIMER_OK;
+    if (num_ctx != 0 && json_array_append_new(
+                            warnings, json_sprintf("num_ctx: asked for %zu, the model reaches %zu",
+                                                   num_ctx, most)) != 0)
+        return memory_failure(error, "warnings", 64);
+    options->context = most;
     return PRIMER_OK;
 }
 
@@ -125,14 +130,39 @@ cleanup:
 
 /* ---- events ---------------------------------------------------------------------------------- */
 
+/* Whether every stream shows it: calls are collected by some. */
+static bool is_shown(const struct answer_event *event)
+{
+    switch (event->kind) {
+    case ANSWER_START:
+    case ANSWER_PROGRESS:
+    case ANSWER_PING:
+        return true;
+    case ANSWER_CONTENT:
+    case ANSWER_THINKING:
+        return event->length > 0;
+    default:
+        return false;
+    }
+}
+
 /* Under the lock. */
 static bool emit(struct running *r, const struct answer_event *event)
 {
     if (r->refused)
         return false;
-    r->last_event = clock_nanoseconds();
+    if (is_shown(event))
+        r->last_text = clock_nanoseconds();
     r->refused = !r->sink(r->context, event);
     return !r->refused;
+}
+
+/* Under the lock. Text may be held back, or a call be written, for long. */
+static bool ping_if_silent(struct running *r)
+{
+    static const struct answer_event ping = {.kind = ANSWER_PING};
+    const double given = r->request->ping_seconds, after = given == 0 ? PING_SECONDS : given;
+    return after < 0 || clock_seconds_since(r->last_text) < after || emit(r, &ping);
 }
 
 /* One that no choice's thread emits beside it. */
@@ -204,7 +234,8 @@ static bool take_token(void *context, const primer_generated *generated)
     const struct answer_event event = {
         .kind = ANSWER_TOKEN, .choice = c->index, .token = generated};
     pthread_mutex_lock(&r->lock);
-    const bool wanted = (generated->id < 0 || emit(r, &event)) && emit_text(c, generated);
+    const bool wanted =
+        (generated->id < 0 || emit(r, &event)) && emit_text(c, generated) && ping_if_silent(r);
     pthread_mutex_unlock(&r->lock);
     c->thinking_tokens += c->thinks && generated->id >= 0;
     return wanted;
@@ -218,14 +249,14 @@ static void take_progress(void *context, size_t done, size_t total)
     primer_session *session = r->choices[0].session;
     primer_statistics statistics;
     primer_session_statistics(session, &statistics);
-    const struct answer_event event = {.kind = r->request->progress ? ANSWER_PROGRESS : ANSWER_PING,
+    const struct answer_event event = {.kind = ANSWER_PROGRESS,
                                        .done = done,
                                        .total = total,
                                        .cached = (size_t)statistics.reused_tokens};
     bool wanted = !refused(r);
     pthread_mutex_lock(&r->lock);
-    if (wanted && (r->request->progress || clock_seconds_since(r->last_event) > PING_SECONDS))
-        wanted = emit(r, &event);
+    if (wanted)
+        wanted = r->request->progress ? emit(r, &event) : ping_if_silent(r);
     pthread_mutex_unlock(&r->lock);
     if (!wanted)
         primer_session_cancel(session);

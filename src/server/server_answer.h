@@ -45,7 +45,8 @@ struct answer_request {
     enum answer_thoughts thoughts;
     bool special; /* control tokens are part of the text */
     bool ignore_end;
-    bool progress; /* ANSWER_PROGRESS events while the prompt is read */
+    bool progress;       /* ANSWER_PROGRESS events while the prompt is read */
+    double ping_seconds; /* without text, until an ANSWER_PING; 0: 15; below 0: none come */
 };
 
 /* What an answer took. Seconds. */
@@ -60,7 +61,7 @@ struct answer_usage {
 
 enum answer_event_kind {
     ANSWER_START,    /* once, before anything of any choice: the prompt fits and is being read */
-    ANSWER_PROGRESS, /* done of total prompt tokens */
+    ANSWER_PROGRESS, /* done of total prompt tokens are computed, `cached` of them were before */
     ANSWER_TOKEN, /* a token was chosen; its text comes in one of the following events, if at all */
     ANSWER_CONTENT,
     ANSWER_THINKING,
@@ -68,7 +69,7 @@ enum answer_event_kind {
     ANSWER_CALL_ARGUMENTS, /* text: more of its arguments */
     ANSWER_CALL_END,
     ANSWER_FINISH, /* of one choice */
-    ANSWER_PING    /* nothing happened for a while: keep proxies awake */
+    ANSWER_PING    /* there was no text for a while: keep proxies awake */
 };
 
 struct answer_event {
@@ -86,11 +87,12 @@ struct answer_event {
 typedef bool answer_sink(void *context, const struct answer_event *event);
 
 /* The server's own, for `num_ctx` tokens (0: the server's default); never more than the model
- * reaches, so that what a client asks for on the safe side does no harm. `context` is always
- * filled. */
+ * reaches, so that what a client asks for on the safe side does no harm; `warnings` (an array) gets
+ * a text that says so. `context` is always filled. */
 primer_status server_answer_session_options(struct exchange *exchange,
                                             const struct catalog_use *use, size_t num_ctx,
-                                            primer_session_options *options, primer_error *error);
+                                            json_t *warnings, primer_session_options *options,
+                                            primer_error *error);
 /* How many tokens such a session holds. */
 size_t server_answer_context(const struct catalog_use *use, const primer_session_options *options);
 

@@ -52,5 +52,9 @@ void progress_end(struct progress *progress)
 
 void progress_prompt(void *context, size_t done, size_t total)
 {
-    progress_step(context, done, total, NULL);
+    struct progress *const progress = context;
+    if (!progress->told)
+        progress->first = done;
+    progress->told = true;
+    progress_step(progress, done, total, NULL);
 }

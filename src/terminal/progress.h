@@ -16,6 +16,7 @@ struct progress {
     const char *unit;      /* "tokens"; "B" for bytes */
     uint64_t begun, shown; /* clock nanoseconds; shown 0: not on the screen */
     uint64_t first;        /* done when the work began: not counted into the speed */
+    bool told;             /* progress_prompt was called: `first` is known */
     bool enabled;
 };
 

@@ -85,8 +85,8 @@ static bool whole_story(const char *path, const char *saved, primer_error *error
         primer_session_fork(session, &fork, error) == PRIMER_OK &&
         primer_session_save(session, saved, error) == PRIMER_OK &&
         primer_session_restore(fork, saved, error) == PRIMER_OK &&
-        primer_session_embed(fork, ids, count, PRIMER_POOL_MEAN, true, embedding, error) ==
-            PRIMER_OK)
+        primer_session_embed(fork, ids, count, PRIMER_POOL_MEAN, true, embedding, NULL, NULL,
+                             error) == PRIMER_OK)
         done = true;
     primer_free(ids);
     primer_free(text);

@@ -249,9 +249,12 @@ static void embeddings(void **state)
     const size_t n = primer_model_info(f.model)->embedding;
     float *mean = calloc(n, sizeof *mean), *last = calloc(n, sizeof *last),
           *unit = calloc(n, sizeof *unit);
-    must(primer_session_embed(f.session, f.ids, 40, PRIMER_POOL_MEAN, false, mean, error));
-    must(primer_session_embed(f.session, f.ids, 40, PRIMER_POOL_LAST, false, last, error));
-    must(primer_session_embed(f.session, f.ids, 40, PRIMER_POOL_LAST, true, unit, error));
+    must(primer_session_embed(f.session, f.ids, 40, PRIMER_POOL_MEAN, false, mean, NULL, NULL,
+                              error));
+    must(primer_session_embed(f.session, f.ids, 40, PRIMER_POOL_LAST, false, last, NULL, NULL,
+                              error));
+    must(primer_session_embed(f.session, f.ids, 40, PRIMER_POOL_LAST, true, unit, NULL, NULL,
+                              error));
     assert_memory_not_equal(mean, last, n * sizeof *mean);
     double length = 0, cosine = 0, norm = 0;
     for (size_t i = 0; i < n; i++) {
@@ -262,12 +265,79 @@ static void embeddings(void **state)
     assert_true(fabs(length - 1) < 1e-5);
     assert_true(fabs(cosine / sqrt(norm) - 1) < 1e-5);
     /* The mean over one token is that token's. */
-    must(primer_session_embed(f.session, f.ids, 1, PRIMER_POOL_MEAN, false, mean, error));
-    must(primer_session_embed(f.session, f.ids, 1, PRIMER_POOL_LAST, false, last, error));
+    must(primer_session_embed(f.session, f.ids, 1, PRIMER_POOL_MEAN, false, mean, NULL, NULL,
+                              error));
+    must(primer_session_embed(f.session, f.ids, 1, PRIMER_POOL_LAST, false, last, NULL, NULL,
+                              error));
     assert_memory_equal(mean, last, n * sizeof *mean);
     free(mean);
     free(last);
     free(unit);
+    close_session(&f);
+}
+
+struct told {
+    size_t calls, first, last, total, cancel_from;
+    primer_session *session;
+};
+
+static void note(void *context, size_t done, size_t total)
+{
+    struct told *told = context;
+    if (told->calls++ == 0)
+        told->first = done;
+    else
+        assert_true(done > told->last);
+    told->last = done;
+    told->total = total;
+    if (done >= told->cancel_from)
+        primer_session_cancel(told->session);
+}
+
+static void progress_counts_all_of_a_prompt(void **state)
+{
+    (void)state;
+    struct fixture f;
+    open_session(&f, (primer_session_options){.chunk = 32});
+    struct told cold = {.cancel_from = SIZE_MAX}, warm = {.cancel_from = SIZE_MAX};
+    must(primer_session_sync(f.session, f.ids, 100, note, &cold, error));
+    assert_int_equal(cold.first, 0);
+    assert_int_equal(cold.calls, 5); /* before 0, 32, 64, 96, and after all */
+    must(primer_session_sync(f.session, f.ids, 150, note, &warm, error));
+    assert_int_equal(warm.first, 100);
+    assert_int_equal(warm.last, 150);
+    assert_int_equal(warm.total, 150);
+    assert_int_equal(warm.calls, 3);
+    close_session(&f);
+}
+
+static void an_embedding_can_be_cancelled(void **state)
+{
+    (void)state;
+    struct fixture f;
+    primer_error why;
+    open_session(&f, (primer_session_options){.chunk = 16});
+    const size_t n = primer_model_info(f.model)->embedding;
+    float *whole = calloc(n, sizeof *whole), *cut = calloc(n, sizeof *cut),
+          *nothing = calloc(n, sizeof *nothing);
+    struct told told = {.cancel_from = SIZE_MAX}, halt = {.cancel_from = 32, .session = f.session};
+    must(primer_session_embed(f.session, f.ids, 100, PRIMER_POOL_MEAN, true, whole, note, &told,
+                              error));
+    assert_int_equal(told.first, 0);
+    assert_int_equal(told.calls, 8);
+    assert_int_equal(told.last, 100);
+    assert_int_equal(told.total, 100);
+    assert_int_equal(
+        primer_session_embed(f.session, f.ids, 100, PRIMER_POOL_MEAN, true, cut, note, &halt, &why),
+        PRIMER_ECANCELED);
+    assert_int_equal(halt.last, 32);
+    assert_memory_equal(cut, nothing, n * sizeof *cut);
+    must(primer_session_embed(f.session, f.ids, 100, PRIMER_POOL_MEAN, true, cut, NULL, NULL,
+                              error));
+    assert_memory_equal(cut, whole, n * sizeof *cut);
+    free(whole);
+    free(cut);
+    free(nothing);
     close_session(&f);
 }
 
@@ -292,6 +362,8 @@ int main(void)
         cmocka_unit_test(damaged_snapshots),
         cmocka_unit_test(restored_pages_are_shown_to_nobody),
         cmocka_unit_test(embeddings),
+        cmocka_unit_test(progress_counts_all_of_a_prompt),
+        cmocka_unit_test(an_embedding_can_be_cancelled),
         cmocka_unit_test(model_outlives_its_handle),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

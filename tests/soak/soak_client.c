@@ -275,8 +275,10 @@ static void embed(struct branch *b)
     primer_session *alone = soak_alone(b);
     const size_t size = primer_model_info(b->alone)->embedding;
     float *vectors = malloc(2 * size * sizeof *vectors);
-    SOAK_MUST(b, primer_session_embed(b->session, ids, count, pooling, true, vectors, error));
-    SOAK_MUST(b, primer_session_embed(alone, ids, count, pooling, true, vectors + size, error));
+    SOAK_MUST(
+        b, primer_session_embed(b->session, ids, count, pooling, true, vectors, NULL, NULL, error));
+    SOAK_MUST(b, primer_session_embed(alone, ids, count, pooling, true, vectors + size, NULL, NULL,
+                                      error));
     if (memcmp(vectors, vectors + size, size * sizeof *vectors) != 0)
         soak_fail(b, "an embedding of %zu tokens differs", count);
     soak_count(SOAK_EMBEDDINGS, 1);
