@@ -220,7 +220,8 @@ bool schema_text_matches(struct schema *schema, const json_t *object, const char
 void schema_text_free(struct schema *schema); /* what they have kept */
 /* Between quotes; SCHEMA_NOTHING where nothing is left. */
 size_t schema_text_node(struct schema *schema, const struct schema_text *text, const json_t *where);
-/* The expression of a format, whole; NULL: no such format. "": no constraint on texts. */
+/* The expression of a format, whole. "": no constraint on texts, as names that aren't JSON Schema's
+ * (2020-12, validation, section 7.2.3: a note for programs that know it). NULL: not supported. */
 const char *schema_format(const char *name);
 
 /* Limits of numbers, as decimals. */
