@@ -390,21 +390,32 @@ static void read_named(struct reading *reading, const struct chat_style *style,
 
 /* ---- the whole ------------------------------------------------------------------------------- */
 
+/* A mark before a call. One that is a word of some language is none by itself: "functools". */
+static void read_mark(struct reading *reading, const char *mark, struct chat_call *call)
+{
+    const size_t length = mark == NULL ? 0 : strlen(mark);
+    expect_pattern(reading, mark);
+    call->opened = call->opened || (going(reading) && length > 0 &&
+                                    (mark[length - 1] < 'a' || mark[length - 1] > 'z'));
+}
+
 static void read_opening(struct reading *reading, const struct chat_style *style,
-                         enum chat_call_place place)
+                         enum chat_call_place place, struct chat_call *call)
 {
     const char *const other = style->other_open;
     if (place == CHAT_CALL_BEGUN)
         return;
+    call->opened = place == CHAT_CALL_ANOTHER;
     if (place == CHAT_CALL_FIRST && other != NULL && peek(reading) == *other)
-        expect_pattern(reading, other);
+        read_mark(reading, other, call);
     if (place == CHAT_CALL_FIRST && style->section_open != NULL)
-        expect_pattern(reading, style->section_open);
+        read_mark(reading, style->section_open, call);
     skip_space(reading);
     if (style->list)
         expect(reading, place == CHAT_CALL_FIRST ? '[' : ',');
+    call->opened = call->opened || (style->list && going(reading));
     skip_space(reading);
-    expect_pattern(reading, style->call_open);
+    read_mark(reading, style->call_open, call);
     skip_space(reading);
 }
 
@@ -414,7 +425,7 @@ enum chat_call_result chat_call_head(const struct chat_style *style, enum chat_c
 {
     struct reading reading = {text, length, 0, CHAT_CALL_READY};
     *call = (struct chat_call){.name_length = 0};
-    read_opening(&reading, style, place);
+    read_opening(&reading, style, place, call);
     if (!going(&reading))
         return reading.result;
     if (style->name_key != NULL)

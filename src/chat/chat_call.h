@@ -31,6 +31,7 @@ struct chat_call {
     char name[CHAT_CALL_NAME];
     size_t name_length;
     size_t length; /* of the head; up to the arguments, or behind the object if `whole` */
+    bool opened;   /* a mark that nothing else has was read whole, though the head may go on */
     bool nested;   /* the object stands in another, which is to be closed as well */
     bool whole;    /* the object is complete, and `arguments` are its arguments: */
     const char *arguments;

@@ -10,23 +10,13 @@
 #include "base/hash.h"
 #include "base/memory.h"
 #include "chat/chat_generic.h"
+#include "chat/chat_turns.h"
 
 #define ID_LENGTH 9
 
 static primer_status no_memory(primer_error *error)
 {
     return memory_failure(error, "the conversation", 1);
-}
-
-static const char *text_member(const json_t *object, const char *name)
-{
-    const char *const text = json_string_value(json_object_get(object, name));
-    return text == NULL ? "" : text;
-}
-
-static bool has_role(const json_t *message, const char *role)
-{
-    return strcmp(text_member(message, "role"), role) == 0;
 }
 
 static primer_status put(json_t *object, const char *name, json_t *value, primer_error *error)
@@ -44,67 +34,50 @@ static size_t calls_of(const json_t *message)
     return json_array_size(json_object_get(message, "tool_calls"));
 }
 
-/* The content becomes `before`, a blank line, and what it was. */
-static primer_status put_before(json_t *message, const char *before, primer_error *error)
-{
-    primer_status status = PRIMER_OK;
-    struct buffer text = {0};
-    const char *const content = text_member(message, "content");
-    TRY(buffer_text(&text, before, error));
-    if (*before != '\0' && *content != '\0')
-        TRY(buffer_text(&text, "\n\n", error));
-    TRY(buffer_text(&text, content, error));
-    TRY(put(message, "content", json_stringn_nocheck(text.bytes, text.length), error));
-
-cleanup:
-    buffer_free(&text);
-    return status;
-}
-
 /* ---- the system's texts ---------------------------------------------------------------------- */
 
 static primer_status rename_developers(json_t *messages, primer_error *error)
 {
     for (size_t i = 0; i < json_array_size(messages); i++)
-        if (has_role(json_array_get(messages, i), "developer"))
+        if (chat_turns_has_role(json_array_get(messages, i), "developer"))
             FORWARD(put(json_array_get(messages, i), "role", json_string("system"), error));
     return PRIMER_OK;
 }
 
 static bool is_system(const json_t *message)
 {
-    return has_role(message, "system") || has_role(message, "developer");
+    return chat_turns_has_role(message, "system") || chat_turns_has_role(message, "developer");
 }
 
 /* From message `first` on, into the next user's turn, or one of its own at the end. */
 static primer_status fold_system(json_t *messages, size_t first, primer_error *error)
 {
     primer_status status = PRIMER_OK;
-    json_t *waiting = NULL; /* a system's message that isn't in the list any more */
-    for (size_t i = first; i < json_array_size(messages);) {
+    struct chat_turns turns = {.messages = messages, .kept = first};
+    struct buffer waiting = {0}; /* texts that no turn has yet */
+    for (size_t i = first; i < json_array_size(messages); i++) {
         json_t *const message = json_array_get(messages, i);
         if (is_system(message)) {
-            if (waiting != NULL)
-                TRY(put_before(message, text_member(waiting, "content"), error));
-            json_decref(waiting);
-            waiting = json_incref(message);
-            json_array_remove(messages, i);
+            TRY(chat_turns_join(&waiting, chat_turns_text(message, "content"), error));
             continue;
         }
-        if (waiting != NULL && has_role(message, "user")) {
-            TRY(put_before(message, text_member(waiting, "content"), error));
-            json_decref(waiting);
-            waiting = NULL;
+        if (waiting.length > 0 && chat_turns_has_role(message, "user")) {
+            TRY(chat_turns_join(&waiting, chat_turns_text(message, "content"), error));
+            TRY(chat_turns_set_content(message, &waiting, error));
+            buffer_clear(&waiting);
         }
-        i++;
+        TRY(chat_turns_keep(&turns, message, error));
     }
-    if (waiting != NULL && *text_member(waiting, "content") != '\0') {
-        TRY(put(waiting, "role", json_string("user"), error));
-        TRY(append(messages, json_incref(waiting), error));
-    }
+    TRY(chat_turns_end(&turns, error));
+    if (waiting.length > 0)
+        TRY(append(messages,
+                   json_pack("{s:s, s:o}", "role", "user", "content",
+                             json_stringn_nocheck(waiting.bytes, waiting.length)),
+                   error));
 
 cleanup:
-    json_decref(waiting);
+    buffer_free(&turns.text);
+    buffer_free(&waiting);
     return status;
 }
 
@@ -130,7 +103,8 @@ static primer_status append_results(json_t *list, json_t *messages, size_t from,
 {
     for (size_t i = from; i < to; i++) {
         json_t *const result = json_array_get(messages, i);
-        if (taken[i - from] || (id != NULL && strcmp(text_member(result, "tool_call_id"), id) != 0))
+        if (taken[i - from] ||
+            (id != NULL && strcmp(chat_turns_text(result, "tool_call_id"), id) != 0))
             continue;
         taken[i - from] = true;
         FORWARD(append(list, json_incref(result), error));
@@ -147,7 +121,7 @@ static primer_status split_calls(json_t *list, json_t *messages, size_t at, size
     json_t *const message = json_array_get(messages, at);
     const json_t *const calls = json_object_get(message, "tool_calls");
     size_t end = at + 1;
-    while (has_role(json_array_get(messages, end), "tool"))
+    while (chat_turns_has_role(json_array_get(messages, end), "tool"))
         end++;
     bool *const taken = memory_allocate(end - at, sizeof *taken);
     if (taken == NULL)
@@ -155,7 +129,7 @@ static primer_status split_calls(json_t *list, json_t *messages, size_t at, size
     for (size_t i = 0; i < json_array_size(calls); i++) {
         TRY(append_call(list, message, i, error));
         TRY(append_results(list, messages, at + 1, end, taken,
-                           text_member(json_array_get(calls, i), "id"), error));
+                           chat_turns_text(json_array_get(calls, i), "id"), error));
     }
     TRY(append_results(list, messages, at + 1, end, taken, NULL, error));
     *next = end;
@@ -188,7 +162,7 @@ static primer_status split(const struct chat_traits *traits, json_t **messages, 
         next = i + 1;
         if (traits->one_call && calls > 1)
             TRY(split_calls(list, *messages, i, &next, error));
-        else if (traits->calls_alone && calls > 0 && *text_member(message, "content") != '\0')
+        else if (traits->calls_alone && calls > 0 && *chat_turns_text(message, "content") != '\0')
             TRY(split_words(list, message, error));
         else
             TRY(append(list, json_incref(message), error));
@@ -201,20 +175,33 @@ cleanup:
     return status;
 }
 
+/* Whether the message goes on with the turn before. */
+static bool is_same_turn(const json_t *message, const json_t *former)
+{
+    return chat_turns_has_role(message, chat_turns_text(former, "role")) &&
+           !chat_turns_has_role(message, "tool") && calls_of(message) + calls_of(former) == 0;
+}
+
+/* Turns of one role become one, which has the last one's members. */
 static primer_status merge(json_t *messages, primer_error *error)
 {
-    for (size_t i = 1; i < json_array_size(messages);) {
+    primer_status status = PRIMER_OK;
+    struct chat_turns turns = {.messages = messages};
+    for (size_t i = 0; i < json_array_size(messages); i++) {
         json_t *const message = json_array_get(messages, i);
-        const json_t *const former = json_array_get(messages, i - 1);
-        const bool same = strcmp(text_member(message, "role"), text_member(former, "role")) == 0;
-        if (!same || has_role(message, "tool") || calls_of(message) + calls_of(former) > 0) {
-            i++;
+        if (turns.kept == 0 || !is_same_turn(message, json_array_get(messages, turns.kept - 1))) {
+            TRY(chat_turns_keep(&turns, message, error));
             continue;
         }
-        FORWARD(put_before(message, text_member(former, "content"), error));
-        json_array_remove(messages, i - 1);
+        TRY(chat_turns_grow(&turns, error));
+        TRY(chat_turns_join(&turns.text, chat_turns_text(message, "content"), error));
+        json_array_set(messages, turns.kept - 1, message);
     }
-    return PRIMER_OK;
+    TRY(chat_turns_end(&turns, error));
+
+cleanup:
+    buffer_free(&turns.text);
+    return status;
 }
 
 /* ---- members --------------------------------------------------------------------------------- */
@@ -241,7 +228,7 @@ static primer_status finish_call(const primer_chat_format *format, json_t *call,
     json_t *const function = json_object_get(call, "function");
     if (format->style != NULL && format->style->ids)
         FORWARD(shorten_id(call, "id", error));
-    if (!format->traits.text_arguments)
+    if (!format->traits.text_arguments || json_is_string(json_object_get(function, "arguments")))
         return PRIMER_OK;
     primer_status status = PRIMER_OK;
     struct buffer text = {0};
@@ -280,27 +267,41 @@ bool chat_conversation_has_tools(const struct chat_conversation *conversation)
     bool spoken = conversation->tools != NULL;
     for (size_t i = 0; i < json_array_size(conversation->messages) && !spoken; i++) {
         const json_t *const message = json_array_get(conversation->messages, i);
-        spoken = calls_of(message) > 0 || has_role(message, "tool");
+        spoken = calls_of(message) > 0 || chat_turns_has_role(message, "tool");
     }
     return spoken;
 }
 
+bool chat_conversation_has_text_arguments(const struct chat_conversation *conversation)
+{
+    for (size_t i = 0; i < json_array_size(conversation->messages); i++) {
+        const json_t *const calls =
+            json_object_get(json_array_get(conversation->messages, i), "tool_calls");
+        for (size_t j = 0; j < json_array_size(calls); j++) {
+            const json_t *const function = json_object_get(json_array_get(calls, j), "function");
+            if (json_is_string(json_object_get(function, "arguments")))
+                return true;
+        }
+    }
+    return false;
+}
+
 static primer_status rewrite(const primer_chat_format *format,
-                             const struct chat_conversation *given, bool repair, json_t **messages,
-                             primer_error *error)
+                             const struct chat_conversation *given, enum chat_repair repair,
+                             json_t **messages, primer_error *error)
 {
     const struct chat_traits *const traits = &format->traits;
-    if (!traits->tools && chat_conversation_has_tools(given))
-        FORWARD(chat_generic_rewrite(*messages, given->tools, error));
+    if (repair == CHAT_REPAIR_CALLS || (!traits->tools && chat_conversation_has_tools(given)))
+        FORWARD(chat_generic_rewrite(*messages, traits->tools ? NULL : given->tools, error));
     if (!traits->developer)
         FORWARD(rename_developers(*messages, error));
-    if (traits->no_system || repair)
+    if (traits->no_system || repair != CHAT_REPAIR_NOTHING)
         FORWARD(fold_system(*messages, traits->no_system ? 0 : 1, error));
     if (traits->one_call)
         FORWARD(split(&(struct chat_traits){.one_call = true}, messages, error));
     if (traits->calls_alone)
         FORWARD(split(&(struct chat_traits){.calls_alone = true}, messages, error));
-    if (traits->merges || repair)
+    if (traits->merges || repair != CHAT_REPAIR_NOTHING)
         FORWARD(merge(*messages, error));
     for (size_t i = 0; i < json_array_size(*messages); i++)
         FORWARD(finish(format, json_array_get(*messages, i), error));
@@ -308,7 +309,7 @@ static primer_status rewrite(const primer_chat_format *format,
 }
 
 primer_status chat_conversation_fit(const primer_chat_format *format,
-                                    const struct chat_conversation *given, bool repair,
+                                    const struct chat_conversation *given, enum chat_repair repair,
                                     struct chat_conversation *fitted, primer_error *error)
 {
     primer_status status = PRIMER_OK;

@@ -16,11 +16,19 @@
 /* Tools, calls of them, or what they gave. */
 bool chat_conversation_has_tools(const struct chat_conversation *conversation);
 
-/* `repair`: system's texts but for the first move, and turns are joined, whatever the traits
- * say: for templates that refused the conversation as it is. The tools are the given ones, or
- * none. */
+/* Calls whose arguments are the text of no object. */
+bool chat_conversation_has_text_arguments(const struct chat_conversation *conversation);
+
+/* For templates that refused the conversation as it is, whatever the traits say. */
+enum chat_repair {
+    CHAT_REPAIR_NOTHING,
+    CHAT_REPAIR_TURNS, /* system's texts but for the first move, and turns are joined */
+    CHAT_REPAIR_CALLS  /* and calls and results are written in plain text (chat_generic.h) */
+};
+
+/* The tools are the given ones, or none. */
 primer_status chat_conversation_fit(const primer_chat_format *format,
-                                    const struct chat_conversation *given, bool repair,
+                                    const struct chat_conversation *given, enum chat_repair repair,
                                     struct chat_conversation *fitted, primer_error *error);
 
 #endif

@@ -3,11 +3,10 @@
  * The instructions are short and show one call, since small models copy what they see. */
 #include "chat/chat_generic.h"
 
-#include <string.h>
-
 #include "base/buffer.h"
 #include "base/memory.h"
 #include "chat/chat_json.h"
+#include "chat/chat_turns.h"
 
 #define BEFORE_TOOLS "You can call tools. Each line describes one:\n"
 #define AFTER_TOOLS                                                                                \
@@ -23,25 +22,6 @@ static primer_status no_memory(primer_error *error)
     return memory_failure(error, "the conversation", 1);
 }
 
-static const char *text_member(const json_t *object, const char *name)
-{
-    const char *const text = json_string_value(json_object_get(object, name));
-    return text == NULL ? "" : text;
-}
-
-static bool has_role(const json_t *message, const char *role)
-{
-    return strcmp(text_member(message, "role"), role) == 0;
-}
-
-static primer_status set_content(json_t *message, const struct buffer *text, primer_error *error)
-{
-    return json_object_set_new(message, "content",
-                               json_stringn_nocheck(text->bytes, text->length)) == 0
-               ? PRIMER_OK
-               : no_memory(error);
-}
-
 /* ---- the tools ------------------------------------------------------------------------------- */
 
 static primer_status describe(json_t *messages, const json_t *tools, primer_error *error)
@@ -49,13 +29,14 @@ static primer_status describe(json_t *messages, const json_t *tools, primer_erro
     primer_status status = PRIMER_OK;
     struct buffer text = {0};
     json_t *first = json_array_get(messages, 0);
-    const bool there = has_role(first, "system") || has_role(first, "developer");
+    const bool there =
+        chat_turns_has_role(first, "system") || chat_turns_has_role(first, "developer");
     if (!there) {
         first = json_pack("{s:s, s:s}", "role", "system", "content", "");
         if (json_array_insert_new(messages, 0, first) != 0)
             return no_memory(error);
     }
-    TRY(buffer_text(&text, text_member(first, "content"), error));
+    TRY(buffer_text(&text, chat_turns_text(first, "content"), error));
     if (text.length > 0)
         TRY(buffer_text(&text, "\n\n", error));
     TRY(buffer_text(&text, BEFORE_TOOLS, error));
@@ -65,7 +46,7 @@ static primer_status describe(json_t *messages, const json_t *tools, primer_erro
         TRY(buffer_text(&text, "\n", error));
     }
     TRY(buffer_text(&text, AFTER_TOOLS, error));
-    TRY(set_content(first, &text, error));
+    TRY(chat_turns_set_content(first, &text, error));
 
 cleanup:
     buffer_free(&text);
@@ -74,19 +55,32 @@ cleanup:
 
 /* ---- calls and results ----------------------------------------------------------------------- */
 
+/* Arguments that are no object are written as the text they are. */
+static primer_status write_call(struct buffer *text, const json_t *function, primer_error *error)
+{
+    const json_t *const arguments = json_object_get(function, "arguments");
+    FORWARD(buffer_text(text, "{\"name\": ", error));
+    FORWARD(chat_json_append(text, json_object_get(function, "name"), JSON_ENCODE_ANY, error));
+    FORWARD(buffer_text(text, ", \"arguments\": ", error));
+    if (json_is_string(arguments))
+        FORWARD(buffer_text(text, json_string_value(arguments), error));
+    else
+        FORWARD(chat_json_append(text, arguments, 0, error));
+    return buffer_text(text, "}", error);
+}
+
 static primer_status write_calls(json_t *message, primer_error *error)
 {
     primer_status status = PRIMER_OK;
     struct buffer text = {0};
     const json_t *const calls = json_object_get(message, "tool_calls");
-    TRY(buffer_text(&text, text_member(message, "content"), error));
+    TRY(buffer_text(&text, chat_turns_text(message, "content"), error));
     for (size_t i = 0; i < json_array_size(calls); i++) {
-        const json_t *const function = json_object_get(json_array_get(calls, i), "function");
         TRY(buffer_text(&text, text.length > 0 ? "\n<tool_call>\n" : "<tool_call>\n", error));
-        TRY(chat_json_append(&text, function, 0, error));
+        TRY(write_call(&text, json_object_get(json_array_get(calls, i), "function"), error));
         TRY(buffer_text(&text, "\n</tool_call>", error));
     }
-    TRY(set_content(message, &text, error));
+    TRY(chat_turns_set_content(message, &text, error));
     json_object_del(message, "tool_calls");
 
 cleanup:
@@ -94,46 +88,63 @@ cleanup:
     return status;
 }
 
-/* Of `message`, behind what the turn already says (NULL: it begins with this one). */
-static primer_status write_result(json_t *turn, json_t *message, primer_error *error)
+/* The message becomes a user's, without what it gave. */
+static primer_status begin_results(json_t *message, primer_error *error)
 {
-    primer_status status = PRIMER_OK;
-    struct buffer text = {0};
-    if (turn != NULL)
-        TRY(buffer_format(&text, error, "%s\n", text_member(turn, "content")));
-    TRY(buffer_text(&text, "<tool_response>\n", error));
-    TRY(buffer_text(&text, text_member(message, "content"), error));
-    TRY(buffer_text(&text, "\n</tool_response>", error));
-    if (turn == NULL && json_object_set_new(message, "role", json_string("user")) != 0)
-        TRY(no_memory(error));
     json_object_del(message, "tool_call_id");
     json_object_del(message, "name");
-    TRY(set_content(turn != NULL ? turn : message, &text, error));
+    return json_object_set_new(message, "role", json_string("user")) == 0 &&
+                   json_object_set_new(message, "content", json_string("")) == 0
+               ? PRIMER_OK
+               : no_memory(error);
+}
+
+/* Behind what the turn of results already says. */
+static primer_status write_result(struct chat_turns *turns, const char *result, primer_error *error)
+{
+    FORWARD(chat_turns_grow(turns, error));
+    struct buffer *const text = &turns->text;
+    FORWARD(
+        buffer_text(text, text->length > 0 ? "\n<tool_response>\n" : "<tool_response>\n", error));
+    FORWARD(buffer_text(text, result, error));
+    return buffer_text(text, "\n</tool_response>", error);
+}
+
+static primer_status rewrite(struct chat_turns *turns, json_t *message, bool *results,
+                             primer_error *error)
+{
+    const bool result = chat_turns_has_role(message, "tool"), first = result && !*results;
+    *results = result;
+    if (!result) {
+        if (json_object_get(message, "tool_calls") != NULL)
+            FORWARD(write_calls(message, error));
+        return chat_turns_keep(turns, message, error);
+    }
+    primer_status status = PRIMER_OK;
+    json_t *const given = json_incref(json_object_get(message, "content"));
+    if (first) {
+        TRY(begin_results(message, error));
+        TRY(chat_turns_keep(turns, message, error));
+    }
+    TRY(write_result(turns, json_string_value(given), error));
 
 cleanup:
-    buffer_free(&text);
+    json_decref(given);
     return status;
 }
 
 primer_status chat_generic_rewrite(json_t *messages, const json_t *tools, primer_error *error)
 {
-    json_t *turn = NULL; /* of results, which the next one joins */
-    for (size_t i = 0; i < json_array_size(messages);) {
-        json_t *const message = json_array_get(messages, i);
-        if (!has_role(message, "tool")) {
-            turn = NULL;
-            if (json_object_get(message, "tool_calls") != NULL)
-                FORWARD(write_calls(message, error));
-            i++;
-            continue;
-        }
-        FORWARD(write_result(turn, message, error));
-        if (turn != NULL) {
-            json_array_remove(messages, i);
-            continue;
-        }
-        turn = message;
-        i++;
-    }
-    return tools == NULL ? PRIMER_OK : describe(messages, tools, error);
+    primer_status status = PRIMER_OK;
+    struct chat_turns turns = {.messages = messages};
+    bool results = false; /* the last turn is one of results, which the next one joins */
+    for (size_t i = 0; i < json_array_size(messages); i++)
+        TRY(rewrite(&turns, json_array_get(messages, i), &results, error));
+    TRY(chat_turns_end(&turns, error));
+    if (tools != NULL)
+        TRY(describe(messages, tools, error));
+
+cleanup:
+    buffer_free(&turns.text);
+    return status;
 }

@@ -153,7 +153,7 @@ static primer_status parse(const char *json, size_t length, const char *what, js
 
 /* ---- contents -------------------------------------------------------------------------------- */
 
-/* A part of a content, appended to the text of the ones before. */
+/* A part of a content, appended to the text of the ones before: on a line of its own. */
 static primer_status read_part(const struct member *part, struct buffer *text, primer_error *error)
 {
     FORWARD(want_object(part, error));
@@ -167,6 +167,8 @@ static primer_status read_part(const struct member *part, struct buffer *text, p
                                          json_string_length(kind.value), shown, sizeof shown));
     const struct member words = member_of(part, "text");
     FORWARD(want_text(&words, error));
+    if (text->length > 0)
+        FORWARD(buffer_text(text, "\n", error));
     return buffer_append(text, json_string_value(words.value), json_string_length(words.value),
                          error);
 }
@@ -202,38 +204,34 @@ cleanup:
 
 /* ---- calls ----------------------------------------------------------------------------------- */
 
-/* Given as an object, or as the text of one; nothing at all is an empty one. */
+/* Given as an object, or as a text, which need not be that of an object: an answer may have been
+ * cut inside it. Nothing at all is an empty object. */
 static primer_status read_arguments(const struct member *arguments, json_t **out,
                                     primer_error *error)
 {
+    json_t *read = NULL;
     const char *const text = json_string_value(arguments->value);
     const size_t length = json_string_length(arguments->value);
-    if (json_is_object(arguments->value)) {
-        *out = json_incref(arguments->value);
-        return PRIMER_OK;
-    }
     if (arguments->value == NULL || (text != NULL && length == 0)) {
         *out = json_object();
         return *out != NULL ? PRIMER_OK : memory_failure(error, "the conversation", 1);
     }
-    if (text == NULL)
-        return unexpected(arguments, "an object, or a text that is one", error);
-    FORWARD(parse(text, length, arguments->path, out, error));
-    if (json_is_object(*out))
-        return PRIMER_OK;
-    const primer_status status =
-        error_set(error, PRIMER_EFORMAT, "%s: expected the text of an object, found that of %s",
-                  arguments->path, chat_json_kind(*out));
-    json_decref(*out);
-    *out = NULL;
-    return status;
+    if (text == NULL && !json_is_object(arguments->value))
+        return unexpected(arguments, "an object, or a text", error);
+    if (text != NULL && parse(text, length, arguments->path, &read, NULL) == PRIMER_ENOMEM)
+        return memory_failure(error, "the conversation", length);
+    *out = json_is_object(read) ? json_incref(read) : json_incref(arguments->value);
+    json_decref(read);
+    return PRIMER_OK;
 }
 
 /* The calls of a turn, which wait for their results. */
 struct waiting {
     json_t *calls;                      /* as made, borrowed; NULL: there were none yet */
     const char *given[CHAT_JSON_CALLS]; /* the ids that they came with, borrowed; NULL: none */
+    const char *ids[CHAT_JSON_CALLS];   /* and those that they have, borrowed */
     bool answered[CHAT_JSON_CALLS];
+    size_t left;     /* calls without a result */
     json_t *results; /* those that don't say of which call, in order */
     size_t number;   /* of the conversation's next call */
 };
@@ -244,28 +242,23 @@ static const char *text_of(const json_t *value)
     return json_string_length(value) > 0 ? json_string_value(value) : NULL;
 }
 
-static const char *id_of(const json_t *calls, size_t index)
+static bool is_taken(const struct waiting *waiting, const char *id)
 {
-    return json_string_value(json_object_get(json_array_get(calls, index), "id"));
-}
-
-static bool is_taken(const json_t *calls, const char *id)
-{
-    for (size_t i = 0; i < json_array_size(calls); i++)
-        if (strcmp(id_of(calls, i), id) == 0)
+    for (size_t i = 0; i < json_array_size(waiting->calls); i++)
+        if (strcmp(waiting->ids[i], id) == 0)
             return true;
     return false;
 }
 
 /* The id it came with, unless another call of the turn has that one; else one by its number. */
-static json_t *make_id(const json_t *calls, const char *given, size_t number)
+static json_t *make_id(const struct waiting *waiting, const char *given, size_t number)
 {
     char own[32];
-    if (given != NULL && !is_taken(calls, given))
+    if (given != NULL && !is_taken(waiting, given))
         return json_string(given);
     do
         snprintf(own, sizeof own, "call%05zu", number++ % 100000);
-    while (is_taken(calls, own));
+    while (is_taken(waiting, own));
     return json_string(own);
 }
 
@@ -287,10 +280,11 @@ static primer_status read_call(const struct member *call, struct waiting *waitin
     FORWARD(read_arguments(&given, &arguments, error));
     waiting->given[index] = text_of(id.value);
     waiting->answered[index] = false;
-    json_t *const made =
-        json_pack("{s:o, s:s, s:{s:O, s:o}}", "id",
-                  make_id(waiting->calls, waiting->given[index], waiting->number++), "type",
-                  "function", "function", "name", name.value, "arguments", arguments);
+    waiting->left++;
+    json_t *const own = make_id(waiting, waiting->given[index], waiting->number++);
+    waiting->ids[index] = json_string_value(own);
+    json_t *const made = json_pack("{s:o, s:s, s:{s:O, s:o}}", "id", own, "type", "function",
+                                   "function", "name", name.value, "arguments", arguments);
     return json_array_append_new(waiting->calls, made) == 0
                ? PRIMER_OK
                : memory_failure(error, "the conversation", sizeof *call);
@@ -302,6 +296,7 @@ static primer_status answer_call(struct waiting *waiting, size_t index, json_t *
                                  primer_error *error)
 {
     waiting->answered[index] = true;
+    waiting->left--;
     return json_object_set(result, "tool_call_id",
                            json_object_get(json_array_get(waiting->calls, index), "id")) == 0
                ? PRIMER_OK
@@ -339,36 +334,34 @@ static primer_status read_result(json_t *result, struct waiting *waiting, primer
     return memory_failure(error, "the conversation", 1);
 }
 
-/* Whether the call waits, and may be the one of a result that doesn't say so by an id: with an id
- * of its own the result doesn't answer a call with another. */
-static bool may_answer(const struct waiting *waiting, size_t index, const json_t *result,
-                       bool same_name)
+/* The first call that waits and may be the one of a result that doesn't say so by an id, SIZE_MAX:
+ * none. With an id of its own the result doesn't answer a call with another. */
+static size_t find_left(const struct waiting *waiting, const json_t *result, bool same_name)
 {
-    const json_t *const call = json_array_get(waiting->calls, index);
-    const char *const name =
-        json_string_value(json_object_get(json_object_get(call, "function"), "name"));
+    const bool own = json_object_get(result, "tool_call_id") != NULL;
     const char *const said = json_string_value(json_object_get(result, "name"));
-    if (waiting->answered[index])
-        return false;
-    if (json_object_get(result, "tool_call_id") != NULL && waiting->given[index] != NULL)
-        return false;
-    return !same_name || (said != NULL && strcmp(said, name) == 0);
+    for (size_t i = 0; i < json_array_size(waiting->calls); i++) {
+        if (waiting->answered[i] || (own && waiting->given[i] != NULL))
+            continue;
+        const json_t *const function =
+            json_object_get(json_array_get(waiting->calls, i), "function");
+        const char *const name = json_string_value(json_object_get(function, "name"));
+        if (!same_name || (said != NULL && strcmp(said, name) == 0))
+            return i;
+    }
+    return SIZE_MAX;
 }
 
 /* Results that didn't say of which call: of the first left whose tool has their name, else of the
  * first left. */
 static primer_status settle_results(struct waiting *waiting, primer_error *error)
 {
-    const size_t calls = json_array_size(waiting->calls);
-    for (size_t i = 0; i < json_array_size(waiting->results); i++) {
+    for (size_t i = 0; i < json_array_size(waiting->results) && waiting->left > 0; i++) {
         json_t *const result = json_array_get(waiting->results, i);
-        size_t index = 0;
-        while (index < calls && !may_answer(waiting, index, result, true))
-            index++;
-        if (index == calls)
-            for (index = 0; index < calls && !may_answer(waiting, index, result, false);)
-                index++;
-        if (index < calls)
+        size_t index = find_left(waiting, result, true);
+        if (index == SIZE_MAX)
+            index = find_left(waiting, result, false);
+        if (index != SIZE_MAX)
             FORWARD(answer_call(waiting, index, result, error));
     }
     json_array_clear(waiting->results);
@@ -389,6 +382,7 @@ static primer_status read_calls(const struct member *calls, json_t *message,
     if (json_object_set_new(message, "tool_calls", list) != 0)
         return memory_failure(error, "the conversation", count);
     waiting->calls = list;
+    waiting->left = 0;
     for (size_t i = 0; i < count; i++) {
         const struct member call = item_of(calls, i);
         FORWARD(read_call(&call, waiting, error));

@@ -2,9 +2,10 @@
  * uniform.
  *
  *   messages   [{"role", "content", "reasoning_content"?, "tool_call_id"?, "name"?,
- *              "tool_calls"?: [{"id", "type", "function": {"name", "arguments": object}}]}]
- *              contents are texts; each call has an id that no other of its turn has, each
- *              result that of the call it answers, if there is one
+ *              "tool_calls"?: [{"id", "type", "function": {"name", "arguments"}}]}]
+ *              contents are texts; arguments objects, or texts of what is none; each call has an
+ *              id that no other of its turn has, each result that of the call it answers, if there
+ *              is one
  *   tools      as given, "type" added
  */
 #ifndef CHAT_CHAT_JSON_H

@@ -126,7 +126,8 @@ cleanup:
 }
 
 /* As it is, and, where the template refuses it, repaired; if that doesn't help either, the words
- * are those of the first refusal. */
+ * are those of the first refusal. Calls become plain text only where their arguments may be what
+ * it refuses. */
 static primer_status render(const primer_chat_format *format,
                             const struct chat_conversation *conversation, bool answer,
                             struct jinja_output *output, primer_error *error)
@@ -134,11 +135,13 @@ static primer_status render(const primer_chat_format *format,
     if (format->with_tools != NULL && chat_conversation_has_tools(conversation))
         format = format->with_tools;
     const struct jinja_limits limits = {0};
-    primer_error first = {0}, second = {0};
+    const bool calls = format->traits.tools && chat_conversation_has_text_arguments(conversation);
+    const enum chat_repair most = calls ? CHAT_REPAIR_CALLS : CHAT_REPAIR_TURNS;
+    primer_error first = {0}, later = {0};
     primer_status status = PRIMER_OK;
-    for (int repair = 0; repair < 2; repair++) {
+    for (enum chat_repair repair = CHAT_REPAIR_NOTHING; repair <= most; repair++) {
         struct chat_conversation fitted = {0};
-        primer_error *const words = repair ? &second : &first;
+        primer_error *const words = repair == CHAT_REPAIR_NOTHING ? &first : &later;
         status = chat_conversation_fit(format, conversation, repair, &fitted, words);
         if (status == PRIMER_OK)
             status = chat_own_render(format, &fitted, answer, &limits, output, words);
@@ -147,7 +150,7 @@ static primer_status render(const primer_chat_format *format,
             break;
     }
     if (status != PRIMER_OK && error != NULL)
-        *error = status == PRIMER_EINVAL || second.message[0] == '\0' ? first : second;
+        *error = status == PRIMER_EINVAL || later.message[0] == '\0' ? first : later;
     return status;
 }
 

@@ -10,8 +10,9 @@
  * Bytes that aren't decided yet are held, at most HELD of them: white space that may stand before a
  * mark, what may become a mark, a head, a tail. A head that turns out to be none is content,
  * all of it; so is what follows arguments that turn out to be no JSON, and such a call has no
- * CALL_END. White space around marks belongs to them. What is held when the answer ends, and is
- * the beginning of closing marks, was markup and is left out.
+ * CALL_END. White space around marks belongs to them. What is held when the answer ends was markup
+ * and is left out, where it is the beginning of closing marks, or of a head whose mark was read
+ * whole; in an answer that has to be calls also where it is the beginning of a mark.
  *
  * Nothing is allocated while text is read.
  */
@@ -40,6 +41,7 @@ struct primer_chat_reader {
     const struct chat_style *style;
     const struct chat_thinking *thinking; /* NULL: none */
     bool tools;
+    bool required;            /* the answer has to be calls */
     struct mark marks[MARKS]; /* in text */
     size_t mark_count;
     enum place place;
@@ -100,6 +102,11 @@ primer_status primer_chat_reader_create(const primer_chat_format *format, bool t
     add_mark(made, style->text_close, false);
     *reader = made;
     return PRIMER_OK;
+}
+
+void primer_chat_reader_require(primer_chat_reader *reader)
+{
+    reader->required = reader->tools;
 }
 
 void primer_chat_reader_free(primer_chat_reader *reader)
@@ -182,6 +189,13 @@ static enum match find(const primer_chat_reader *reader, const struct mark *mark
     return NONE;
 }
 
+/* The answer ended in what is the beginning of markup. */
+static bool leave_out(primer_chat_reader *reader)
+{
+    drop(reader, reader->length);
+    return false;
+}
+
 /* ---- a step in each place: false where more text is needed ----------------------------------- */
 
 /* White space that belongs to the mark before it; true where something else is left. */
@@ -209,6 +223,8 @@ static bool step_begin(primer_chat_reader *reader, bool last)
         return go(reader, TEXT);
     if (space == reader->length && !last)
         return false;
+    if (space == reader->length && reader->required)
+        return leave_out(reader);
     if (space < reader->length && reader->thinking != NULL) {
         const char *const open = reader->thinking->open;
         const enum match match = match_at(reader, space, open, strlen(open));
@@ -219,6 +235,8 @@ static bool step_begin(primer_chat_reader *reader, bool last)
         }
         if (match == PARTLY && !last)
             return false;
+        if (match == PARTLY && reader->required)
+            return leave_out(reader);
     }
     if (reader->tools && reader->style->bare && space < reader->length &&
         reader->held[space] == '{') {
@@ -256,6 +274,10 @@ static bool step_text(primer_chat_reader *reader, bool last)
     if (!strip(reader))
         return false;
     const enum match match = find(reader, reader->marks, reader->mark_count, &at, &mark);
+    if (match == PARTLY && last && reader->required) {
+        give_held(reader, PRIMER_CHAT_CONTENT, without_space(reader, at));
+        return leave_out(reader);
+    }
     if (match != WHOLLY) {
         const bool all = last || reader->mark_count == 0;
         give_held(reader, PRIMER_CHAT_CONTENT, all ? reader->length : without_space(reader, at));
@@ -314,6 +336,9 @@ static bool step_call(primer_chat_reader *reader, bool last)
                        window(reader, reader->mark), reader->scratch, call);
     if (needs_more(reader, result, reader->mark, last))
         return false;
+    if (last && needs_more(reader, result, reader->mark, false) &&
+        (call->opened || reader->required))
+        return leave_out(reader);
     if (result == CHAT_CALL_TEXT) {
         drop(reader, reader->mark + call->length);
         return go(reader, TEXT);

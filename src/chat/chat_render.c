@@ -346,7 +346,7 @@ primer_status primer_chat_json_text(const primer_chat_format *format, const char
     if (chat_format_is_template(format))
         TRY(refused(chat_own_text(format, &given, answer, text, length, error), error));
     else {
-        TRY(chat_conversation_fit(format, &given, false, &fitted, error));
+        TRY(chat_conversation_fit(format, &given, CHAT_REPAIR_NOTHING, &fitted, error));
         TRY(messages_of(&fitted, &messages, &count, error));
         TRY(primer_chat_text(format, messages, count, answer, text, length, error));
     }
@@ -371,7 +371,7 @@ primer_status primer_chat_json_tokens(const primer_model *model, const primer_ch
     if (chat_format_is_template(format))
         TRY(refused(chat_own_tokens(model, format, &given, answer, ids, id_count, error), error));
     else {
-        TRY(chat_conversation_fit(format, &given, false, &fitted, error));
+        TRY(chat_conversation_fit(format, &given, CHAT_REPAIR_NOTHING, &fitted, error));
         TRY(messages_of(&fitted, &messages, &count, error));
         TRY(primer_chat_tokens(model, format, messages, count, answer, ids, id_count, error));
     }

@@ -198,23 +198,24 @@ static primer_status tools_of(struct go_run *run, const json_t *json, struct go_
 
 /* ---- calls ----------------------------------------------------------------------------------- */
 
-/* An object, or its text. */
+/* An object, or its text; the text of anything else is that text. */
 static primer_status arguments_of(struct go_run *run, const json_t *json, const struct place *place,
                                   struct go_value *out)
 {
     json_error_t reason;
-    json_t *const read =
-        json_is_string(json)
-            ? json_loadb(json_string_value(json), json_string_length(json), JSON_ALLOW_NUL, &reason)
-            : NULL;
-    const json_t *const object = read != NULL ? read : json;
+    const char *const text = json_string_value(json);
+    const size_t length = json_string_length(json);
+    json_t *const read = text == NULL ? NULL : json_loadb(text, length, JSON_ALLOW_NUL, &reason);
+    const json_t *const object = json_is_object(read) ? read : json;
     primer_status status = PRIMER_OK;
     if (json_is_object(object)) {
         status = go_template_of_json(run, object, out);
         if (status == PRIMER_OK)
             out->map->style = GO_AS_JSON;
-    } else if (json != NULL && !json_is_null(json)) {
-        status = wrong(run, place, "an object, or one as text");
+    } else if (length > 0) {
+        status = go_template_of_text(run, text, length, out);
+    } else if (text == NULL && json != NULL && !json_is_null(json)) {
+        status = wrong(run, place, "an object, or a text");
     }
     json_decref(read);
     return status;
@@ -259,17 +260,24 @@ static primer_status calls_of(struct go_run *run, const json_t *json, const stru
 
 /* ---- messages -------------------------------------------------------------------------------- */
 
-/* a + "\n\n" + b */
-static primer_status join(struct go_run *run, const struct go_value *a, const struct go_value *b,
-                          struct go_value *out)
+/* A text that grows, and what it is so far. */
+struct growing {
+    struct jinja_writer writer;
+    bool begun; /* the writer holds what `text` is */
+};
+
+/* *text + "\n\n" + more */
+static primer_status join(struct go_run *run, struct growing *growing, struct jinja_text *text,
+                          struct jinja_text more)
 {
-    struct jinja_writer writer = {0};
     struct jinja_text between;
     FORWARD(jinja_text_copy(&run->base, BETWEEN, strlen(BETWEEN), true, &between));
-    FORWARD(jinja_write(&run->base, &writer, a->text));
-    FORWARD(jinja_write(&run->base, &writer, between));
-    FORWARD(jinja_write(&run->base, &writer, b->text));
-    *out = go_value_text(jinja_written(&writer));
+    if (!growing->begun)
+        FORWARD(jinja_write(&run->base, &growing->writer, *text));
+    growing->begun = true;
+    FORWARD(jinja_write(&run->base, &growing->writer, between));
+    FORWARD(jinja_write(&run->base, &growing->writer, more));
+    *text = jinja_written(&growing->writer);
     return PRIMER_OK;
 }
 
@@ -339,40 +347,58 @@ static primer_status message_of(struct go_run *run, const json_t *json, size_t i
     return calls_of(run, json_object_get(json, "tool_calls"), &place, &fields[TOOL_CALLS]);
 }
 
+/* Behind those that are there; the list has room for twice as many as it needs. */
+static primer_status more_calls(struct go_run *run, const struct go_list *more, size_t *capacity,
+                                struct go_value *calls)
+{
+    struct go_list *list = calls->list;
+    const size_t count = list->count, sum = count + more->count;
+    if (more->count == 0)
+        return PRIMER_OK;
+    if (sum > *capacity) {
+        *capacity = 2 * sum;
+        FORWARD(go_template_list(run, *capacity, GO_PLAIN, calls));
+        if (count > 0)
+            memcpy(calls->list->items, list->items, count * sizeof *list->items);
+        list = calls->list;
+    }
+    memcpy(list->items + count, more->items, more->count * sizeof *more->items);
+    list->count = sum;
+    return PRIMER_OK;
+}
+
+/* The message that the next one may be put to, and the system's texts. */
+struct turn {
+    struct growing content, thinking, system;
+    size_t capacity; /* of its list of calls; 0: what it holds */
+    bool any;        /* a system's text was there */
+};
+
 /* Puts a message to the one before, of the same role. */
-static primer_status merge(struct go_run *run, struct go_value *into,
+static primer_status merge(struct go_run *run, struct turn *turn, struct go_value *into,
                            const struct go_value *message)
 {
     struct go_value *const a = into->record->fields;
     const struct go_value *const b = message->record->fields;
-    const struct go_list *const calls = a[TOOL_CALLS].list, *const more = b[TOOL_CALLS].list;
-    const struct go_value content = a[CONTENT], thinking = a[THINKING];
-    FORWARD(join(run, &content, &b[CONTENT], &a[CONTENT]));
-    if (thinking.text.length == 0)
+    FORWARD(join(run, &turn->content, &a[CONTENT].text, b[CONTENT].text));
+    if (a[THINKING].text.length == 0)
         a[THINKING] = b[THINKING];
     else if (b[THINKING].text.length > 0)
-        FORWARD(join(run, &thinking, &b[THINKING], &a[THINKING]));
-    if (more->count == 0)
-        return PRIMER_OK;
-    FORWARD(go_template_list(run, calls->count + more->count, GO_PLAIN, &a[TOOL_CALLS]));
-    if (calls->count > 0)
-        memcpy(a[TOOL_CALLS].list->items, calls->items, calls->count * sizeof *calls->items);
-    memcpy(a[TOOL_CALLS].list->items + calls->count, more->items,
-           more->count * sizeof *more->items);
-    return PRIMER_OK;
+        FORWARD(join(run, &turn->thinking, &a[THINKING].text, b[THINKING].text));
+    return more_calls(run, b[TOOL_CALLS].list, &turn->capacity, &a[TOOL_CALLS]);
 }
 
-static primer_status gather_system(struct go_run *run, const struct go_value *message, bool *first,
-                                   struct go_value *system)
+static primer_status gather_system(struct go_run *run, const struct go_value *message,
+                                   struct turn *turn, struct go_value *system)
 {
-    const struct go_value before = *system;
-    if (!jinja_text_is(message->record->fields[ROLE].text, "system"))
+    const struct go_value *const fields = message->record->fields;
+    if (!jinja_text_is(fields[ROLE].text, "system"))
         return PRIMER_OK;
-    if (*first)
-        *system = message->record->fields[CONTENT];
+    if (!turn->any)
+        *system = fields[CONTENT];
     else
-        FORWARD(join(run, &before, &message->record->fields[CONTENT], system));
-    *first = false;
+        FORWARD(join(run, &turn->system, &system->text, fields[CONTENT].text));
+    turn->any = true;
     return PRIMER_OK;
 }
 
@@ -380,21 +406,23 @@ static primer_status messages_of(struct go_run *run, const json_t *json,
                                  struct go_conversation *out)
 {
     struct go_list *list;
+    struct turn turn = {.any = false};
     size_t count = 0;
-    bool first = true;
     FORWARD(go_template_list(run, json_array_size(json), GO_PLAIN, &out->messages));
     list = out->messages.list;
     for (size_t i = 0; i < json_array_size(json); i++) {
         struct go_value message;
         FORWARD(message_of(run, json_array_get(json, i), i, &message));
-        FORWARD(gather_system(run, &message, &first, &out->system));
+        FORWARD(gather_system(run, &message, &turn, &out->system));
         const struct jinja_text role = message.record->fields[ROLE].text;
         const bool same = count > 0 && !jinja_text_is(role, "tool") &&
                           jinja_text_same(list->items[count - 1].record->fields[ROLE].text, role);
-        if (same)
-            FORWARD(merge(run, &list->items[count - 1], &message));
-        else
-            list->items[count++] = message;
+        if (same) {
+            FORWARD(merge(run, &turn, &list->items[count - 1], &message));
+            continue;
+        }
+        list->items[count++] = message;
+        turn = (struct turn){.system = turn.system, .any = turn.any};
     }
     list->count = count;
     return PRIMER_OK;

@@ -1,6 +1,6 @@
 /* test_chat_conversation.c - whole conversations: what each line of conversation.jsonl says, what
- * published templates are found to do, limits, and that nothing that people write or tools give
- * becomes a special token.
+ * published templates are found to do, limits, that many messages are as much work as there are,
+ * and that nothing that people write or tools give becomes a special token.
  *
  * A line is {"format": .. or "template": .., "conversation": .., "text": ..}, or "error" with the
  * "status" ("format", "unsupported"); "answer" (true) opens the assistant's turn.
@@ -287,6 +287,76 @@ static void refuses_what_is_too_much(void **state)
     buffer_free(&text);
 }
 
+/* ---- many messages --------------------------------------------------------------------------- */
+
+static size_t asked; /* bytes, for JSON values */
+
+static void *counting_malloc(size_t size)
+{
+    asked += size;
+    return malloc(size);
+}
+
+/* What writing so many of these messages asks for. */
+static size_t work_of(const primer_chat_format *format, const char *message, size_t count)
+{
+    struct buffer json = {0};
+    primer_error error = {0};
+    char *text = NULL;
+    size_t length = 0;
+    buffer_text(&json, "{\"messages\": [", NULL);
+    for (size_t i = 0; i < count; i++)
+        buffer_format(&json, NULL, "%s%s", i == 0 ? "" : ",", message);
+    buffer_text(&json, "]}", NULL);
+    asked = 0;
+    json_set_alloc_funcs(counting_malloc, free);
+    const primer_status status =
+        primer_chat_json_text(format, json.bytes, json.length, 0, &text, &length, &error);
+    json_set_alloc_funcs(malloc, free);
+    if (status != PRIMER_OK)
+        fail_msg("%zu times %s: %s", count, message, error.message);
+    primer_free(text);
+    buffer_free(&json);
+    return asked;
+}
+
+/* Twice the messages are twice the work, whichever way they are put together. */
+static void many_messages_are_as_much_work_as_there_are(void **state)
+{
+    (void)state;
+    enum { MANY = 10000 };
+    static const char *const messages[] = {
+        "{\"role\": \"tool\", \"content\": \"a result\"}",
+        "{\"role\": \"user\", \"content\": \"a question\"}",
+        "{\"role\": \"system\", \"content\": \"an order\"}",
+        "{\"role\": \"developer\", \"content\": \"another\"}",
+        "{\"role\": \"assistant\", \"content\": \"x\", \"tool_calls\": [{\"id\": \"a\", "
+        "\"function\": "
+        "{\"name\": \"f\"}}]}, {\"role\": \"tool\", \"tool_call_id\": \"b\", \"content\": \"c\"}",
+        "{\"role\": \"user\", \"content\": [{\"type\": \"text\", \"text\": \"a\"}]}"};
+    /* Refuses turns of one role, and the system's text. */
+    static const char *const templates[] = {
+        "{% for m in messages %}{% if m.role == 'system' or (m.role == 'user') != (loop.index0 % 2 "
+        "== 0) %}{{ raise_exception('no') }}{% endif %}{{ m.content }}{% endfor %}",
+        NULL};
+    for (size_t i = 0; i < sizeof templates / sizeof templates[0]; i++) {
+        primer_error error = {0};
+        primer_chat_format *const own =
+            templates[i] == NULL ? NULL : own_format(templates[i], &error);
+        const primer_chat_format *const format =
+            own != NULL ? own : primer_chat_format_named("chatml");
+        for (size_t j = 0; j < sizeof messages / sizeof messages[0]; j++) {
+            if (own != NULL && strstr(messages[j], "assistant") != NULL)
+                continue; /* a user has to begin */
+            const size_t once = work_of(format, messages[j], MANY);
+            const size_t twice = work_of(format, messages[j], 2 * MANY);
+            if (2 * twice > 5 * once)
+                fail_msg("%s: %zu bytes, for twice as many %zu", messages[j], once, twice);
+        }
+        primer_chat_format_free(own);
+    }
+}
+
 static void survives_without_memory(void **state)
 {
     (void)state;
@@ -313,6 +383,7 @@ int main(void)
         cmocka_unit_test(tries_published_templates_out),
         cmocka_unit_test(reads_calls_as_templates_write_them),
         cmocka_unit_test(refuses_what_is_too_much),
+        cmocka_unit_test(many_messages_are_as_much_work_as_there_are),
         cmocka_unit_test(survives_without_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,6 @@
 /* test_go_format.c - Go templates as chat formats: text and tokens by the public calls, tools
- * written by the template or described for it, gaps, thinking, and that nothing people write
- * becomes a mark.
+ * written by the template or described for it, gaps, thinking, many messages, and that nothing
+ * people write becomes a mark.
  */
 #include "primer_chat.h"
 
@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "base/buffer.h"
 #include "tools/model_maker.h"
 
 #define TURNS                                                                                      \
@@ -144,6 +145,36 @@ static void fills_gaps_and_thinks(void **state)
     assert_false(primer_chat_format_fills(primer_chat_format_named("chatml")));
 }
 
+/* Messages of one role become one, within the memory that a template has. */
+static void puts_many_messages_together(void **state)
+{
+    enum { MANY = 10000 };
+    static const char *const messages[] = {
+        "{\"role\": \"user\", \"content\": \"0123456789012345678901234567890123456789\"}",
+        "{\"role\": \"system\", \"content\": \"0123456789012345678901234567890123456789\"}",
+        "{\"role\": \"assistant\", \"reasoning_content\": "
+        "\"0123456789012345678901234567890123456\", "
+        "\"tool_calls\": [{\"function\": {\"name\": \"f\"}}]}"};
+    primer_chat_format *const format = make(*state, MESSAGES);
+    for (size_t i = 0; i < sizeof messages / sizeof messages[0]; i++) {
+        struct buffer json = {0};
+        primer_error error = {0};
+        char *text = NULL;
+        size_t length = 0;
+        buffer_text(&json, "{\"messages\": [", NULL);
+        for (size_t j = 0; j < MANY; j++)
+            buffer_format(&json, NULL, "%s%s", j == 0 ? "" : ",", messages[i]);
+        buffer_text(&json, "]}", NULL);
+        if (primer_chat_json_text(format, json.bytes, json.length, 0, &text, &length, &error) !=
+            PRIMER_OK)
+            fail_msg("%s: %s", messages[i], error.message);
+        assert_true(length > (size_t)MANY * 40);
+        primer_free(text);
+        buffer_free(&json);
+    }
+    primer_chat_format_free(format);
+}
+
 static size_t occurrences(const int32_t *ids, size_t count, int32_t id)
 {
     size_t found = 0;
@@ -218,6 +249,7 @@ int main(void)
         cmocka_unit_test(writes_tools_and_calls),
         cmocka_unit_test(describes_tools),
         cmocka_unit_test(fills_gaps_and_thinks),
+        cmocka_unit_test(puts_many_messages_together),
         cmocka_unit_test(contents_never_become_marks),
         cmocka_unit_test(refuses),
     };
