@@ -321,6 +321,8 @@ primer_status ollama_request_answer(struct ollama_request *request,
         .constraint = request->constraint,
         .chat = answer->parsed,
         .tools = tools,
+        .required =
+            tools && strcmp(answer->choice, "auto") != 0 && strcmp(answer->choice, "none") != 0,
         .thoughts = request->thoughts,
         .progress = request->progress && request->stream,
     };

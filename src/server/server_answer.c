@@ -365,6 +365,8 @@ static primer_status write_choice(struct choice *c)
     if (q->chat)
         FORWARD(primer_chat_reader_create(format, q->tools, q->thoughts == ANSWER_BEGUN_THOUGHTS,
                                           &c->reader, &c->error));
+    if (q->chat && q->required)
+        primer_chat_reader_require(c->reader);
     c->thinks = q->chat && q->thoughts == ANSWER_BEGUN_THOUGHTS;
     FORWARD(primer_generate(c->session, &generation, &c->result, &c->error));
     c->seconds = c->result.seconds;

@@ -42,6 +42,7 @@ struct answer_request {
     primer_constraint *constraint; /* behind the thoughts; with `tools` it has them itself */
     bool chat;                     /* the text is taken apart by the format's reader */
     bool tools;                    /* it may hold calls */
+    bool required;                 /* it has to be calls: the constraint sees to it */
     enum answer_thoughts thoughts;
     bool special; /* control tokens are part of the text */
     bool ignore_end;
