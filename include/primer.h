@@ -220,8 +220,8 @@ primer_status primer_session_score(primer_session *session, const int32_t *ids, 
 
 typedef enum primer_pooling { PRIMER_POOL_MEAN = 0, PRIMER_POOL_LAST } primer_pooling;
 /* The hidden state after the final norm, pooled over the tokens, to out [embedding]; of length 1 if
- * `normalize`. Replaces what the session holds. `progress` (NULL: none) as in sync. Errors likewise;
- * `out` is written only without one. */
+ * `normalize`. Replaces what the session holds. `progress` (NULL: none) and errors as in sync; `out`
+ * is written only without an error. */
 primer_status primer_session_embed(primer_session *session, const int32_t *ids, size_t count,
                                    primer_pooling pooling, bool normalize, float *out,
                                    primer_progress *progress, void *context, primer_error *error);

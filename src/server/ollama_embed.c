@@ -213,7 +213,8 @@ static primer_status run_embed(struct embed *embed, struct exchange *exchange, p
     if (embed->input_count == 1 && *embed->inputs[0] == '\0')
         embed->input_count = 0; /* only loads the model */
     FORWARD(embed_prepare(embed, error));
-    const char *const name = embed->target.name;
+    const char *const asked = embed->target.name;
+    const char *const name = *asked != '\0' ? asked : embed->use.entry->name;
     FORWARD(buffer_text(&embed->out, "{\"model\":", error));
     FORWARD(buffer_json_string(&embed->out, name, strlen(name), error));
     FORWARD(buffer_text(&embed->out, ",\"embeddings\":[", error));
