@@ -9,10 +9,10 @@
  *
  * Work of few tokens (a generating session's next one) always goes whole into the next pass.
  * Prompts share what is left of it: all ENGINE_PASS_TOKENS while nobody generates, else as many
- * tokens as fit into SCHEDULER_PATIENCE at the speed measured so far, so a generating session never
- * waits longer than that for its turn. The shortest prompt gets more of it than the others: who
- * comes with a question doesn't wait until another's book is read. After a pass with several sessions the leader waits a moment
- * for those that will come again.
+ * tokens as fit into SCHEDULER_PATIENCE at the speed measured so far, so a generating session
+ * never waits longer than that for its turn. The shortest prompt gets more of it than the others:
+ * who comes with a question doesn't wait until another's book is read. After a pass with several
+ * sessions the leader waits a moment for those that will come again.
  */
 #ifndef ENGINE_SCHEDULER_H
 #define ENGINE_SCHEDULER_H

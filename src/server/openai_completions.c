@@ -275,8 +275,8 @@ static void *run_lane(void *context)
     return NULL;
 }
 
-/* As many as answers may run at once, each prompt's choices counted; one where a prompt will be refused, since a request has one
- * place for what is wrong with it. */
+/* As many as answers may run at once, each prompt's choices counted; one where a prompt will be
+ * refused, since a request has one place for what is wrong with it. */
 static size_t lane_count(const struct openai_completion *c)
 {
     const size_t parallel = exchange_server(c->request.exchange)->options.parallel;
