@@ -123,6 +123,32 @@ await cases({
         }
     },
 
+    // Wherever its end comes, a call's beginning is no content, and what was cut is taken as history.
+    async calls_that_are_cut() {
+        for (const model of WITH_TOOLS)
+            for (let most = 1; most <= 40; most += 3) {
+                const {message, done_reason} = await server.ask("/api/chat", {model, messages, tools, stream: false,
+                    tool_choice: "required", options: {seed: most, num_predict: most}});
+                if (done_reason !== "length") continue;
+                // Cut inside its arguments, a call is its name and the text of them.
+                assert.match(message.content, /^($|add|get_weather)/, `${model}, ${most}`);
+            }
+        let cut = 0;
+        for (const model of WITH_TOOLS)
+            for (let most = 24; most <= 72; most += 4) {
+                const {choices: [choice]} = await server.ask("/v1/chat/completions", ask(model, most,
+                    {max_tokens: most, parallel_tool_calls: false}));
+                const call = choice.message.tool_calls?.[0];
+                assert.doesNotMatch(choice.message.content ?? "", /<tool_call>|TOOL_CALLS/, `${model}, ${most}`);
+                if (!call || choice.finish_reason !== "length") continue;
+                cut++;
+                const history = [...messages, choice.message, {role: "tool", tool_call_id: call.id, content: "20"}];
+                const {prompt} = await server.ask("/apply-template", {model, messages: history, tools});
+                assert.ok(prompt.includes(call.function.name), model);
+            }
+        assert.ok(cut > 5, `${cut} calls were cut`);
+    },
+
     async thoughts_stand_apart() {
         const given = {model: "r1", messages: messages.slice(1), temperature: 0, max_tokens: 20};
         const {choices: [choice], usage} = await server.ask("/v1/chat/completions", given);
