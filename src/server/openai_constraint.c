@@ -289,5 +289,6 @@ primer_status openai_constraint_tools(struct openai_request *request, json_t **t
         return PRIMER_OK;
     *tools = given; /* also with "none": the prompt stays what it was in the turn before */
     request->answer.tools = true;
+    request->answer.required = strcmp(choice, "auto") != 0 && strcmp(choice, "none") != 0;
     return constrain(request, given, choice, parallel, error);
 }

@@ -173,7 +173,14 @@ const REST = {
         await refused("/api/chat", {model: "tiny", messages, tool_choice: "required"}, /tool_choice.*no tools/);
         await refused("/api/chat", {model: "tiny", messages, tool_choice: "always"}, /tool_choice/);
         const tools = [{type: "function", function: {name: "f", parameters: {type: "object"}}}];
-        await refused("/api/chat", {model: "tiny", messages, tools, format: "json"}, /^format: .*tools/);
+        for (const tool_choice of ["auto", "none", "required"]) {
+            const {message, done_reason} = await server.ask("/api/chat", {model: "tiny", messages, tools,
+                format: "json", tool_choice, stream: false, options: {num_predict: 200, seed: 1}});
+            if (message.tool_calls) assert.equal(message.tool_calls[0].function.name, "f");
+            else if (done_reason === "stop") assert.equal(typeof JSON.parse(message.content), "object");
+            assert.ok(tool_choice !== "required" || message.tool_calls || done_reason === "length");
+            assert.ok(tool_choice !== "none" || !message.tool_calls);
+        }
     },
 
     async progress() {

@@ -149,11 +149,11 @@ function broken(dice, {path, good}) {
 function noObject(dice, {path}) {
     return post(path, dice.of(["", " ", "[]", "[{}]", "5", "\"x\"", "null", "true", "{}{}", "{},", "\ufeff",
         "{\"a\":1,}", "{'a':1}", "{a:1}", "{\"a\":01}", "{\"a\":+1}", "{\"a\":.5}", "{\"a\":NaN}",
-        "{\"a\":Infinity}", "{\"a\":\"\t\"}", "{\"a\":\"\\x\"}", "{\"a\":\"\\ud800\"}", "// {}", "<a/>"]));
+        "{\"a\":Infinity}", "{\"a\":\"\t\"}", "{\"a\":\"\\x\"}", "// {}", "<a/>"]));
 }
 
 function huge(dice, {path, good}) {
-    const number = dice.of(["1e999", "-1e999", "9".repeat(40), "-" + "9".repeat(30), "1" + "0".repeat(5000),
+    const number = dice.of(["1e999", "-1e999", "1" + "0".repeat(5000), "-" + "9".repeat(400),
         "1e" + "9".repeat(300)]);
     return post(path, JSON.stringify({...good, temperature: "@", max_tokens: "@", tokens: "@"})
         .replaceAll("\"@\"", number));
