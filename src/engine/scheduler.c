@@ -67,16 +67,44 @@ static void shortest_first(struct scheduler_work **prompts, size_t count)
         }
 }
 
-void scheduler_share(struct scheduler_work **prompts, size_t count, size_t room)
+void scheduler_share(struct scheduler_work **prompts, size_t count, size_t room, size_t most)
 {
     const size_t even = count == 0 ? 0 : (room + 2 * count - 1) / (2 * count);
+    const size_t besides = count == 0 ? 0 : (count - 1) * even;
+    size_t left = room + besides < most ? room + besides : most;
     shortest_first(prompts, count);
     for (size_t i = 0; i < count; i++) {
         const size_t others = (count - i - 1) * even;
-        const size_t own = room > others ? room - others : room < even ? room : even;
+        const size_t own = left > others ? left - others : left < even ? left : even;
         prompts[i]->part = prompts[i]->tokens < own ? prompts[i]->tokens : own;
-        room -= prompts[i]->part;
+        left -= prompts[i]->part;
     }
+}
+
+/* A question beside others' answers may hold them up for longer, since it does so a few times only. */
+static size_t room_of_question(const struct scheduler_work *const *prompts, size_t count,
+                               size_t room, size_t most)
+{
+    size_t least = SIZE_MAX;
+    for (size_t i = 0; i < count; i++)
+        least = left_of(prompts[i]) < least ? left_of(prompts[i]) : least;
+    size_t wanted = least < SCHEDULER_QUESTION_ROOM ? least : SCHEDULER_QUESTION_ROOM;
+    wanted = wanted < most ? wanted : most;
+    return least <= SCHEDULER_QUESTION && wanted > room ? wanted : room;
+}
+
+/* Tokens of prompts that hold up [few] works of few tokens, `rows` in all, by no more than they may. */
+static size_t patient_room(const struct scheduler *s, size_t few, size_t rows, size_t most)
+{
+    if (few == 0 || s->seconds_per_token <= 0)
+        return most;
+    const double fits = SCHEDULER_PATIENCE / s->seconds_per_token;
+    const size_t room = fits < SCHEDULER_FEW  ? SCHEDULER_FEW
+                        : fits < (double)most ? (size_t)fits
+                                              : most;
+    const size_t beyond = rows - few; /* ends of prompts, and guesses: they take their time too */
+    const size_t rest = room > beyond + SCHEDULER_LEAST ? room - beyond : SCHEDULER_LEAST;
+    return rest < most ? rest : most;
 }
 
 /* Takes from the queue what the next pass holds, in order of arrival: few-token work first. */
@@ -95,19 +123,16 @@ static size_t choose(struct scheduler *s, struct scheduler_work **chosen)
             chosen[count++] = w;
             few++;
         }
-    size_t room = ENGINE_PASS_TOKENS - rows;
-    if (few > 0 && s->seconds_per_token > 0) {
-        const double fits = SCHEDULER_PATIENCE / s->seconds_per_token;
-        if (fits < (double)room)
-            room = fits < SCHEDULER_FEW ? SCHEDULER_FEW : (size_t)fits; /* <= what is left */
-    }
+    const size_t left = ENGINE_PASS_TOKENS - rows;
+    const size_t room = patient_room(s, few, rows, left);
     struct scheduler_work **const first = chosen + count;
     prompts = 0;
     for (struct scheduler_work *w = s->first; w != NULL && count + prompts < SCHEDULER_WIDTH;
          w = w->next)
         if (w->tokens > SCHEDULER_FEW)
             first[prompts++] = w;
-    scheduler_share(first, prompts, room);
+    const struct scheduler_work *const *const waiting = (const struct scheduler_work *const *)first;
+    scheduler_share(first, prompts, room_of_question(waiting, prompts, room, left), left);
     while (prompts > 0 && first[prompts - 1]->part == 0)
         prompts--; /* the longest, where there are more prompts than room */
     return count + prompts;

@@ -9,10 +9,12 @@
  *
  * Work of few tokens (a generating session's next one) always goes whole into the next pass.
  * Prompts share what is left of it: all ENGINE_PASS_TOKENS while nobody generates, else as many
- * tokens as fit into SCHEDULER_PATIENCE at the speed measured so far, so a generating session
- * never waits longer than that for its turn. The shortest prompt gets more of it than the others:
- * who comes with a question doesn't wait until another's book is read. After a pass with several
- * sessions the leader waits a moment for those that will come again.
+ * tokens as fit into SCHEDULER_PATIENCE at the speed measured so far, and half as many again where
+ * several prompts wait; so long a generating session may wait for its turn. The prompt that is
+ * over soonest gets most of them, and up to SCHEDULER_QUESTION_ROOM where little is left of it:
+ * who comes with a question doesn't wait until another's book is read, and holds the others up a
+ * few times only. After a pass with several sessions the leader waits a moment for those that will
+ * come again.
  */
 #ifndef ENGINE_SCHEDULER_H
 #define ENGINE_SCHEDULER_H
@@ -22,9 +24,12 @@
 #include "model/model.h"
 #include "primer.h"
 
-#define SCHEDULER_WIDTH    64   /* most pieces of work in one pass */
-#define SCHEDULER_FEW      16   /* tokens: work up to this is served first and whole */
-#define SCHEDULER_PATIENCE 0.15 /* seconds that a prompt may hold up a generating session */
+#define SCHEDULER_WIDTH         64  /* most pieces of work in one pass */
+#define SCHEDULER_FEW           16  /* tokens: work up to this is served first and whole */
+#define SCHEDULER_LEAST         4   /* tokens: a waiting prompt's room beside many others */
+#define SCHEDULER_QUESTION      256 /* tokens left: what is so short gets more room at a time */
+#define SCHEDULER_QUESTION_ROOM 64
+#define SCHEDULER_PATIENCE      0.15 /* seconds that a prompt may hold up a generating session */
 
 enum scheduler_logits { SCHEDULER_NONE, SCHEDULER_LAST, SCHEDULER_ALL };
 
@@ -83,10 +88,11 @@ void scheduler_free(struct scheduler *scheduler);
 /* Waits for its turn and computes the next work->done >= 1 tokens of the work. */
 primer_status scheduler_run(struct scheduler *scheduler, struct scheduler_work *work,
                             primer_error *error);
-/* Sets the parts of [count] prompts, which it puts in order, so that they fit into `room` tokens: of
- * the room half is shared evenly, the rest goes to the prompt that is over soonest, which delays a
- * long one by no more than itself; no prompt waits for ever, or takes more than twice its time. */
-void scheduler_share(struct scheduler_work **prompts, size_t count, size_t room);
+/* Sets the parts of [count] prompts, which it puts in order. The one that is over soonest gets
+ * `room` tokens, each other one half of its even share of them besides, as far as they all fit into
+ * `most`; what one doesn't need the next ones have. So a short prompt delays a long one by no more
+ * than itself, and none takes more than twice its time. */
+void scheduler_share(struct scheduler_work **prompts, size_t count, size_t room, size_t most);
 /* What was done so far. */
 void scheduler_count(struct scheduler *scheduler, struct scheduler_counts *counts);
 /* Logits of hidden [rows][embedding] to out [rows][vocabulary], alone with the pass's memory. */

@@ -306,25 +306,27 @@ static void the_shortest_prompt_gets_the_room(void **state)
     struct scheduler_work book = {.tokens = 2000}, question = {.tokens = 100},
                           page = {.tokens = 300};
     struct scheduler_work *prompts[] = {&book, &question, &page};
-    scheduler_share(prompts, 3, 200);
+    scheduler_share(prompts, 3, 200, 200);
     assert_int_equal(question.part, 100);
     assert_in_range(page.part, 60, 70);
     assert_in_range(book.part, 30, 40);
     assert_int_equal(question.part + page.part + book.part, 200);
-    scheduler_share(prompts, 3, 16);
-    assert_in_range(question.part, 9, 11);
-    assert_true(page.part >= 2 && book.part >= 2);
-    assert_int_equal(question.part + page.part + book.part, 16);
+    scheduler_share(prompts, 3, 16, 512);
+    assert_int_equal(question.part, 16);
+    assert_true(page.part == 3 && book.part == 3);
+    scheduler_share(prompts, 3, 16, 18);
+    assert_in_range(question.part, 12, 13);
+    assert_int_equal(question.part + page.part + book.part, 18);
     page.behind = 5000; /* a page of a larger book */
-    scheduler_share(prompts, 3, 200);
+    scheduler_share(prompts, 3, 200, 200);
     assert_true(page.part < book.part);
     page.behind = 0;
-    scheduler_share(prompts, 3, 4000);
+    scheduler_share(prompts, 3, 4000, 4000);
     assert_true(question.part == 100 && page.part == 300 && book.part == 2000);
-    scheduler_share(prompts, 3, 2);
+    scheduler_share(prompts, 3, 2, 2);
     assert_true(question.part == 1 && page.part == 1 && book.part == 0);
     struct scheduler_work *alone[] = {&book};
-    scheduler_share(alone, 1, 500);
+    scheduler_share(alone, 1, 500, 512);
     assert_int_equal(book.part, 500);
 }
 
