@@ -10,9 +10,11 @@
 #include "engine/engine.h"
 
 #define SCHEDULER_ROWS 16 /* logits rows computed at a time */
-#define GATHER_NANOSECONDS                                                                         \
-    2000000 /* how long the leader waits for sessions that will come again                         \
-             */
+/* How long the leader waits for sessions that will come again: what they do between two passes
+ * (choosing, writing to clients) takes a while, and a pass without them a whole pass. */
+#define GATHER_LEAST 0.002 /* seconds */
+#define GATHER_MOST  0.05
+#define GATHER_PART  0.0625 /* of the last pass */
 
 primer_status scheduler_create(struct scheduler *scheduler, const struct model *model,
                                const struct kernel *kernel, struct pool *pool, primer_error *error)
@@ -276,8 +278,10 @@ static void gather(struct scheduler *s)
     struct timespec deadline;
     if (s->waiting >= s->expected)
         return;
+    double seconds = GATHER_PART * s->pass_seconds;
+    seconds = seconds < GATHER_LEAST ? GATHER_LEAST : seconds > GATHER_MOST ? GATHER_MOST : seconds;
     clock_gettime(CLOCK_MONOTONIC, &deadline);
-    deadline.tv_nsec += GATHER_NANOSECONDS;
+    deadline.tv_nsec += (long)(seconds * 1e9);
     if (deadline.tv_nsec >= 1000000000) {
         deadline.tv_nsec -= 1000000000;
         deadline.tv_sec++;
@@ -305,6 +309,7 @@ static void lead(struct scheduler *s)
     pthread_mutex_lock(&s->lock);
     if (rows > 2 * SCHEDULER_FEW)
         s->seconds_per_token = seconds / (double)rows;
+    s->pass_seconds = seconds;
     s->expected = count > 1 ? count : 0;
     s->counts.reruns += reruns;
     for (size_t i = 0; i < count; i++) {
@@ -352,6 +357,14 @@ primer_status scheduler_run(struct scheduler *scheduler, struct scheduler_work *
     if (work->status != PRIMER_OK && error != NULL)
         *error = work->error;
     return work->status;
+}
+
+size_t scheduler_company(struct scheduler *scheduler)
+{
+    pthread_mutex_lock(&scheduler->lock);
+    const size_t company = scheduler->expected > 1 ? scheduler->expected : 1;
+    pthread_mutex_unlock(&scheduler->lock);
+    return company;
 }
 
 void scheduler_count(struct scheduler *scheduler, struct scheduler_counts *counts)

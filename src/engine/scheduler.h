@@ -75,6 +75,7 @@ struct scheduler {
     size_t waiting, expected; /* in the queue; likely to be there soon */
     bool led;                 /* somebody leads, or holds the pass */
     double seconds_per_token; /* of prompts, as measured; 0: not yet */
+    double pass_seconds;      /* of the last pass */
     struct scheduler_counts counts;
     const struct model *model;
     struct pass pass;
@@ -93,6 +94,8 @@ primer_status scheduler_run(struct scheduler *scheduler, struct scheduler_work *
  * `most`; what one doesn't need the next ones have. So a short prompt delays a long one by no more
  * than itself, and none takes more than twice its time. */
 void scheduler_share(struct scheduler_work **prompts, size_t count, size_t room, size_t most);
+/* How many pieces of work the last pass served, 1 at least. */
+size_t scheduler_company(struct scheduler *scheduler);
 /* What was done so far. */
 void scheduler_count(struct scheduler *scheduler, struct scheduler_counts *counts);
 /* Logits of hidden [rows][embedding] to out [rows][vocabulary], alone with the pass's memory. */

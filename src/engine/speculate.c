@@ -9,6 +9,8 @@
 #define PATIENT_TRIES   3  /* before judging */
 #define FIRST_PAUSE     16 /* plain tokens after speculation didn't pay */
 #define LONGEST_PAUSE   512
+#define SHARED_ROWS                                                                                \
+    8 /* of all sessions of a pass: more rows than kernels take at once cost others */
 
 static primer_status check_draft(const primer_session *session, const primer_session *draft,
                                  primer_error *error)
@@ -93,8 +95,11 @@ static size_t ask_draft(const primer_session *s, primer_session *draft, size_t w
 static size_t guess(struct speculation *p, const primer_session *s)
 {
     size_t wanted = p->length, room = s->options.context - s->count;
+    const size_t rows = SHARED_ROWS / scheduler_company(&s->model->scheduler);
     if (wanted > room)
         wanted = room;
+    if (rows < SHARED_ROWS && wanted > (rows > 0 ? rows - 1 : 0))
+        wanted = rows > 0 ? rows - 1 : 0;
     if (wanted == 0)
         return 0;
     return p->draft != NULL ? ask_draft(s, p->draft, wanted, p->guesses)

@@ -9,6 +9,8 @@
  * text itself (what followed the last time these tokens stood there; Saxena 2023, "Prompt Lookup
  * Decoding") or from a smaller model (Leviathan et al. 2023). What a pass with guesses costs is
  * measured against a plain one; where it doesn't pay it is left off for a while, longer each time.
+ * In a pass that others share guesses are rows that they wait for: there are only as many as cost
+ * them nothing.
  */
 #ifndef ENGINE_SPECULATE_H
 #define ENGINE_SPECULATE_H
