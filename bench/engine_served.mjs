@@ -4,10 +4,10 @@ import {once} from "node:events";
 import http from "node:http";
 import {track} from "./children.mjs";
 
-const START_SECONDS = 120;
+const START_SECONDS = 120, CHUNKS = 4;
 
 // Tokens that no two prompts share from their beginning on.
-export const promptOf = (number, count) =>
+const promptOf = (number, count) =>
     Array.from({length: count}, (_, i) => 100 + (7919 * (number + 1) + 31 * i) % 40000);
 
 export class Served {
@@ -115,7 +115,7 @@ export class Served {
     }
 
     // Seconds to a newcomer's first token: alone, and while `clients` write and one reads `long`
-    // tokens; and how long a chunk of that reading takes.
+    // tokens; and how long a chunk of that reading takes before any of them came.
     async newcomers({clients, prompt, long, count}) {
         const alone = [], beside = [], chunks = [];
         for (let i = 0; i < count; i++) alone.push(await this.first(promptOf(100 + i, prompt)));
@@ -125,12 +125,12 @@ export class Served {
         let last, done = 0;
         const reading = this.stream(promptOf(99, long), 1, ({processed}) => {
             const now = performance.now();
-            if (last !== undefined) chunks.push((now - last) / 1000);
+            if (last !== undefined && chunks.length < CHUNKS) chunks.push((now - last) / 1000);
             last = now;
             done = processed;
         });
         while (beside.length < count && done < long) {
-            if (chunks.length === 0) {
+            if (chunks.length < CHUNKS) {
                 await new Promise(resolve => setTimeout(resolve, 20));
                 continue;
             }

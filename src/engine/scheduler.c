@@ -84,8 +84,8 @@ void scheduler_share(struct scheduler_work **prompts, size_t count, size_t room,
 }
 
 /* A question beside others' answers may hold them up for longer, since it does so a few times only. */
-static size_t room_of_question(const struct scheduler_work *const *prompts, size_t count,
-                               size_t room, size_t most)
+static size_t room_of_question(struct scheduler_work *const *prompts, size_t count, size_t room,
+                               size_t most)
 {
     size_t least = SIZE_MAX;
     for (size_t i = 0; i < count; i++)
@@ -133,8 +133,7 @@ static size_t choose(struct scheduler *s, struct scheduler_work **chosen)
          w = w->next)
         if (w->tokens > SCHEDULER_FEW)
             first[prompts++] = w;
-    const struct scheduler_work *const *const waiting = (const struct scheduler_work *const *)first;
-    scheduler_share(first, prompts, room_of_question(waiting, prompts, room, left), left);
+    scheduler_share(first, prompts, room_of_question(first, prompts, room, left), left);
     while (prompts > 0 && first[prompts - 1]->part == 0)
         prompts--; /* the longest, where there are more prompts than room */
     return count + prompts;

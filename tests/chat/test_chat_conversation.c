@@ -21,6 +21,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "chat/chat_json.h"
+#include "tests/chat/many_messages.h"
 #include "tests/chat/own_format.h"
 
 /* ---- the lines of the file ------------------------------------------------------------------- */
@@ -300,14 +301,10 @@ static void *counting_malloc(size_t size)
 /* What writing so many of these messages asks for. */
 static size_t work_of(const primer_chat_format *format, const char *message, size_t count)
 {
-    struct buffer json = {0};
+    struct buffer json = many_messages(message, count);
     primer_error error = {0};
     char *text = NULL;
     size_t length = 0;
-    buffer_text(&json, "{\"messages\": [", NULL);
-    for (size_t i = 0; i < count; i++)
-        buffer_format(&json, NULL, "%s%s", i == 0 ? "" : ",", message);
-    buffer_text(&json, "]}", NULL);
     asked = 0;
     json_set_alloc_funcs(counting_malloc, free);
     const primer_status status =

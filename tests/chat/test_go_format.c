@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "base/buffer.h"
+#include "tests/chat/many_messages.h"
 #include "tools/model_maker.h"
 
 #define TURNS                                                                                      \
@@ -157,14 +158,10 @@ static void puts_many_messages_together(void **state)
         "\"tool_calls\": [{\"function\": {\"name\": \"f\"}}]}"};
     primer_chat_format *const format = make(*state, MESSAGES);
     for (size_t i = 0; i < sizeof messages / sizeof messages[0]; i++) {
-        struct buffer json = {0};
+        struct buffer json = many_messages(messages[i], MANY);
         primer_error error = {0};
         char *text = NULL;
         size_t length = 0;
-        buffer_text(&json, "{\"messages\": [", NULL);
-        for (size_t j = 0; j < MANY; j++)
-            buffer_format(&json, NULL, "%s%s", j == 0 ? "" : ",", messages[i]);
-        buffer_text(&json, "]}", NULL);
         if (primer_chat_json_text(format, json.bytes, json.length, 0, &text, &length, &error) !=
             PRIMER_OK)
             fail_msg("%s: %s", messages[i], error.message);

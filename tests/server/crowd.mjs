@@ -147,7 +147,7 @@ const list = {
         const most = open + clients + 8; // connections that clients keep for later
         await until(`at most ${most} files are open`, () => files() <= most);
         if (!instrumented) { // in less than a minute the caches are still being filled
-            const more = server.memory() - memory, most = duration < 60 ? 64 << 20 : 16 << 20;
+            const more = server.memory() - memory, most = duration < 60 ? 32 << 20 : 16 << 20;
             assert.ok(more < Math.max(most, memory * 0.05), `${more} bytes more after the second half`);
         }
         assert.equal(typeof await wellBeing(server), "string");
