@@ -14,6 +14,7 @@
 
 #include <string.h>
 
+#include "base/hex.h"
 #include "base/utf8.h"
 
 struct lexer {
@@ -280,20 +281,12 @@ static primer_status cut_number(struct lexer *lexer, size_t sign)
     return put(lexer, JINJA_NUMBER, lexer->text + begin, lexer->at - begin);
 }
 
-static int hexadecimal(char c)
-{
-    return is_digit(c)            ? c - '0'
-           : c >= 'a' && c <= 'f' ? c - 'a' + 10
-           : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                  : -1;
-}
-
 /* \xHH or \uHHHH, of which a pair of surrogates is one character. */
 static primer_status unescape_code(struct lexer *lexer, size_t digits, uint32_t *code)
 {
     *code = 0;
     for (size_t i = 0; i < digits; i++) {
-        const int digit = hexadecimal(peek(lexer, i));
+        const int digit = hex_digit(peek(lexer, i));
         if (digit < 0)
             return jinja_failure(lexer->error, lexer->line, "an escape without its %zu hex digits",
                                  digits);

@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "base/hex.h"
 #include "base/memory.h"
 #include "base/utf8.h"
 #include "constraint/constraint_memory.h"
@@ -127,21 +128,12 @@ static bool is_word(char c)
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || is_digit(c) || c == '-' || c == '_';
 }
 
-static int hexadecimal(char c)
-{
-    if (is_digit(c))
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 static uint32_t code_point(struct gbnf *gbnf, size_t digits)
 {
     const size_t begin = gbnf->at;
     uint32_t value = 0;
     for (size_t i = 0; i < digits; i++) {
-        const int digit = hexadecimal(peek(gbnf));
+        const int digit = hex_digit(peek(gbnf));
         if (digit < 0) {
             fail(gbnf, digits == 2   ? "expected 2 hexadecimal digits behind \\x"
                        : digits == 4 ? "expected 4 hexadecimal digits behind \\u"

@@ -13,6 +13,7 @@
 
 #include <string.h>
 
+#include "base/hex.h"
 #include "base/utf8.h"
 
 struct parser {
@@ -130,15 +131,6 @@ const struct regex_node *regex_texts(struct scratch *scratch, const char *const 
 
 /* ---- escapes --------------------------------------------------------------------------------- */
 
-static int hex_value(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 /* Exactly `digits` of them. */
 static bool read_hex(struct parser *parser, size_t digits, uint32_t *value)
 {
@@ -146,7 +138,7 @@ static bool read_hex(struct parser *parser, size_t digits, uint32_t *value)
     if (parser->length - parser->at < digits)
         return false;
     for (size_t i = 0; i < digits; i++) {
-        const int digit = hex_value(parser->text[parser->at + i]);
+        const int digit = hex_digit(parser->text[parser->at + i]);
         if (digit < 0)
             return false;
         *value = *value * 16 + (uint32_t)digit;
@@ -161,7 +153,7 @@ static bool read_braced(struct parser *parser, uint32_t *value)
     const size_t from = parser->at;
     *value = 0;
     for (int digit; parser->at < parser->length &&
-                    (digit = hex_value(parser->text[parser->at])) >= 0 && *value <= 0x10FFFF;
+                    (digit = hex_digit(parser->text[parser->at])) >= 0 && *value <= 0x10FFFF;
          parser->at++)
         *value = *value * 16 + (uint32_t)digit;
     return parser->at > from && *value <= 0x10FFFF && skip(parser, "}");

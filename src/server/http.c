@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/hex.h"
 #include "base/log.h"
 #include "base/memory.h"
 
@@ -361,14 +362,6 @@ static void notice(void *context, struct MHD_Connection *connection, void **plac
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
     *place = info == NULL ? NULL : patience_open(http->patience, (int)info->connect_fd);
     patience_give(http->patience, *place, HEADER_SECONDS);
-}
-
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c = (char)(c | 0x20);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
 /* Of a path or a query's part, in place; %00, which would cut it short, stays as it is written. */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/buffer.h"
+#include "base/hex.h"
 
 enum { INTEGER_DIGITS = 18 /* of any length up to here it fits */, ESCAPE_BYTES = 6 };
 
@@ -47,11 +48,7 @@ static int32_t code_unit(const char *text, const char *end)
     if (end - text < ESCAPE_BYTES || text[0] != '\\' || text[1] != 'u')
         return -1;
     for (size_t i = 2; i < ESCAPE_BYTES; i++) {
-        const char c = text[i];
-        const int digit = c >= '0' && c <= '9'   ? c - '0'
-                          : c >= 'a' && c <= 'f' ? c - 'a' + 10
-                          : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                                 : -1;
+        const int digit = hex_digit(text[i]);
         if (digit < 0)
             return -1;
         unit = unit << 4 | digit;
