@@ -1,0 +1,42 @@
+/* train_checkpoint.h - all that a run needs to go on as if it had never stopped.
+ *
+ *   FOLDER/checkpoint-00001200.gguf     the weights, F32: a model like any other
+ *   FOLDER/checkpoint-00001200.state    optimizer, step, data position, losses; the weights' hash
+ *
+ * The state is written last, each under a partial name first; a checkpoint without its state, or
+ * whose hashes don't fit, doesn't count. Older ones are removed only when a newer one is whole on
+ * disk.
+ *
+ *   state   | magic | version | header bytes | header: numbers by name | mean | variance | hash |
+ */
+#ifndef TRAIN_TRAIN_CHECKPOINT_H
+#define TRAIN_TRAIN_CHECKPOINT_H
+
+#include <stdint.h>
+#include "base/error.h"
+#include "train/train_data.h"
+#include "train/train_model.h"
+#include "train/train_optimizer.h"
+
+struct train_state {
+    uint64_t recipe;  /* hash of everything in the recipe that changes the run's bits */
+    uint64_t step;    /* steps done */
+    uint64_t tokens;  /* trained on so far */
+    struct train_position position;
+    double loss_sum, weight_sum; /* since the last log line */
+    double best; /* least evaluation loss; infinity: none yet */
+};
+
+/* `tokenizer` as in train_model_save. Keeps the newest `keep` (at least 1). */
+primer_status train_checkpoint_write(const char *folder, const struct train_model *model,
+                                     const struct train_optimizer *optimizer,
+                                     const struct train_state *state,
+                                     const struct gguf *tokenizer, size_t keep,
+                                     primer_error *error);
+/* The newest whole one; *found false: there is none (status PRIMER_OK). What is torn is named in
+ * *skipped (NULL, or to be freed). */
+primer_status train_checkpoint_read(const char *folder, struct train_model *model,
+                                    struct train_optimizer *optimizer, struct train_state *state,
+                                    bool *found, char **skipped, primer_error *error);
+
+#endif

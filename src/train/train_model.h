@@ -1,0 +1,65 @@
+/* train_model.h - a model that is being trained: its shape, and its parameters in one run of f32.
+ *
+ *   weights    | token_embd.weight | blk.0.attn_norm.weight | ... | output.bias |     [floats]
+ *   gradients  | the same                                                       |     [floats]
+ *
+ * Which tensors there are, their shapes and names, comes from the architecture's own file in
+ * src/model (model_architecture.form, .tensors). Matrices are [rows][columns] as in the file.
+ */
+#ifndef TRAIN_TRAIN_MODEL_H
+#define TRAIN_TRAIN_MODEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "base/error.h"
+#include "base/random.h"
+#include "format/gguf.h"
+#include "model/model.h"
+
+struct train_shape {
+    const struct model_architecture *architecture;
+    size_t vocabulary, context, embedding, layers, heads, kv_heads, head_dimensions, feed_forward,
+        rotary_dimensions;
+    float epsilon;
+    double rope_base;
+    bool tied; /* the output matrix is the embedding (llama only) */
+};
+
+struct train_tensor {
+    char name[64];        /* as in the GGUF */
+    size_t rows, columns; /* a vector: 1 row */
+    size_t offset;        /* floats, into weights and gradients; a multiple of 16 */
+    bool matrix;          /* decays, and may be kept in another type than F32; else a vector */
+    size_t layer;         /* SIZE_MAX: of none */
+};
+
+struct train_model {
+    struct train_shape shape;
+    struct train_tensor *tensors;
+    size_t count, floats, parameters; /* floats: with the gaps between tensors, which stay 0 */
+    float *weights;                   /* [floats] */
+};
+
+/* Checks the shape (every field named in the error) and makes the tensors; weights are 0. */
+primer_status train_model_create(struct train_model *model, const struct train_shape *shape,
+                                 primer_error *error);
+/* A model from a GGUF of F32, F16, BF16 or any quantized type, decoded to f32. */
+primer_status train_model_load(struct train_model *model, const struct gguf *gguf,
+                               primer_error *error);
+void train_model_free(struct train_model *model);
+/* NULL where there is none. */
+const struct train_tensor *train_model_tensor(const struct train_model *model, const char *name);
+
+/* Normal weights of this deviation for matrices (what adds to the residual stream is divided by
+ * sqrt(2 * layers): Radford et al. 2019, section 2.3), 1 for norms' weights, 0 for biases. */
+void train_model_initialize(struct train_model *model, float deviation, struct random *random);
+
+/* A GGUF that the engine, and llama.cpp, read: matrices as `type` (F32, F16, BF16), vectors F32,
+ * the shape's keys, and tokenizer.* and general.name, general.license of `tokenizer` (a GGUF; NULL:
+ * none). Atomic: the file is there whole, or as it was. */
+primer_status train_model_save(const struct train_model *model, const char *path,
+                               enum quant_type type, const struct gguf *tokenizer,
+                               const char *name, primer_error *error);
+
+#endif
