@@ -80,6 +80,14 @@ else
 # A processor for which the libraries aren't installed: their headers alone, from where they are told to be.
 PACKAGE_FLAGS := $(if $(LIBRARY_HEADERS),-isystem $(LIBRARY_HEADERS)) -isystem tests/cross
 endif
+# Training over several processes: in the program and the tests, where MPI is installed (NO_MPI=1: not).
+# libprimer does without it always. Sanitizers would report what MPI itself does.
+MPI_PACKAGE := $(if $(NO_MPI)$(NO_LIBRARIES)$(SANITIZE),,$(shell \
+    for p in ompi-c mpich; do $(PKG_CONFIG) --exists $$p 2>/dev/null && echo $$p && break; done))
+ifneq ($(MPI_PACKAGE),)
+MPI_FLAGS := $(patsubst -I%,-isystem %,$(shell $(PKG_CONFIG) --cflags $(MPI_PACKAGE)))
+MPI_LIBS := $(shell $(PKG_CONFIG) --libs $(MPI_PACKAGE))
+endif
 SYSTEM_LIBS := -pthread -lm
 CFLAGS_ALL = $(FLAGS) $(FLAGS_$(FLAVOUR)) $(WARNINGS) $(INCLUDES) $(PACKAGE_FLAGS) $(CFLAGS)
 LDFLAGS_ALL = $(SANITIZE) -pthread -Wl,--as-needed $(LDFLAGS)
@@ -94,8 +102,10 @@ PROGRAM_ROOMS := $(filter $(ROOMS),$(PROGRAM_ROOMS))
 endif
 ALL_ROOMS := $(LIBRARY_ROOMS) $(PROGRAM_ROOMS)
 
+MPI_SOURCE := src/train/train_ranks_mpi.c
+NO_MPI_SOURCE := src/train/train_ranks_single.c
 OTHER_LEVELS := $(filter-out $(LEVELS_$(ARCH)),$(LEVELS_x86_64) $(LEVELS_aarch64))
-sources = $(filter-out $(foreach l,$(OTHER_LEVELS),src/kernel/$(l)/%),\
+sources = $(filter-out $(foreach l,$(OTHER_LEVELS),src/kernel/$(l)/%) $(if $(MPI_PACKAGE),,$(MPI_SOURCE)),\
     $(sort $(wildcard src/$(1)/*.c src/$(1)/*/*.c)))
 objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 room_archives = $(foreach r,$(filter $(1),$(ALL_ROOMS)),$(BUILD)/rooms/$(r).a)
@@ -104,6 +114,8 @@ ROOM_SOURCES := $(foreach r,$(ALL_ROOMS),$(call sources,$(r)))
 LIBRARY_OBJECTS := $(call objects,$(foreach r,$(LIBRARY_ROOMS),$(call sources,$(r))))
 PROGRAM_OBJECTS := $(call objects,$(foreach r,$(PROGRAM_ROOMS),$(call sources,$(r))))
 MAIN_OBJECT := $(call objects,src/command/main.c)
+# Of two files that do the same, with MPI and without: what the program and the tests leave out.
+LEFT_OUT := $(if $(MPI_PACKAGE),$(call objects,$(NO_MPI_SOURCE)))
 HAS_PROGRAM := $(filter src/command/main.c,$(ROOM_SOURCES))
 
 TOOL_SOURCES := $(wildcard tools/model_*.c)
@@ -137,6 +149,8 @@ LINK_reference := base quant format convert
 LINK_tokenizer := base quant format tokenizer convert
 LINK_constraint := base quant format tokenizer constraint convert
 LINK_convert := base quant format tokenizer convert
+LINK_report := base report
+LINK_train := base quant kernel kv tensor format tokenizer model train convert
 
 # ---- what to make -----------------------------------------------------------------------------------
 
@@ -190,6 +204,8 @@ $(BUILD)/obj/%.o: %.c $(FLAGS_FILE)
 	$(call say,CC ,$<)
 	$(Q)$(CC) $(CFLAGS_ALL) $(ISA_$(notdir $(<D))) -MMD -MP -c $< -o $@
 
+$(call objects,$(MPI_SOURCE)): PACKAGE_FLAGS += $(MPI_FLAGS)
+
 # Tests may include the reference's and the tools' headers.
 $(BUILD)/obj/tests/%.o $(BUILD)/obj/bench/%.o $(BUILD)/obj/fuzz/%.o $(BUILD)/obj/tools/%.o: \
     INCLUDES += -I.
@@ -201,7 +217,7 @@ objects: $(LIBRARY_OBJECTS) $(PROGRAM_OBJECTS)
 
 define room_rule # (room)
 $(eval $(call remember,$(BUILD)/rooms/$(1).list,$(call sources,$(1))))
-$(BUILD)/rooms/$(1).a: $(filter-out $(MAIN_OBJECT),$(call objects,$(call sources,$(1)))) \
+$(BUILD)/rooms/$(1).a: $(filter-out $(MAIN_OBJECT) $(LEFT_OUT),$(call objects,$(call sources,$(1)))) \
     $(BUILD)/rooms/$(1).list
 	$$(Q)rm -f $$@
 	$$(Q)ar rcs $$@ $$(filter %.o,$$^)
@@ -209,14 +225,15 @@ endef
 $(foreach r,$(ALL_ROOMS),$(eval $(call room_rule,$(r))))
 
 # One object in which only primer_* is visible: a stranger's program can't collide with our names.
-$(BUILD)/libprimer.a: $(LIBRARY_OBJECTS) $(foreach r,$(LIBRARY_ROOMS),$(BUILD)/rooms/$(r).list)
+SHIPPED_OBJECTS := $(filter-out $(call objects,$(MPI_SOURCE)),$(LIBRARY_OBJECTS))
+$(BUILD)/libprimer.a: $(SHIPPED_OBJECTS) $(foreach r,$(LIBRARY_ROOMS),$(BUILD)/rooms/$(r).list)
 	$(call say,AR ,$@)
 	$(Q)$(CC) -nostdlib -r -o $(BUILD)/libprimer.o $(filter %.o,$^)
 	$(Q)objcopy --wildcard --keep-global-symbol='primer_*' $(BUILD)/libprimer.o
 	$(Q)rm -f $@ && ar rcs $@ $(BUILD)/libprimer.o && rm -f $(BUILD)/libprimer.o
 
 SONAME := libprimer.so.$(firstword $(subst ., ,$(VERSION)))
-$(BUILD)/libprimer.so: $(LIBRARY_OBJECTS) tools/libprimer.map \
+$(BUILD)/libprimer.so: $(SHIPPED_OBJECTS) tools/libprimer.map \
     $(foreach r,$(LIBRARY_ROOMS),$(BUILD)/rooms/$(r).list)
 	$(call say,LD ,$@)
 	$(Q)$(CC) -shared -Wl,-soname,$(SONAME) -Wl,--version-script=tools/libprimer.map -Wl,-z,defs \
@@ -228,10 +245,11 @@ $(eval $(call remember,$(OUTPUT).embed,$(EMBED)))
 $(OUTPUT).builtin.o: tools/builtin.S $(OUTPUT).embed $(EMBED)
 	$(Q)$(CC) $(if $(EMBED),-DBUILTIN_MODEL='"$(abspath $(EMBED))"') -c $< -o $@
 
-$(OUTPUT): $(PROGRAM_OBJECTS) $(LIBRARY_OBJECTS) $(OUTPUT).builtin.o \
+$(OUTPUT): $(PROGRAM_OBJECTS) $(filter-out $(LEFT_OUT),$(LIBRARY_OBJECTS)) $(OUTPUT).builtin.o \
     $(foreach r,$(ALL_ROOMS),$(BUILD)/rooms/$(r).list)
 	$(call say,LD ,$@)
-	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) $(LIBRARY_LIBS) $(PROGRAM_LIBS) $(SYSTEM_LIBS)
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) $(LIBRARY_LIBS) $(PROGRAM_LIBS) $(MPI_LIBS) \
+	    $(SYSTEM_LIBS)
 
 build/primer: $(OUTPUT)
 	$(Q)ln -sfn $(patsubst build/%,%,$(OUTPUT)) $@
@@ -252,7 +270,7 @@ $(BUILD)/obj/builtin_none.o: tools/builtin.S
 
 HELPER_ARCHIVES := $(if $(REFERENCE_SOURCES),$(BUILD)/rooms/reference.a) $(BUILD)/rooms/tools.a
 link = $(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group \
-    $(LIBRARY_LIBS) $(PROGRAM_LIBS)
+    $(LIBRARY_LIBS) $(PROGRAM_LIBS) $(MPI_LIBS)
 
 # (test source): its room's archives, the helpers where what they need is there, other files of the folder
 test_room = $(patsubst tests/%/,%,$(dir $(1)))

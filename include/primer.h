@@ -4,8 +4,8 @@
  *   primer_session  one timeline of tokens with its KV cache; one thread at a time uses a session
  *
  * A caller hands over the whole token prefix it wants (primer_session_sync); the session reuses,
- * extends or rebuilds what it holds. The same model, session options and prefix give the same
- * logits, bit for bit, whatever the batch, the chunks, the threads, the cache or the processor
+ * extends or rebuilds what it holds. The same model, adapters, session options and prefix give the
+ * same logits, bit for bit, whatever the batch, the chunks, the threads, the cache or the processor
  * (docs/NUMERICS.md).
  *
  *   primer_model *model; primer_session *session; primer_error error;
@@ -37,6 +37,7 @@ extern "C" {
 typedef struct primer_model primer_model;
 typedef struct primer_session primer_session;
 typedef struct primer_sampler primer_sampler;
+typedef struct primer_adapter primer_adapter;
 
 void primer_free(void *block);
 
@@ -52,6 +53,8 @@ typedef struct primer_model_options {
                                   processes too; made if missing; NULL or "": not kept. What can't
                                   be read or written there is computed, without an error */
     uint64_t prefix_folder_bytes; /* 0: the lesser of 8 GiB and a quarter of the free space */
+    bool vocabulary_only; /* for text and tokens: a GGUF without weights or a tokenizer.json will do,
+                             and sessions are refused */
 } primer_model_options;
 
 /* Maps and checks a GGUF file. Errors: PRIMER_EIO, PRIMER_EFORMAT (names file, tensor or key,
@@ -77,6 +80,7 @@ typedef struct primer_model_information {
     size_t vocabulary, context, embedding, layers, heads, kv_heads, head_dimension, feed_forward;
     size_t sliding_window; /* 0: none */
     size_t threads;
+    uint64_t vocabulary_hash; /* of all tokens' bytes */
 } primer_model_information;
 /* Borrowed for the model's life. */
 const primer_model_information *primer_model_info(const primer_model *model);
@@ -125,6 +129,33 @@ bool primer_token_ends(const primer_model *model,
 /* The id whose text is exactly this, special tokens included; -1: none. */
 int32_t primer_token_find(const primer_model *model, const char *text, size_t length);
 
+/* ---- adapters -------------------------------------------------------------------------------- */
+
+/* A LoRA adapter for this model: a GGUF as llama.cpp has them, a folder of PEFT
+ * (adapter_config.json and adapter_model.safetensors), or that folder's .safetensors. Errors:
+ * PRIMER_EFORMAT and PRIMER_EUNSUPPORTED name file, tensor, found, expected. It serves any number of
+ * sessions of the model and keeps the model alive; once freed, it lives until its last session
+ * is. */
+primer_status primer_adapter_open(primer_model *model, const char *path, primer_adapter **adapter,
+                                  primer_error *error);
+void primer_adapter_free(primer_adapter *adapter);
+
+typedef struct primer_adapter_information {
+    const char *path;    /* as it was given */
+    size_t rank;         /* the largest of its matrices' */
+    size_t matrices;     /* of the model that it adds to */
+    uint64_t parameters; /* of its own */
+} primer_adapter_information;
+/* Borrowed for the adapter's life. */
+const primer_adapter_information *primer_adapter_info(const primer_adapter *adapter);
+
+/* One of a session's adapters. A scale of 0 is the same as leaving it out. */
+typedef struct primer_adapter_use {
+    primer_adapter *adapter;
+    float scale; /* times the adapter's own alpha / rank */
+} primer_adapter_use;
+enum { PRIMER_ADAPTERS_MOST = 16 }; /* of one session */
+
 /* ---- sessions -------------------------------------------------------------------------------- */
 
 typedef enum primer_kv_format {
@@ -145,6 +176,9 @@ typedef struct primer_session_options {
     size_t chunk;              /* prompt tokens per pass; 0: 512 */
     bool drop_oldest; /* when the context is full drop its oldest quarter and read the rest anew */
     size_t keep;      /* with drop_oldest: first tokens that are never dropped */
+    const primer_adapter_use *adapters; /* [adapter_count], added in this order; borrowed during the
+                                           call that gets it; NULL: none */
+    size_t adapter_count;
 } primer_session_options;
 
 primer_status primer_session_create(primer_model *model, const primer_session_options *options,
@@ -180,8 +214,13 @@ primer_status primer_session_rewind(primer_session *session, size_t count, prime
 /* A second session with the same contents and options; the KV pages that are full are shared. */
 primer_status primer_session_fork(primer_session *session, primer_session **fork,
                                   primer_error *error);
-/* Contents to a file, and back to the same bits. Restoring checks that model and options agree
- * (PRIMER_EFORMAT names what doesn't) and replaces what `session` holds. */
+/* Other adapters from now on. Where these add the same as those before, the session keeps what it
+ * holds; else it is empty afterwards (what it held stays in the prefix cache, for sessions with the
+ * former ones). On an error nothing has changed. */
+primer_status primer_session_set_adapters(primer_session *session, const primer_adapter_use *uses,
+                                          size_t count, primer_error *error);
+/* Contents to a file, and back to the same bits. Restoring checks that model, adapters and options
+ * agree (PRIMER_EFORMAT names what doesn't) and replaces what `session` holds. */
 primer_status primer_session_save(primer_session *session, const char *path, primer_error *error);
 primer_status primer_session_restore(primer_session *session, const char *path,
                                      primer_error *error);

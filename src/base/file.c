@@ -141,6 +141,18 @@ void file_map_fetch(const struct file_map *map, size_t from, size_t length)
         madvise((void *)(uintptr_t)(map->bytes + from), length, MADV_POPULATE_READ);
 }
 
+void file_map_forget(const struct file_map *map, size_t from, size_t length)
+{
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    if (!map->owned || from >= map->size)
+        return;
+    if (length > map->size - from)
+        length = map->size - from;
+    const size_t begin = (from + page - 1) / page * page, end = (from + length) / page * page;
+    if (begin < end)
+        madvise((void *)(uintptr_t)(map->bytes + begin), end - begin, MADV_DONTNEED);
+}
+
 void file_map_close(struct file_map *map)
 {
     if (map->owned)
@@ -336,6 +348,30 @@ primer_status file_writer_write(struct file_writer *writer, const void *bytes, s
         writer->pending_length += length;
     }
     writer->written += length;
+    return PRIMER_OK;
+}
+
+primer_status file_writer_rewrite(struct file_writer *writer, uint64_t offset, const void *bytes,
+                                  size_t length, primer_error *error)
+{
+    FORWARD(check_usable(writer, error));
+    if (offset > writer->written || length > writer->written - offset)
+        return complaint(error, PRIMER_EINVAL, writer->path,
+                         "bytes were to be replaced that have not been written");
+    FORWARD(flush(writer, error));
+    const unsigned char *at = bytes;
+    while (length > 0) {
+        const ssize_t taken = pwrite(writer->descriptor, at, length, (off_t)offset);
+        if (taken < 0 && errno == EINTR)
+            continue;
+        if (taken <= 0) {
+            writer->failed = true;
+            return refusal(error, writer->path, "write it", taken < 0 ? errno : EIO);
+        }
+        at += taken;
+        offset += (uint64_t)taken;
+        length -= (size_t)taken;
+    }
     return PRIMER_OK;
 }
 

@@ -24,6 +24,9 @@ void file_map_memory(struct file_map *map, const void *bytes, size_t size); /* b
  * once, which costs less than a fault for every few pages later. Only where the file's bytes are in
  * memory already, and only if the system can; else nothing. `from`: a multiple of the page size. */
 void file_map_fetch(const struct file_map *map, size_t from, size_t length);
+/* Takes bytes [from, from + length) of the map, in whole pages, out of the process's page table; the
+ * next look at them reads them from the file again. For what is read once, from front to back. */
+void file_map_forget(const struct file_map *map, size_t from, size_t length);
 void file_map_close(struct file_map *map);
 
 /* Appends a whole file (or "-": standard input) of at most `limit` bytes; on failure `out` keeps
@@ -47,6 +50,9 @@ struct file_writer {
 primer_status file_writer_open(struct file_writer *writer, const char *path, primer_error *error);
 primer_status file_writer_write(struct file_writer *writer, const void *bytes, size_t length,
                                 primer_error *error);
+/* Puts other bytes in the place of some that were written: a header whose numbers are known last. */
+primer_status file_writer_rewrite(struct file_writer *writer, uint64_t offset, const void *bytes,
+                                  size_t length, primer_error *error);
 /* Writes zeros up to the next multiple of `alignment`. */
 primer_status file_writer_align(struct file_writer *writer, size_t alignment, primer_error *error);
 primer_status file_writer_commit(struct file_writer *writer, primer_error *error);

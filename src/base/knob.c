@@ -52,6 +52,10 @@ static const struct knob table[KNOB_COUNT] = {
                                    "serve: how keys and values are kept: f16, f32, bf16, q8_0"},
     [KNOB_LISTEN_FDS] = {"LISTEN_FDS", NULL, "serve: sockets that systemd has opened"},
     [KNOB_LISTEN_PID] = {"LISTEN_PID", NULL, "serve: the process that they are meant for"},
+    [KNOB_OMPI_SIZE] = {"OMPI_COMM_WORLD_SIZE", NULL,
+                        "train: processes of the run, as Open MPI's mpirun says"},
+    [KNOB_PMI_SIZE] = {"PMI_SIZE", NULL, "train: the same, as other launchers say"},
+    [KNOB_PMIX_RANK] = {"PMIX_RANK", NULL, "train: this process's number, where no size is said"},
 };
 
 static char values[KNOB_COUNT][VALUE_CAPACITY];

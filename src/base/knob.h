@@ -34,6 +34,10 @@ enum knob_id {
     KNOB_OLLAMA_KV_CACHE_TYPE,
     KNOB_LISTEN_FDS, /* LISTEN_FDS, LISTEN_PID   systemd's socket activation */
     KNOB_LISTEN_PID,
+    /* What a launcher tells each of its processes: Open MPI's, those that speak PMI, or PMIx. */
+    KNOB_OMPI_SIZE, /* OMPI_COMM_WORLD_SIZE */
+    KNOB_PMI_SIZE,
+    KNOB_PMIX_RANK,
     KNOB_COUNT
 };
 

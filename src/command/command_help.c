@@ -8,12 +8,12 @@
 #include <unistd.h>
 
 #include "base/buffer.h"
+#include "base/suggest.h"
 #include "base/utf8.h"
 #include "command/completion.h"
 #include "command/options.h"
 #include "terminal/output.h"
 #include "terminal/render.h"
-#include "terminal/suggest.h"
 
 enum { OPTION_COLUMNS = 28 };
 

@@ -7,11 +7,11 @@
 
 #include "base/knob.h"
 #include "base/log.h"
+#include "base/suggest.h"
 #include "command/options.h"
 #include "terminal/interrupt.h"
 #include "terminal/output.h"
 #include "terminal/render.h"
-#include "terminal/suggest.h"
 
 static void print_log(void *context, enum log_level level, const char *message)
 {

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "terminal/suggest.h"
+#include "base/suggest.h"
 
 enum { NAME_BYTES = 64 };
 

@@ -21,6 +21,12 @@ struct settings_list {
     size_t count;
 };
 
+/* primer grow; a size is 0 where nothing was said */
+struct grow_settings {
+    size_t layers, embedding, heads, kv_heads, head_dimensions, rotary, feed_forward, seed;
+    const char *method, *noise, *type;
+};
+
 struct settings {
     const struct command *command;
     const char *arguments[SETTINGS_ARGUMENTS]; /* what is no option */
@@ -30,7 +36,7 @@ struct settings {
     primer_model_options model;
     struct parameters parameters;
     const char *system, *template_name, *prompt, *file, *color;
-    const char *draft; /* a smaller model's file */
+    const char *draft;                                  /* a smaller model's file */
     const char *json_schema, *grammar, *regex, *choice; /* what the answer may be: one of them */
     bool raw, special, verbose, json;
     bool tensors, knobs, whole, decode; /* inspect; tokens */
@@ -39,8 +45,21 @@ struct settings {
     /* bench; a number is 0 where nothing was said */
     size_t prompt_tokens, generated_tokens, depth, clients, runs;
     bool speculate, prefix, no_limits, limits_only;
-    size_t chunks;          /* perplexity */
-    const char *completion; /* help */
+    size_t chunks;                  /* perplexity */
+    const char *completion;         /* help */
+    struct settings_list overrides; /* train */
+    bool plan, fresh;
+    const char *tokenizer, *field, *separator, *output; /* data */
+    bool skip_bad;
+    size_t samples;
+    struct settings_list special_tokens; /* tokenizer; a number is 0 where nothing was said */
+    const char *pattern;
+    size_t vocabulary, least_count;
+    bool split_digits, special_last, characters, fewer;
+    const char *plot_x, *plot_y, *title, *names; /* plot, and output */
+    bool log_x, log_y, grouped;
+    size_t smooth;
+    struct grow_settings grow;
     /* serve; a number is 0 where nothing was said */
     const char *host, *port, *key_file, *origins, *keep_alive, *access_log;
     struct settings_list aliases;

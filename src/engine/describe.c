@@ -119,6 +119,9 @@ cleanup:
 primer_status primer_model_describe(const primer_model *model, unsigned flags, char **json,
                                     size_t *length, primer_error *error)
 {
+    if (model->gguf == NULL)
+        return error_set(error, PRIMER_EUNSUPPORTED, "%s: is no GGUF, there is nothing to describe",
+                         model->information.path);
     return describe(model->gguf, flags, json, length, error);
 }
 

@@ -19,6 +19,7 @@
 #include "kv/kv.h"
 #include "engine/prefix.h"
 #include "engine/scheduler.h"
+#include "model/adapter.h"
 #include "model/model.h"
 #include "primer.h"
 #include "tokenizer/tokenizer.h"
@@ -66,9 +67,17 @@ struct primer_model {
     uint64_t identity;          /* hash of the metadata and of samples of the weights */
 };
 
+/* What a session adds to the model: as given, and as the pass takes it. */
+struct engine_adapters {
+    primer_adapter_use uses[ADAPTER_SET_MOST]; /* [count], one reference each; none of scale 0 */
+    size_t count;
+    struct adapter_set set;
+};
+
 struct primer_session {
     primer_model *model;
     primer_session_options options; /* with defaults filled in */
+    struct engine_adapters adapters;
     struct rotary rotary;
     struct kv_cache cache;
     struct prefix *prefix; /* the cache's pool's */
@@ -84,6 +93,12 @@ struct primer_session {
     atomic_bool cancel;
     primer_statistics statistics;
 };
+
+/* A model of a file's vocabulary and templates alone (primer_model_options.vocabulary_only). */
+primer_status engine_vocabulary_open(const char *path, primer_model **model, primer_error *error);
+/* PRIMER_EINVAL for one of these, of which `what` is wanted. */
+primer_status engine_vocabulary_refuse(const primer_model *model, const char *what,
+                                       primer_error *error);
 
 /* A hash of everything before the tensor data, the file's size, and 256 bytes from the beginning,
  * the middle and the end of every tensor. */

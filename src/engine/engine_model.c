@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/hash.h"
 #include "base/pool.h"
 #include "constraint/constraint.h"
 
@@ -121,11 +120,8 @@ static primer_status fill_information(primer_model *m, primer_error *error)
         .threads = pool_size(m->pool),
     };
     m->longest_token = tokenizer_longest(m->tokenizer);
-    for (size_t id = 0; id < tokenizer_vocabulary(m->tokenizer); id++) {
-        size_t length = 0;
-        const char *bytes = tokenizer_bytes(m->tokenizer, (int32_t)id, true, &length);
-        m->vocabulary_hash = hash_bytes(bytes, length, m->vocabulary_hash);
-    }
+    m->vocabulary_hash = tokenizer_hash(m->tokenizer);
+    info->vocabulary_hash = m->vocabulary_hash;
     return PRIMER_OK;
 }
 
@@ -264,6 +260,8 @@ primer_status primer_model_open(const char *path, const primer_model_options *op
                                 primer_model **model, primer_error *error)
 {
     struct gguf *gguf = NULL;
+    if (options != NULL && options->vocabulary_only)
+        return engine_vocabulary_open(path, model, error);
     FORWARD(gguf_open(&gguf, path, error));
     return open_gguf(gguf, options, model, error);
 }

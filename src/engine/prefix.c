@@ -56,9 +56,29 @@ static void take_out(struct prefix *p, struct prefix_node *node)
     p->evictions++;
 }
 
+/* Where the list points to the root. */
+static struct prefix_root **place_of(struct prefix *p, const struct prefix_root *root)
+{
+    struct prefix_root **at = &p->roots;
+    while (*at != root)
+        at = &(*at)->next;
+    return at;
+}
+
+/* One user less; the last one's end is the root's. */
+static void leave_root(struct prefix *p, const struct prefix_root *root)
+{
+    struct prefix_root **const at = place_of(p, root), *const left = *at;
+    if (--left->users > 0)
+        return;
+    *at = left->next;
+    memory_free(left);
+}
+
 static void give_back(struct prefix *p, struct prefix_node *node)
 {
     kv_pool_release(p->pool, node->page);
+    leave_root(p, node->root);
     node->serial = 0; /* what is below it sees that it is gone */
     node->chain = p->spare;
     p->spare = node;
@@ -197,13 +217,21 @@ primer_status prefix_root_of(struct prefix *prefix, const struct prefix_origin *
         found = memory_allocate(1, sizeof *found);
         if (found == NULL)
             FAIL(PRIMER_ENOMEM, "no memory for a root of the prefix cache");
-        *found = (struct prefix_root){p->next_serial++, *origin, p->roots};
+        *found = (struct prefix_root){p->next_serial++, 0, *origin, p->roots};
         p->roots = found;
     }
+    found->users++;
     *root = found;
 cleanup:
     pthread_mutex_unlock(&p->lock);
     return status;
+}
+
+void prefix_root_release(struct prefix *prefix, const struct prefix_root *root)
+{
+    pthread_mutex_lock(&prefix->lock);
+    leave_root(prefix, root);
+    pthread_mutex_unlock(&prefix->lock);
 }
 
 uint64_t prefix_find(struct prefix *prefix, uint64_t parent, const int32_t *ids,
@@ -305,6 +333,7 @@ static uint64_t add(struct prefix *p, const struct prefix_root *root,
     node->serial = p->next_serial++;
     node->parent = parent;
     node->root = root;
+    (*place_of(p, root))->users++;
     node->above = above;
     node->lasting = false;
     memcpy(node->ids, ids, sizeof node->ids);

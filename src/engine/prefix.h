@@ -4,7 +4,7 @@
  * after the tokens of its ancestors. The numeric contract makes a page found here equal, bit for
  * bit, to one that would be computed.
  *
- *   root (prefix_origin: model, KV format, RoPE, Self-Extend)
+ *   root (prefix_origin: model, adapters, KV format, RoPE, Self-Extend)
  *     [ids 0..63] - [64..127] - [128..191]
  *                 \\ [64..127]'
  *
@@ -32,6 +32,7 @@
 /* What the paths of sessions with the same options begin at. */
 struct prefix_root {
     uint64_t serial;
+    size_t users; /* sessions, and nodes on its paths; without any it goes */
     struct prefix_origin origin;
     struct prefix_root *next;
 };
@@ -69,9 +70,11 @@ primer_status prefix_create(struct prefix *prefix, struct kv_pool *pool, size_t 
                             struct prefix_disk *disk, primer_error *error);
 void prefix_free(struct prefix *prefix); /* what is worth it goes to the disk */
 
-/* The root of this origin, made if there is none; lives as long as `prefix`. */
+/* The root of this origin, made if there is none; lives until it is released and no path begins at
+ * it. */
 primer_status prefix_root_of(struct prefix *prefix, const struct prefix_origin *origin,
                              const struct prefix_root **root, primer_error *error);
+void prefix_root_release(struct prefix *prefix, const struct prefix_root *root);
 /* Nodes and buckets for all pages that the pool has now, and room for paths of `pages`; after a
  * session was made. */
 primer_status prefix_reserve(struct prefix *prefix, size_t pages, primer_error *error);

@@ -16,7 +16,7 @@
 #include "engine/prefix_disk_folder.h"
 
 #define MAGIC            "PRIMERPX"
-#define VERSION          1u
+#define VERSION          2u
 #define PIECE            ((size_t)128 << 10) /* bytes: hashed while they are in the second cache */
 #define IDLE_NANOSECONDS 60000000000         /* without another try after a failed write */
 enum { NAME_ATTEMPTS = 16 };
@@ -28,8 +28,8 @@ struct header {
     uint64_t index;
     struct prefix_key key;
 };
-_Static_assert(sizeof(struct prefix_origin) == 19 * 8, "the origin has no padding");
-_Static_assert(sizeof(struct header) == 24 * 8, "the header has no padding");
+_Static_assert(sizeof(struct prefix_origin) == 21 * 8, "the origin has no padding");
+_Static_assert(sizeof(struct header) == 26 * 8, "the header has no padding");
 
 static struct header header_of(const struct prefix_file *file)
 {

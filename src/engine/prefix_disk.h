@@ -56,6 +56,7 @@ struct prefix_origin {
     uint64_t format, layers, heads, dimensions, rotary, page_bytes; /* of struct kv_geometry */
     uint64_t trained, group, window; /* trained context; Self-Extend */
     double rope_base, rope_scale;    /* as the session's options have them */
+    uint64_t adapters[2]; /* hashes of contents and scales, in order; 0: none (model/adapter.h) */
 };
 
 struct prefix_disk;

@@ -8,7 +8,8 @@
 
 #define SLICE 8 /* pages read from the disk in one job of the threads, at most */
 
-primer_status prefix_session_root(primer_session *session, primer_error *error)
+primer_status prefix_session_root(const primer_session *session, const struct adapter_set *adapters,
+                                  const struct prefix_root **root, primer_error *error)
 {
     const primer_session *s = session;
     const struct kv_geometry *g = kv_pool_geometry(s->cache.pool);
@@ -27,8 +28,9 @@ primer_status prefix_session_root(primer_session *session, primer_error *error)
         .window = s->options.self_extend_window,
         .rope_base = s->options.rope_base,
         .rope_scale = s->options.rope_scale,
+        .adapters = {adapters->identity[0], adapters->identity[1]},
     };
-    return prefix_root_of(s->prefix, &origin, &session->prefix_root, error);
+    return prefix_root_of(s->prefix, &origin, root, error);
 }
 
 /* ---- from the disk --------------------------------------------------------------------------- */

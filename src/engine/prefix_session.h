@@ -11,8 +11,9 @@
 
 #include "engine/engine.h"
 
-/* Finds session->prefix_root. */
-primer_status prefix_session_root(primer_session *session, primer_error *error);
+/* The root of the session's options with these adapters; the caller releases it. */
+primer_status prefix_session_root(const primer_session *session, const struct adapter_set *adapters,
+                                  const struct prefix_root **root, primer_error *error);
 /* Takes pages that others left for ids[same..), as far as at least one token stays to be computed.
  * Returns how many tokens of ids the session's cache then holds: it may be fewer than `same` where
  * a file turned out to be bad. */

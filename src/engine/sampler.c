@@ -333,7 +333,7 @@ static primer_status check_range(const char *name, float value, float least, flo
 static primer_status check_sampling(const primer_model *model, const primer_sampling *o,
                                     primer_error *error)
 {
-    const size_t vocabulary = model->model->vocabulary;
+    const size_t vocabulary = model->information.vocabulary;
     FORWARD(check_range("temperature", o->temperature, 0, 1000, error));
     FORWARD(check_range("top_p", o->top_p, 0, 1, error));
     FORWARD(check_range("min_p", o->min_p, 0, 1, error));
@@ -375,7 +375,7 @@ primer_status primer_sampler_create(const primer_model *model, const primer_samp
                                     primer_sampler **sampler, primer_error *error)
 {
     primer_status status = PRIMER_OK;
-    const size_t vocabulary = model->model->vocabulary;
+    const size_t vocabulary = model->information.vocabulary;
     primer_sampler *s = memory_allocate(1, sizeof *s);
     if (s == NULL)
         return memory_failure(error, "a sampler", sizeof *s);

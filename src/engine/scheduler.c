@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "engine/engine.h"
+#include "model/adapter.h"
 
 #define SCHEDULER_ROWS 16 /* logits rows computed at a time */
 /* How long the leader waits for sessions that will come again: what they do between two passes
@@ -200,16 +201,24 @@ static primer_status run_pass(struct scheduler *s, struct scheduler_work **chose
                               primer_error *error)
 {
     struct attention_sequence sequences[SCHEDULER_WIDTH];
+    const struct adapter_set *adapters[SCHEDULER_WIDTH];
     const int32_t *ids[SCHEDULER_WIDTH];
+    bool adapted = false;
     size_t row = 0;
     for (size_t i = 0; i < count; i++) {
         struct scheduler_work *w = chosen[i];
         w->first_row = row;
         sequences[i] = (struct attention_sequence){w->cache, w->rotary, row, w->start, w->part};
         ids[i] = w->ids;
+        adapters[i] = w->adapters != NULL && w->adapters->count > 0 ? w->adapters : NULL;
+        adapted = adapted || adapters[i] != NULL;
         row += w->part;
     }
-    const struct model_batch batch = {sequences, ids, count, count == 1 ? chosen[0]->cancel : NULL};
+    const struct model_batch batch = {.sequences = sequences,
+                                      .ids = ids,
+                                      .count = count,
+                                      .cancel = count == 1 ? chosen[0]->cancel : NULL,
+                                      .adapters = adapted ? adapters : NULL};
     FORWARD(model_forward(s->model, &s->pass, &batch, error));
     for (size_t i = 0; i < count; i++)
         if (chosen[i]->hidden != NULL)
@@ -373,10 +382,9 @@ void scheduler_count(struct scheduler *scheduler, struct scheduler_counts *count
     pthread_mutex_unlock(&scheduler->lock);
 }
 
-primer_status scheduler_logits(struct scheduler *scheduler, const float *hidden, size_t rows,
-                               float *out, primer_error *error)
+/* Takes the pass for the calling thread alone, and gives it back. */
+static void take_pass(struct scheduler *s)
 {
-    struct scheduler *s = scheduler;
     pthread_mutex_lock(&s->lock);
     s->alone++;
     while (s->led)
@@ -384,11 +392,34 @@ primer_status scheduler_logits(struct scheduler *scheduler, const float *hidden,
     s->alone--;
     s->led = true;
     pthread_mutex_unlock(&s->lock);
-    const primer_status status = model_logits(s->model, &s->pass, hidden, rows, out, error);
+}
+
+static void give_pass(struct scheduler *s)
+{
     pthread_mutex_lock(&s->lock);
     release(s);
     if (s->first != NULL)
         pthread_cond_signal(&s->first->turn);
     pthread_mutex_unlock(&s->lock);
+}
+
+primer_status scheduler_logits(struct scheduler *scheduler, const float *hidden, size_t rows,
+                               float *out, primer_error *error)
+{
+    struct scheduler *s = scheduler;
+    take_pass(s);
+    const primer_status status = model_logits(s->model, &s->pass, hidden, rows, out, error);
+    give_pass(s);
+    return status;
+}
+
+primer_status scheduler_reserve_adapters(struct scheduler *scheduler, size_t adapters, size_t rank,
+                                         primer_error *error)
+{
+    struct scheduler *s = scheduler;
+    take_pass(s);
+    const primer_status status =
+        pass_reserve_adapters(&s->pass, SCHEDULER_WIDTH, adapters, rank, error);
+    give_pass(s);
     return status;
 }

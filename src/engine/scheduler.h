@@ -37,7 +37,8 @@ struct scheduler_work {
     /* set by the caller */
     struct kv_cache *cache; /* prepared for [start, start + tokens) */
     const struct rotary *rotary;
-    const int32_t *ids; /* [tokens] */
+    const struct adapter_set *adapters; /* NULL: none */
+    const int32_t *ids;                 /* [tokens] */
     size_t start, tokens;
     size_t behind; /* tokens of the same prompt that come after these, as far as known */
     enum scheduler_logits want; /* of the last token (if all are done), or of every token done */
@@ -86,6 +87,10 @@ primer_status scheduler_create(struct scheduler *scheduler, const struct model *
                                const struct kernel *kernel, struct pool *pool, primer_error *error);
 void scheduler_free(struct scheduler *scheduler);
 
+/* Room in the pass for sessions with so many adapters, whose ranks add up to `rank`. Waits while a
+ * pass runs. */
+primer_status scheduler_reserve_adapters(struct scheduler *scheduler, size_t adapters, size_t rank,
+                                         primer_error *error);
 /* Waits for its turn and computes the next work->done >= 1 tokens of the work. */
 primer_status scheduler_run(struct scheduler *scheduler, struct scheduler_work *work,
                             primer_error *error);

@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "engine/engine_adapter.h"
 #include "engine/prefix_session.h"
 
 static const enum quant_type kv_types[] = {
@@ -141,7 +142,7 @@ static primer_status make_cache(primer_session *s, primer_error *error)
     s->serials = memory_allocate(s->cache.capacity, sizeof *s->serials);
     if (s->serials == NULL)
         return memory_failure(error, "a session's pages", s->cache.capacity * sizeof *s->serials);
-    FORWARD(prefix_session_root(s, error));
+    FORWARD(prefix_session_root(s, &s->adapters.set, &s->prefix_root, error));
     return prefix_reserve(s->prefix, s->cache.capacity, error);
 }
 
@@ -149,6 +150,7 @@ primer_status primer_session_create(primer_model *model, const primer_session_op
                                     primer_session **session, primer_error *error)
 {
     primer_status status = PRIMER_OK;
+    FORWARD(engine_vocabulary_refuse(model, "a session", error));
     primer_session *s = memory_allocate(1, sizeof *s);
     if (s == NULL)
         return memory_failure(error, "a session", sizeof *s);
@@ -156,6 +158,10 @@ primer_status primer_session_create(primer_model *model, const primer_session_op
     atomic_fetch_add(&model->references, 1);
     atomic_init(&s->cancel, false);
     TRY(fill_options(model, options, &s->options, error));
+    TRY(engine_adapter_attach(model, s->options.adapters, s->options.adapter_count, &s->adapters,
+                              error));
+    s->options.adapters = s->adapters.uses;
+    s->options.adapter_count = s->adapters.count;
     TRY(model_rotary(model->model,
                      &(struct model_options){s->options.rope_base, s->options.rope_scale,
                                              s->options.self_extend_group,
@@ -188,11 +194,14 @@ void primer_session_free(primer_session *session)
     kv_cache_free(&s->cache);
     if (s->prefix != NULL)
         prefix_trim(s->prefix);
+    if (s->prefix_root != NULL)
+        prefix_root_release(s->prefix, s->prefix_root);
     memory_free(s->serials);
     rotary_free(&s->rotary);
     memory_free(s->ids);
     memory_free(s->shortened);
     memory_free(s->logits);
+    engine_adapter_release(&s->adapters);
     primer_model_free(s->model);
     memory_free(s);
 }
@@ -282,6 +291,7 @@ primer_status session_pass(primer_session *session, size_t tokens, float *hidden
     struct scheduler_work work = {
         .cache = &s->cache,
         .rotary = &s->rotary,
+        .adapters = &s->adapters.set,
         .ids = s->ids + from,
         .start = from,
         .tokens = tokens,
@@ -431,6 +441,30 @@ primer_status primer_session_rewind(primer_session *session, size_t count, prime
     if (session->published < left)
         prefix_trim(session->prefix);
     return PRIMER_OK;
+}
+
+primer_status primer_session_set_adapters(primer_session *session, const primer_adapter_use *uses,
+                                          size_t count, primer_error *error)
+{
+    primer_session *s = session;
+    primer_status status = PRIMER_OK;
+    struct engine_adapters made = {0};
+    const struct prefix_root *root = NULL;
+    TRY(engine_adapter_attach(s->model, uses, count, &made, error));
+    if (adapter_set_same(&made.set, &s->adapters.set))
+        goto cleanup; /* what is held stays */
+    TRY(prefix_session_root(s, &made.set, &root, error));
+    session_truncate(s, 0);
+    prefix_trim(s->prefix);
+    prefix_root_release(s->prefix, s->prefix_root);
+    s->prefix_root = root;
+    const struct engine_adapters before = s->adapters;
+    s->adapters = made;
+    made = before;
+    s->options.adapter_count = s->adapters.count;
+cleanup:
+    engine_adapter_release(&made);
+    return status;
 }
 
 primer_status primer_session_fork(primer_session *session, primer_session **fork,

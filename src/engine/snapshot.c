@@ -2,7 +2,7 @@
  *
  *   "PRIMERKV"  u32 version  u32 numerics  u64 model identity
  *   u64 KV format, context length trained, vocabulary, Self-Extend group, window   f64 rope base,
- * scale u64 tokens  i32 ids[tokens] u64 logits (0 or vocabulary)  f32 logits[] KV of the tokens
+ * scale u64 adapters[2] (hashes of their contents and scales; 0: none) u64 tokens  i32 ids[tokens] u64 logits (0 or vocabulary)  f32 logits[] KV of the tokens
  * (src/kv/kv_snapshot.c) u64 checksum of all before: XXH64 of each 64 KiB (the last may be
  * shorter), seeded with the one before
  *
@@ -17,16 +17,17 @@
 #include "base/hash.h"
 
 #define MAGIC   "PRIMERKV"
-#define VERSION 1u
+#define VERSION 2u
 
 struct header {
     char magic[8];
     uint32_t version, numerics;
     uint64_t identity, kv_format, trained, vocabulary, group, window;
     double rope_base, rope_scale;
+    uint64_t adapters[2];
     uint64_t tokens;
 };
-_Static_assert(sizeof(struct header) == 88, "the header has no padding");
+_Static_assert(sizeof(struct header) == 104, "the header has no padding");
 
 static struct header header_of(const primer_session *s)
 {
@@ -41,6 +42,7 @@ static struct header header_of(const primer_session *s)
         .window = s->options.self_extend_window,
         .rope_base = s->options.rope_base,
         .rope_scale = s->options.rope_scale,
+        .adapters = {s->adapters.set.identity[0], s->adapters.set.identity[1]},
         .tokens = s->computed,
     };
     memcpy(h.magic, MAGIC, sizeof h.magic);
@@ -139,6 +141,11 @@ static primer_status check_header(const primer_session *s, const struct header *
     if (memcmp(&h->rope_base, &own.rope_base, sizeof own.rope_base) != 0 ||
         memcmp(&h->rope_scale, &own.rope_scale, sizeof own.rope_scale) != 0)
         return differs(path, "RoPE setting", error);
+    if (memcmp(h->adapters, own.adapters, sizeof own.adapters) != 0)
+        return error_set(error, PRIMER_EFORMAT,
+                         "%s: the saved session was made with other adapters, or other scales of "
+                         "them",
+                         path);
     if (h->tokens > s->options.context)
         return error_set(error, PRIMER_ELIMIT,
                          "%s: the saved session has %llu tokens, the context holds %zu", path,

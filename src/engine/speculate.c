@@ -147,6 +147,7 @@ static primer_status run_guesses(struct speculation *p, primer_session *s, size_
     struct scheduler_work work = {
         .cache = &s->cache,
         .rotary = &s->rotary,
+        .adapters = &s->adapters.set,
         .ids = s->ids + from,
         .start = from,
         .tokens = tokens,

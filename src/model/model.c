@@ -17,6 +17,15 @@ const struct model_architecture *model_architecture_at(size_t index)
     return index < sizeof architectures / sizeof *architectures ? architectures[index]() : NULL;
 }
 
+const struct model_part *model_architecture_part(const struct model_architecture *architecture,
+                                                 enum model_role role)
+{
+    for (size_t i = 0; i < architecture->form.part_count; i++)
+        if (architecture->form.parts[i].role == role)
+            return &architecture->form.parts[i];
+    return NULL;
+}
+
 static primer_status find_architecture(struct model *model, primer_error *error)
 {
     struct gguf_string name;
@@ -129,8 +138,17 @@ static primer_status read_vocabulary(struct model *m, primer_error *error)
         return error_set(error, PRIMER_ELIMIT,
                          "%s: tensor token_embd.weight has %zu rows, at most %d are allowed",
                          gguf_path(m->gguf), m->vocabulary, INT32_MAX);
-    return model_bind_matrix(m, MODEL_REQUIRED, "token_embd.weight", 0, m->vocabulary, m->embedding,
-                             &m->token_embedding, error);
+    return PRIMER_OK;
+}
+
+static primer_status read_epsilon(struct model *m, primer_error *error)
+{
+    const struct model_form *form = &m->architecture->form;
+    double epsilon = 1e-5;
+    FORWARD(model_bind_real(m, form->epsilon_needed ? MODEL_REQUIRED : MODEL_OPTIONAL,
+                            form->epsilon, &epsilon, error));
+    m->epsilon = (float)epsilon;
+    return PRIMER_OK;
 }
 
 /* Room for the one-dimensional tensors that must be widened or moved to an aligned place. */
@@ -180,7 +198,10 @@ primer_status model_create(struct model **model, const struct gguf *gguf, primer
     m->layers = memory_allocate(m->layer_count, sizeof *m->layers);
     if (m->layers == NULL)
         FAIL(PRIMER_ENOMEM, "%s: no memory for %zu layers", gguf_path(gguf), m->layer_count);
-    TRY(m->architecture->bind(m, error));
+    TRY(read_epsilon(m, error));
+    if (m->architecture->read != NULL)
+        TRY(m->architecture->read(m, error));
+    TRY(model_bind_parts(m, error));
     TRY(model_bind_finished(m, error));
     count_weights(m);
     *model = m;

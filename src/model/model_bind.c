@@ -7,24 +7,23 @@
 
 #include "base/memory.h"
 
-#define NAME_LIMIT 128
-
-static void format_name(char out[NAME_LIMIT], const char *name, size_t layer)
+void model_tensor_name(char out[MODEL_NAME_LIMIT], const char *name, size_t layer,
+                       const char *suffix)
 {
     const char *mark = strstr(name, "%zu");
     if (mark == NULL)
-        snprintf(out, NAME_LIMIT, "%s", name);
+        snprintf(out, MODEL_NAME_LIMIT, "%s%s", name, suffix);
     else
-        snprintf(out, NAME_LIMIT, "%.*s%zu%s", (int)(mark - name), name, layer, mark + 3);
+        snprintf(out, MODEL_NAME_LIMIT, "%.*s%zu%s%s", (int)(mark - name), name, layer, mark + 3,
+                 suffix);
 }
 
-static primer_status find(struct model *model, enum model_need need, const char *name, size_t layer,
-                          char full[NAME_LIMIT], const struct gguf_tensor **tensor,
-                          primer_error *error)
+/* The tensor, marked as bound; NULL where it may be absent and is. */
+static primer_status find(struct model *model, enum model_need need, const char *full,
+                          const struct gguf_tensor **tensor, primer_error *error)
 {
-    format_name(full, name, layer);
-    *tensor = gguf_tensor_named(model->gguf, full);
-    if (*tensor == NULL && need == MODEL_REQUIRED)
+    *tensor = need == MODEL_ABSENT ? NULL : gguf_tensor_named(model->gguf, full);
+    if (*tensor == NULL && need != MODEL_OPTIONAL && need != MODEL_ABSENT)
         return error_set(error, PRIMER_EFORMAT,
                          "%s: tensor %s is missing; architecture %s needs it",
                          gguf_path(model->gguf), full, model->architecture->name);
@@ -45,13 +44,12 @@ static primer_status check_shape(const struct model *model, const struct gguf_te
                      tensor->shape[2], tensor->shape[3], columns, rows);
 }
 
-primer_status model_bind_matrix(struct model *model, enum model_need need, const char *name,
-                                size_t layer, size_t rows, size_t columns, struct tensor *tensor,
-                                primer_error *error)
+static primer_status bind_matrix(struct model *model, enum model_need need, const char *full,
+                                 size_t rows, size_t columns, struct tensor *tensor,
+                                 primer_error *error)
 {
-    char full[NAME_LIMIT];
     const struct gguf_tensor *found;
-    FORWARD(find(model, need, name, layer, full, &found, error));
+    FORWARD(find(model, need, full, &found, error));
     if (found == NULL)
         return PRIMER_OK;
     FORWARD(check_shape(model, found, full, rows, columns, error));
@@ -61,13 +59,11 @@ primer_status model_bind_matrix(struct model *model, enum model_need need, const
     return PRIMER_OK;
 }
 
-primer_status model_bind_vector(struct model *model, enum model_need need, const char *name,
-                                size_t layer, size_t count, const float **vector,
-                                primer_error *error)
+static primer_status bind_vector(struct model *model, enum model_need need, const char *full,
+                                 size_t count, const float **vector, primer_error *error)
 {
-    char full[NAME_LIMIT];
     const struct gguf_tensor *found;
-    FORWARD(find(model, need, name, layer, full, &found, error));
+    FORWARD(find(model, need, full, &found, error));
     if (found == NULL)
         return PRIMER_OK;
     FORWARD(check_shape(model, found, full, 1, count, error));
@@ -87,17 +83,130 @@ primer_status model_bind_vector(struct model *model, enum model_need need, const
     return PRIMER_OK;
 }
 
-primer_status model_bind_linear(struct model *model, enum model_need need, enum model_need bias,
-                                const char *name, size_t layer, size_t rows, size_t columns,
-                                struct model_linear *linear, primer_error *error)
+size_t model_extent_of(const struct model *model, enum model_extent of)
 {
-    char full[NAME_LIMIT];
-    snprintf(full, sizeof full, "%s.weight", name);
-    FORWARD(model_bind_matrix(model, need, full, layer, rows, columns, &linear->weight, error));
-    if (linear->weight.format == NULL)
+    const struct model *const m = model;
+    const size_t q = m->heads * m->head_dimensions, kv = m->kv_heads * m->head_dimensions;
+    const size_t extents[MODEL_EXTENTS] = {
+        [MODEL_ONE] = 1,
+        [MODEL_VOCABULARY] = m->vocabulary,
+        [MODEL_EMBEDDING] = m->embedding,
+        [MODEL_QUERIES] = q,
+        [MODEL_KEYS] = kv,
+        [MODEL_FUSED] = q + 2 * kv,
+        [MODEL_INNER] = m->feed_forward,
+        [MODEL_PAIRS] = m->rotary_dimensions / 2,
+    };
+    return extents[of];
+}
+
+/* Where a part of the file goes: a matrix or a vector, and its bias. */
+struct place {
+    struct tensor *matrix;
+    const float **vector, **bias;
+};
+
+static struct place linear_place(struct model_linear *linear)
+{
+    return (struct place){.matrix = &linear->weight, .bias = &linear->bias};
+}
+
+static struct place norm_place(struct model_norm *norm)
+{
+    return (struct place){.vector = &norm->weight, .bias = &norm->bias};
+}
+
+static struct place layer_place(struct model_layer *l, enum model_role role)
+{
+    switch (role) {
+    case MODEL_ATTENTION_NORM:
+        return norm_place(&l->attention_norm);
+    case MODEL_FEED_FORWARD_NORM:
+        return norm_place(&l->feed_forward_norm);
+    case MODEL_QUERY_KEY_VALUE:
+        return linear_place(&l->query_key_value);
+    case MODEL_QUERY:
+        return linear_place(&l->query);
+    case MODEL_KEY:
+        return linear_place(&l->key);
+    case MODEL_VALUE:
+        return linear_place(&l->value);
+    case MODEL_ATTENTION_OUTPUT:
+        return linear_place(&l->attention_output);
+    case MODEL_GATE:
+        return linear_place(&l->gate);
+    case MODEL_UP:
+        return linear_place(&l->up);
+    default:
+        return linear_place(&l->down);
+    }
+}
+
+static struct place model_place(struct model *m, enum model_role role)
+{
+    switch (role) {
+    case MODEL_TOKEN_EMBEDDING:
+        return (struct place){.matrix = &m->token_embedding};
+    case MODEL_ROPE_FACTORS:
+        return (struct place){.vector = &m->rope_factors};
+    case MODEL_FINAL_NORM:
+        return norm_place(&m->final_norm);
+    default:
+        return linear_place(&m->output);
+    }
+}
+
+static primer_status bind_part(struct model *m, const struct model_part *part, size_t layer,
+                               const struct place *place, primer_error *error)
+{
+    const size_t rows = model_extent_of(m, part->rows), columns = model_extent_of(m, part->columns);
+    char full[MODEL_NAME_LIMIT];
+    model_tensor_name(full, part->name, layer, ".weight");
+    bool there;
+    if (place->matrix != NULL) {
+        FORWARD(bind_matrix(m, part->weight, full, rows, columns, place->matrix, error));
+        there = place->matrix->format != NULL;
+    } else {
+        FORWARD(bind_vector(m, part->weight, full, columns, place->vector, error));
+        there = *place->vector != NULL;
+    }
+    if (!there || part->bias == MODEL_ABSENT)
         return PRIMER_OK;
-    snprintf(full, sizeof full, "%s.bias", name);
-    return model_bind_vector(model, bias, full, layer, rows, &linear->bias, error);
+    model_tensor_name(full, part->name, layer, ".bias");
+    return bind_vector(m, part->bias, full, part->rows == MODEL_ONE ? columns : rows, place->bias,
+                       error);
+}
+
+static primer_status bind_layer(struct model *m, size_t layer, primer_error *error)
+{
+    const struct model_form *form = &m->architecture->form;
+    struct model_layer *l = &m->layers[layer];
+    for (size_t i = 0; i < form->part_count; i++) {
+        const struct model_part *part = &form->parts[i];
+        const bool fused = l->query_key_value.weight.format != NULL;
+        if (part->role < MODEL_ATTENTION_NORM || (part->weight == MODEL_UNLESS_FUSED && fused))
+            continue;
+        const struct place place = layer_place(l, part->role);
+        FORWARD(bind_part(m, part, layer, &place, error));
+    }
+    return PRIMER_OK;
+}
+
+primer_status model_bind_parts(struct model *m, primer_error *error)
+{
+    const struct model_form *form = &m->architecture->form;
+    for (size_t i = 0; i < form->part_count; i++) {
+        const struct model_part *part = &form->parts[i];
+        if (part->role >= MODEL_ATTENTION_NORM)
+            continue;
+        const struct place place = model_place(m, part->role);
+        FORWARD(bind_part(m, part, 0, &place, error));
+    }
+    if (m->output.weight.format == NULL)
+        m->output.weight = m->token_embedding;
+    for (size_t layer = 0; layer < m->layer_count; layer++)
+        FORWARD(bind_layer(m, layer, error));
+    return PRIMER_OK;
 }
 
 static primer_status missing_key(const struct model *model, const char *full, primer_error *error)
@@ -109,7 +218,7 @@ static primer_status missing_key(const struct model *model, const char *full, pr
 primer_status model_bind_size(const struct model *model, enum model_need need, const char *key,
                               size_t least, size_t most, size_t *value, primer_error *error)
 {
-    char full[NAME_LIMIT];
+    char full[MODEL_NAME_LIMIT];
     uint64_t number = 0;
     snprintf(full, sizeof full, "%s.%s", model->architecture->name, key);
     if (gguf_value_named(model->gguf, full) == NULL)
@@ -125,7 +234,7 @@ primer_status model_bind_size(const struct model *model, enum model_need need, c
 primer_status model_bind_real(const struct model *model, enum model_need need, const char *key,
                               double *value, primer_error *error)
 {
-    char full[NAME_LIMIT];
+    char full[MODEL_NAME_LIMIT];
     double number = 0;
     snprintf(full, sizeof full, "%s.%s", model->architecture->name, key);
     if (gguf_value_named(model->gguf, full) == NULL)
@@ -153,7 +262,7 @@ primer_status model_bind_finished(const struct model *model, primer_error *error
 {
     for (size_t i = 0; i < gguf_tensor_count(model->gguf); i++) {
         const struct gguf_tensor *t = gguf_tensor_at(model->gguf, i);
-        char name[NAME_LIMIT];
+        char name[MODEL_NAME_LIMIT];
         if (model->bound[i] || computed_anew(t))
             continue;
         return error_set(error, PRIMER_EUNSUPPORTED,

@@ -5,6 +5,9 @@
 
 #include "model/model.h"
 
+/* The form's norm of x [rows][embedding] to out, the same shape. */
+void model_layers_norm(const struct model *model, struct pass *pass, const struct model_norm *norm,
+                       const float *x, size_t rows, float *out);
 /* Queries, keys and values of `in` [rows][embedding], and gelu(with_gelu(in)), which may be NULL,
  * to pass->wide, in one go. */
 void model_layers_project(const struct model *model, struct pass *pass,

@@ -6,6 +6,8 @@
 #include "model/model.h"
 
 #include "base/memory.h"
+#include "model/adapter.h"
+#include "model/model_layers.h"
 
 static bool add_floats(size_t *bytes, size_t rows, size_t columns)
 {
@@ -62,7 +64,38 @@ void pass_free(struct pass *pass)
 {
     workspace_free(&pass->workspace);
     arena_free(&pass->arena);
+    memory_free(pass->low_ranks);
+    memory_free(pass->middle);
     *pass = (struct pass){0};
+}
+
+primer_status pass_reserve_adapters(struct pass *pass, size_t sequences, size_t adapters,
+                                    size_t rank, primer_error *error)
+{
+    const size_t most = sequences * adapters * ADAPTER_TARGETS_MOST,
+                 stride = rank * ADAPTER_TARGETS_MOST;
+    size_t floats = 0;
+    if (most > pass->low_rank_most) {
+        struct tensor_low_rank *const low_ranks = memory_allocate(most, sizeof *low_ranks);
+        if (low_ranks == NULL)
+            return memory_failure(error, "adapters", most * sizeof *low_ranks);
+        memory_free(pass->low_ranks);
+        pass->low_ranks = low_ranks;
+        pass->bytes += (most - pass->low_rank_most) * sizeof *low_ranks;
+        pass->low_rank_most = most;
+    }
+    if (stride <= pass->middle_stride)
+        return PRIMER_OK;
+    if (!memory_product(pass->workspace.tokens, stride, &floats))
+        return error_set(error, PRIMER_ELIMIT, "adapters of rank %zu do not fit a size", rank);
+    float *const middle = memory_allocate_aligned(floats, sizeof *middle);
+    if (middle == NULL)
+        return memory_failure(error, "adapters", floats * sizeof *middle);
+    memory_free(pass->middle);
+    pass->middle = middle;
+    pass->bytes += (stride - pass->middle_stride) * pass->workspace.tokens * sizeof *middle;
+    pass->middle_stride = stride;
+    return PRIMER_OK;
 }
 
 static primer_status not_finite(const struct model *m, const struct pass *p, size_t row,
@@ -94,6 +127,7 @@ primer_status model_forward(const struct model *model, struct pass *pass,
 {
     pass->sequences = batch->sequences;
     pass->sequence_count = batch->count;
+    pass->adapters = batch->adapters;
     pass->rows = 0;
     for (size_t i = 0; i < batch->count; i++)
         for (size_t t = 0; t < batch->sequences[i].tokens; t++)
@@ -103,10 +137,11 @@ primer_status model_forward(const struct model *model, struct pass *pass,
     for (size_t layer = 0; layer < model->layer_count; layer++) {
         if (batch->cancel != NULL && atomic_load_explicit(batch->cancel, memory_order_relaxed))
             return error_set(error, PRIMER_ECANCELED, "cancelled");
+        pass->layer = layer;
         model->architecture->layer(model, pass, layer);
         FORWARD(check(model, pass, pass->x, "", layer, error));
     }
-    model->architecture->output_norm(model, pass, pass->x, pass->rows, pass->hidden);
+    model_layers_norm(model, pass, &model->final_norm, pass->x, pass->rows, pass->hidden);
     return check(model, pass, pass->hidden, "final norm", SIZE_MAX, error);
 }
 

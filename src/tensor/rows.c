@@ -43,6 +43,18 @@ static void silu_row(const struct rows_job *job, size_t t)
     job->kernel->silu_product(job->out + t * job->columns, job->x + t * job->columns, job->columns);
 }
 
+static void gelu_row(const struct rows_job *job, size_t t)
+{
+    float *const row = job->out + t * job->columns;
+    job->kernel->finish(&(struct kernel_finish){.sums = row,
+                                                .sums_stride = job->columns,
+                                                .tokens = 1,
+                                                .rows = job->columns,
+                                                .gelu = true,
+                                                .out = row,
+                                                .out_stride = job->columns});
+}
+
 void tensor_layer_norm(struct workspace *workspace, const float *x, const float *weight,
                        const float *bias, float epsilon, size_t tokens, size_t columns, float *out)
 {
@@ -74,6 +86,12 @@ void tensor_silu_product(struct workspace *workspace, float *gate, const float *
     each_row(workspace,
              &(struct rows_job){
                  .x = up, .out = gate, .tokens = tokens, .columns = columns, .row = silu_row});
+}
+
+void tensor_gelu(struct workspace *workspace, float *x, size_t tokens, size_t columns)
+{
+    each_row(workspace,
+             &(struct rows_job){.out = x, .tokens = tokens, .columns = columns, .row = gelu_row});
 }
 
 size_t tensor_not_finite(struct workspace *workspace, const float *x, size_t tokens, size_t columns)

@@ -72,6 +72,23 @@ struct tensor_product {
 void tensor_multiply(struct workspace *workspace, const float *x, size_t x_stride, size_t tokens,
                      const struct tensor_product *products, size_t count);
 
+/* One addition of low rank (low_rank.c): out[t] += B (scale * (A x[t])), t < tokens. */
+struct tensor_low_rank {
+    const float *x; /* [tokens][x_stride] */
+    size_t x_stride, tokens, columns;
+    const float *a, *b; /* [rank][columns], [rows][rank] */
+    size_t rank, rows;
+    float scale;
+    float *middle; /* scratch [tokens][middle_stride]; of this pair alone */
+    size_t middle_stride;
+    float *out; /* [tokens][out_stride] */
+    size_t out_stride;
+    size_t first_task; /* filled in */
+};
+/* Those that add to the same `out` (for the same tokens) follow each other, and are added in that
+ * order. */
+void tensor_add_low_rank(struct workspace *workspace, struct tensor_low_rank *pairs, size_t count);
+
 /* Row `id` of a matrix as f32, out [columns]. */
 void tensor_row(const struct tensor *tensor, size_t id, float *out);
 
@@ -82,6 +99,8 @@ void tensor_rms_norm(struct workspace *workspace, const float *x, const float *w
                      float epsilon, size_t tokens, size_t columns, float *out);
 void tensor_silu_product(struct workspace *workspace, float *gate, const float *up, size_t tokens,
                          size_t columns);
+/* x = gelu(x), for products that could not do it themselves. */
+void tensor_gelu(struct workspace *workspace, float *x, size_t tokens, size_t columns);
 /* The first row that holds a NaN or infinity; `tokens` when none does. */
 size_t tensor_not_finite(struct workspace *workspace, const float *x, size_t tokens,
                          size_t columns);

@@ -6,9 +6,9 @@
 #include <unistd.h>
 
 #include "base/memory.h"
+#include "base/suggest.h"
 #include "terminal/render.h"
 #include "terminal/saved_chat.h"
-#include "terminal/suggest.h"
 
 /* `argument`: what follows the command's name, without white space around it and outer quotes. */
 typedef primer_status slash_function(struct dialogue *dialogue, char *argument,

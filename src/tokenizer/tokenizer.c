@@ -8,6 +8,7 @@
 #include "tokenizer/tokenizer_internal.h"
 
 #include <string.h>
+#include "base/hash.h"
 #include "base/memory.h"
 
 struct tokenizer *tokenizer_allocate(primer_error *error)
@@ -235,6 +236,17 @@ bool tokenizer_ends(const struct tokenizer *tokenizer, int32_t id)
 {
     return id >= 0 && (size_t)id < tokenizer->vocabulary.count &&
            tokenizer->vocabulary.tokens[id].ends;
+}
+
+uint64_t tokenizer_hash(const struct tokenizer *tokenizer)
+{
+    uint64_t hash = 0;
+    for (size_t id = 0; id < tokenizer->vocabulary.count; id++) {
+        size_t length = 0;
+        const char *const bytes = tokenizer_bytes(tokenizer, (int32_t)id, true, &length);
+        hash = hash_bytes(bytes, length, hash);
+    }
+    return hash;
 }
 
 bool tokenizer_is_control(const struct tokenizer *tokenizer, int32_t id)

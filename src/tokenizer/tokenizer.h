@@ -79,6 +79,8 @@ bool tokenizer_adds_bos(const struct tokenizer *tokenizer);     /* as the metada
 bool tokenizer_ends(const struct tokenizer *tokenizer, int32_t id);
 /* The id whose text is exactly this (special tokens too); -1: none. */
 int32_t tokenizer_find(const struct tokenizer *tokenizer, const char *text, size_t length);
+/* Of all tokens' bytes: the same for every file with this vocabulary. */
+uint64_t tokenizer_hash(const struct tokenizer *tokenizer);
 bool tokenizer_is_control(const struct tokenizer *tokenizer, int32_t id);
 
 #endif

@@ -219,6 +219,15 @@ static primer_status set_bytes(struct vocabulary *vocabulary, size_t id, bool by
     return PRIMER_OK;
 }
 
+bool vocabulary_is_end(const char *text, size_t length)
+{
+    for (size_t i = 0; i < sizeof turn_ends / sizeof turn_ends[0]; i++) {
+        if (strlen(turn_ends[i]) == length && memcmp(turn_ends[i], text, length) == 0)
+            return true;
+    }
+    return false;
+}
+
 void vocabulary_mark_ends(struct vocabulary *vocabulary)
 {
     for (size_t i = 0; i < sizeof turn_ends / sizeof turn_ends[0]; i++) {

@@ -63,6 +63,8 @@ int32_t vocabulary_find(const struct vocabulary *vocabulary, const char *text, s
 /* Marks the tokens that models end their turn with by their texts, and makes them control tokens,
  * so that no text can contain one by accident. */
 void vocabulary_mark_ends(struct vocabulary *vocabulary);
+/* Whether vocabulary_mark_ends marks a token with this text. */
+bool vocabulary_is_end(const char *text, size_t length);
 /* After all are set: every token's bytes. Byte-level: the text is in GPT-2's alphabet; else "▁" is
  * a space. */
 primer_status vocabulary_finish(struct vocabulary *vocabulary, bool byte_level,

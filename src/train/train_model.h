@@ -23,7 +23,8 @@ struct train_shape {
         rotary_dimensions;
     float epsilon;
     double rope_base;
-    bool tied; /* the output matrix is the embedding (llama only) */
+    bool tied;       /* the output matrix is the embedding (llama only) */
+    uint32_t biases; /* bit 1 << role: the bias that the architecture leaves open is there */
 };
 
 struct train_tensor {
@@ -32,6 +33,8 @@ struct train_tensor {
     size_t offset;        /* floats, into weights and gradients; a multiple of 16 */
     bool matrix;          /* decays, and may be kept in another type than F32; else a vector */
     size_t layer;         /* SIZE_MAX: of none */
+    enum model_role role; /* what it is for */
+    bool bias;            /* the bias of that */
 };
 
 struct train_model {
@@ -44,7 +47,8 @@ struct train_model {
 /* Checks the shape (every field named in the error) and makes the tensors; weights are 0. */
 primer_status train_model_create(struct train_model *model, const struct train_shape *shape,
                                  primer_error *error);
-/* A model from a GGUF of F32, F16, BF16 or any quantized type, decoded to f32. */
+/* A model from a GGUF of F32, F16, BF16 or any quantized type, decoded to f32; fused Q, K, V come
+ * apart. PRIMER_EUNSUPPORTED: a sliding window, or scaled rotary positions. */
 primer_status train_model_load(struct train_model *model, const struct gguf *gguf,
                                primer_error *error);
 void train_model_free(struct train_model *model);
@@ -59,7 +63,7 @@ void train_model_initialize(struct train_model *model, float deviation, struct r
  * the shape's keys, and tokenizer.* and general.name, general.license of `tokenizer` (a GGUF; NULL:
  * none). Atomic: the file is there whole, or as it was. */
 primer_status train_model_save(const struct train_model *model, const char *path,
-                               enum quant_type type, const struct gguf *tokenizer,
-                               const char *name, primer_error *error);
+                               enum quant_type type, const struct gguf *tokenizer, const char *name,
+                               primer_error *error);
 
 #endif

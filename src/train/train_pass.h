@@ -30,10 +30,10 @@ struct train_batch {
 };
 
 struct train_pass_options {
-    size_t rows, length;   /* most of a batch */
-    double dropout;        /* of embeddings, attention output and feed-forward output, 0: none */
-    bool recompute;        /* keep each layer's input alone, and compute the rest anew */
-    bool bfloat;           /* matrices and activations are rounded to bf16 before they multiply */
+    size_t rows, length; /* most of a batch */
+    double dropout;      /* of embeddings, attention output and feed-forward output, 0: none */
+    bool recompute;      /* keep each layer's input alone, and compute the rest anew */
+    bool bfloat;         /* matrices and activations are rounded to bf16 before they multiply */
 };
 
 /* A teacher's part in the loss (Hinton et al. 2015, arXiv 1503.02531, section 2): the loss becomes

@@ -207,7 +207,9 @@ static void batch(void **state)
             row += tokens[i];
         }
         must(model_forward(model->model, &model->scheduler.pass,
-                           &(struct model_batch){sequences, batch_ids, SEQUENCES, NULL}, error));
+                           &(struct model_batch){.sequences = sequences,
+                                                  .ids = batch_ids,
+                                                  .count = SEQUENCES}, error));
         for (size_t i = 0; i < SEQUENCES; i++) {
             assert_same(alone[i], model->scheduler.pass.hidden + sequences[i].first_row * embedding,
                         tokens[i] * embedding, "a batch with others", m);

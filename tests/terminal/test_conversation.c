@@ -12,8 +12,8 @@
 #include <cmocka.h>
 
 #include "base/memory.h"
+#include "base/suggest.h"
 #include "terminal/render.h"
-#include "terminal/suggest.h"
 
 static void say(struct conversation *c, const char *role, const char *text)
 {

@@ -8,6 +8,10 @@
 /* Replaces what this level improves in a table filled by the level below. */
 void avx2_fill(struct kernel *kernel);
 
+/* The same of training's table. */
+struct training_kernel;
+void avx2_training_fill(struct training_kernel *kernel);
+
 /* The same for rows that are read in place, or unpacked. */
 void avx2_rows_fill(struct kernel *kernel);
 

@@ -8,6 +8,10 @@
 /* Replaces what this level improves in a table filled by the level below. */
 void avx512_fill(struct kernel *kernel);
 
+/* The same of training's table. */
+struct training_kernel;
+void avx512_training_fill(struct training_kernel *kernel);
+
 /* kernel.h: panel_product. */
 kernel_panel_product avx512_panel_product;
 

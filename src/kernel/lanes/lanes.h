@@ -12,7 +12,7 @@
  *   lanes_select_first(n, a, b)           lanes below n of a, the others of b; n of any size
  *   lanes_set(x), lanes_zero()            all lanes x, all +0
  *   lanes_first(v)                        lane 0
- *   lanes_add, _subtract, _multiply, _divide
+ *   lanes_add, _subtract, _multiply, _divide, _square_root
  *   lanes_fma(a, b, c)                    a * b + c, rounded once
  *   lanes_larger(a, b)                    a > b ? a : b, so b where either is NaN
  *   lanes_smaller(a, b)                   a < b ? a : b

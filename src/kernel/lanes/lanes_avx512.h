@@ -93,6 +93,11 @@ UNROLL_INLINE lanes lanes_divide(lanes a, lanes b)
     return _mm512_div_ps(a, b);
 }
 
+UNROLL_INLINE lanes lanes_square_root(lanes v)
+{
+    return _mm512_sqrt_ps(v);
+}
+
 UNROLL_INLINE lanes lanes_larger(lanes a, lanes b)
 {
     return _mm512_max_ps(a, b);

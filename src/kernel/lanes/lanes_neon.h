@@ -90,6 +90,11 @@ UNROLL_INLINE lanes lanes_divide(lanes a, lanes b)
     return vdivq_f32(a, b);
 }
 
+UNROLL_INLINE lanes lanes_square_root(lanes v)
+{
+    return vsqrtq_f32(v);
+}
+
 UNROLL_INLINE lanes lanes_where_above(lanes a, lanes b, lanes yes, lanes no)
 {
     return vbslq_f32(vcgtq_f32(a, b), yes, no);

@@ -7,6 +7,10 @@
 /* Replaces what this level improves in a table filled by the level below. */
 void neon_fill(struct kernel *kernel);
 
+/* The same of training's table. */
+struct training_kernel;
+void neon_training_fill(struct training_kernel *kernel);
+
 /* kernel.h: panel_product. */
 kernel_panel_product neon_panel_product;
 

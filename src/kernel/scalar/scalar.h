@@ -11,6 +11,10 @@
 /* Fills every pointer of the table. */
 void scalar_fill(struct kernel *kernel);
 
+/* The same of training's table. */
+struct training_kernel;
+void scalar_training_fill(struct training_kernel *kernel);
+
 /* One function each of docs/NUMERICS.md, "Sixteen lanes" and "Functions". */
 float scalar_vector_tree(const float lanes[16]);
 float scalar_vector_exp(float x);

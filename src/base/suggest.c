@@ -5,7 +5,7 @@
  *
  * A candidate is near enough when at most a third of the longer word differs.
  */
-#include "terminal/suggest.h"
+#include "base/suggest.h"
 
 #include <string.h>
 

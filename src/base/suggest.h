@@ -4,8 +4,8 @@
  *   suggest_consider(&nearest, "--temp"); ...
  *   nearest.best   the nearest word, or NULL where none is near enough
  */
-#ifndef TERMINAL_SUGGEST_H
-#define TERMINAL_SUGGEST_H
+#ifndef BASE_SUGGEST_H
+#define BASE_SUGGEST_H
 
 #include <stddef.h>
 

@@ -1,0 +1,286 @@
+/* command_train.c - primer train: runs a recipe.
+ *
+ * Texts and conversations of the recipe are made to shards in the run's folder first; the trainer
+ * sees tokens alone. A line for every report goes to standard output (with --json the lines of the
+ * log), a bar to standard error meanwhile. Ctrl-C, SIGTERM and the like stop after the step that is
+ * running, with a checkpoint: the same command goes on from there.
+ */
+#include "command/command.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/buffer.h"
+#include "base/clock.h"
+#include "command/limits.h"
+#include "command/train_plan.h"
+#include "command/train_shards.h"
+#include "primer_train.h"
+#include "terminal/interrupt.h"
+#include "terminal/output.h"
+#include "terminal/progress.h"
+#include "terminal/render.h"
+
+#define PLAN_SECONDS  5.0
+#define LIMIT_SECONDS 0.3
+
+struct watcher {
+    const primer_recipe *recipe;
+    const struct settings *settings;
+    struct progress progress;
+    uint64_t step; /* done */
+    char note[64];
+    primer_error error; /* of output */
+};
+
+static primer_status say_json(const primer_train_progress *p, struct buffer *out,
+                              primer_error *error)
+{
+    FORWARD(
+        buffer_format(out, error, "{\"step\":%" PRIu64 ",\"tokens\":%" PRIu64, p->step, p->tokens));
+    if (p->seconds_left >= 0.0 && p->tokens_per_second > 0.0)
+        FORWARD(buffer_format(out, error,
+                              ",\"loss\":%.9g,\"rate\":%.9g,\"norm\":%.9g,\"tokens_per_second\":"
+                              "%.6g,\"peak_share\":%.4g,\"seconds\":%.6g,\"seconds_left\":%.6g",
+                              p->loss, p->rate, p->norm, p->tokens_per_second, p->peak_share,
+                              p->seconds, p->seconds_left));
+    if (p->evaluated)
+        FORWARD(buffer_format(out, error, ",\"evaluation_loss\":%.9g", p->evaluation_loss));
+    if (p->evaluated && !isnan(p->bits_per_byte))
+        FORWARD(buffer_format(out, error, ",\"bits_per_byte\":%.6g", p->bits_per_byte));
+    return buffer_format(out, error, ",\"checkpoint\":%s}\n", p->checkpointed ? "true" : "false");
+}
+
+static primer_status say_text(const primer_train_progress *p, struct buffer *out,
+                              primer_error *error)
+{
+    char left[RENDER_TEXT], a[RENDER_TEXT], b[RENDER_TEXT];
+    FORWARD(buffer_format(out, error, "step %s of %s", render_count(p->step, a),
+                          render_count(p->steps, b)));
+    if (p->tokens_per_second > 0.0) {
+        FORWARD(buffer_format(out, error, "  loss %.4f  norm %.3g  rate %.3g  %s tokens/s", p->loss,
+                              p->norm, p->rate, render_count((uint64_t)p->tokens_per_second, a)));
+        if (p->peak_share > 0.0)
+            FORWARD(buffer_format(out, error, "  %.0f %% of peak", 100.0 * p->peak_share));
+        if (p->step < p->steps)
+            FORWARD(buffer_format(out, error, "  %s left", render_duration(p->seconds_left, left)));
+    }
+    if (p->evaluated)
+        FORWARD(buffer_format(out, error, "  held-out %.4f", p->evaluation_loss));
+    if (p->evaluated && !isnan(p->bits_per_byte))
+        FORWARD(buffer_format(out, error, " (%.4f bits a byte)", p->bits_per_byte));
+    return buffer_text(out, p->checkpointed ? "  kept\n" : "\n", error);
+}
+
+static void keep_error(struct watcher *watcher, const primer_error *error)
+{
+    if (watcher->error.status == PRIMER_OK)
+        watcher->error = *error;
+}
+
+static void say(struct watcher *watcher, const struct buffer *text)
+{
+    primer_error error = {0};
+    progress_end(&watcher->progress);
+    if (output_write(text->bytes, text->length, &error) != PRIMER_OK ||
+        output_flush(&error) != PRIMER_OK)
+        keep_error(watcher, &error);
+}
+
+static void on_progress(void *context, const primer_train_progress *p)
+{
+    struct watcher *const watcher = context;
+    struct buffer out = {0};
+    primer_error error = {0};
+    snprintf(watcher->note, sizeof watcher->note, "loss %.4f", p->loss);
+    if ((watcher->settings->json ? say_json(p, &out, &error) : say_text(p, &out, &error)) !=
+        PRIMER_OK)
+        keep_error(watcher, &error);
+    else
+        say(watcher, &out);
+    buffer_free(&out);
+}
+
+/* Called after every step. */
+static bool on_step(void *context)
+{
+    struct watcher *const watcher = context;
+    progress_step(&watcher->progress, ++watcher->step, watcher->recipe->steps,
+                  watcher->note[0] == '\0' ? NULL : watcher->note);
+    return interrupt_seen() || watcher->error.status != PRIMER_OK;
+}
+
+static bool collect(void *context, const primer_generated *generated)
+{
+    return buffer_append(context, generated->text, generated->length, NULL) == PRIMER_OK;
+}
+
+static primer_status write_sample(const char *path, const struct watcher *watcher,
+                                  struct buffer *text, primer_error *error)
+{
+    const primer_recipe *const recipe = watcher->recipe;
+    const char *const prompt = recipe->sample_prompt == NULL ? "" : recipe->sample_prompt;
+    const primer_model_options options = {.no_prefix_cache = true};
+    primer_generation generation = {
+        .max_tokens = recipe->sample_tokens, .callback = collect, .context = text};
+    primer_sampling sampling = primer_sampling_default();
+    primer_generation_result result;
+    primer_model *model = NULL;
+    primer_session *session = NULL;
+    int32_t *ids = NULL;
+    size_t count = 0;
+    primer_status status = PRIMER_OK;
+    sampling.seed = recipe->seed;
+    generation.sampling = &sampling;
+    TRY(primer_model_open(path, &options, &model, error));
+    TRY(primer_session_create(model, NULL, &session, error));
+    TRY(primer_tokenize(model, prompt, strlen(prompt), PRIMER_TEXT_BOS, &ids, &count, error));
+    if (count == 0) {
+        /* Nothing to begin with: a document's end stands before every document. */
+        const int32_t end = primer_token_eos(model) >= 0 ? primer_token_eos(model) : 0;
+        TRY(primer_session_append(session, end, error));
+    } else {
+        TRY(primer_session_sync(session, ids, count, NULL, NULL, error));
+    }
+    TRY(primer_generate(session, &generation, &result, error));
+
+cleanup:
+    primer_free(ids);
+    primer_session_free(session);
+    primer_model_free(model);
+    return status;
+}
+
+/* A sample that fails is said; the run goes on. */
+static void on_sample(void *context, const char *path)
+{
+    struct watcher *const watcher = context;
+    const char *const prompt = watcher->recipe->sample_prompt;
+    struct buffer text = {0}, out = {0};
+    primer_error error = {0};
+    primer_status status = buffer_text(&text, prompt == NULL ? "" : prompt, &error);
+    if (status == PRIMER_OK)
+        status = write_sample(path, watcher, &text, &error);
+    if (status == PRIMER_OK && watcher->settings->json) {
+        status = buffer_format(&out, &error, "{\"step\":%" PRIu64 ",\"sample\":", watcher->step);
+        if (status == PRIMER_OK)
+            status = buffer_json_string(&out, text.bytes, text.length, &error);
+        if (status == PRIMER_OK)
+            status = buffer_text(&out, "}\n", &error);
+    } else if (status == PRIMER_OK) {
+        status = buffer_format(&out, &error, "--- sample after step %" PRIu64 "\n%s\n---\n",
+                               watcher->step, text.bytes);
+    }
+    if (status == PRIMER_OK)
+        say(watcher, &out);
+    else
+        fprintf(stderr, "primer: no sample: %s\n", error.message);
+    buffer_free(&text);
+    buffer_free(&out);
+}
+
+static primer_status write_plan(primer_trainer *trainer, const struct settings *settings,
+                                const primer_recipe *recipe, double peak, primer_error *error)
+{
+    primer_train_plan plan;
+    struct buffer out = {0};
+    primer_status status = PRIMER_OK;
+    TRY(primer_trainer_plan(trainer, PLAN_SECONDS, &plan, error));
+    TRY(settings->json ? train_plan_json(&plan, peak, &out, error)
+                       : train_plan_text(&plan, recipe, peak, &out, error));
+    TRY(output_write(out.bytes, out.length, error));
+
+cleanup:
+    buffer_free(&out);
+    return status;
+}
+
+static primer_status train(primer_trainer *trainer, const struct settings *settings,
+                           const primer_recipe *recipe, primer_error *error)
+{
+    struct watcher watcher = {.recipe = recipe, .settings = settings};
+    primer_train_callbacks callbacks = {.context = &watcher,
+                                        .progress = on_progress,
+                                        .sample = recipe->sample_every != 0 ? on_sample : NULL,
+                                        .stop = on_step};
+    watcher.step = primer_trainer_resumed(trainer);
+    watcher.progress = progress_begin("training", "steps");
+    watcher.progress.first = watcher.step;
+    if (primer_trainer_skipped(trainer) != NULL)
+        fprintf(stderr, "primer: %s\n", primer_trainer_skipped(trainer));
+    if (watcher.step > 0)
+        fprintf(stderr, "primer: going on from the checkpoint of step %" PRIu64 "\n", watcher.step);
+    const primer_status status = primer_trainer_run(trainer, &callbacks, error);
+    progress_end(&watcher.progress);
+    if (watcher.error.status != PRIMER_OK && (status == PRIMER_OK || status == PRIMER_ECANCELED)) {
+        *error = watcher.error;
+        return watcher.error.status;
+    }
+    return status;
+}
+
+static int run(struct settings *settings)
+{
+    primer_status status = PRIMER_OK;
+    primer_error problem = {0}, *error = &problem;
+    primer_recipe *recipe = NULL;
+    primer_trainer *trainer = NULL;
+    struct train_shards shards = {0};
+    primer_train_options options = {.threads = settings->model.threads,
+                                    .ignore_memory = settings->model.ignore_memory,
+                                    .fresh = settings->fresh};
+    TRY(primer_recipe_read(settings->arguments[0], settings->overrides.items,
+                           settings->overrides.count, &recipe, error));
+    interrupt_install(NULL);
+    interrupt_hold();
+    TRY(train_shards_make(recipe, settings, &shards, error));
+    options.shards = shards.sources;
+    options.evaluation_shards = shards.evaluation;
+    options.peak_operations_per_second = limits_f32(settings->model.threads, LIMIT_SECONDS);
+    TRY(primer_trainer_create(recipe, &options, &trainer, error));
+    TRY(settings->plan
+            ? write_plan(trainer, settings, recipe, options.peak_operations_per_second, error)
+            : train(trainer, settings, recipe, error));
+
+cleanup:
+    primer_trainer_free(trainer);
+    train_shards_free(&shards);
+    primer_recipe_free(recipe);
+    if (status == PRIMER_ECANCELED) {
+        command_failed(error);
+        fprintf(stderr, "primer: %s\n", problem.message);
+        interrupt_end();
+    }
+    return status == PRIMER_OK ? EXIT_CODE_OK : command_failed(error);
+}
+
+const struct command command_train = {
+    .name = "train",
+    .group = "Teach",
+    .arguments = "RECIPE",
+    .summary = "train a model, or go on with one, as a recipe says",
+    .teaching =
+        "A recipe is a text file of `name = value` lines; docs/recipes.md lists the names.\n"
+        "\n"
+        "  tokenizer = tokenizer.gguf          made by `primer tokenizer train`\n"
+        "  data = stories.txt                  or .jsonl, or a .shard of `primer data shard`\n"
+        "  evaluate = held-out.txt\n"
+        "  layers = 6        embedding = 256      heads = 8\n"
+        "  batch = 16        length = 256         steps = 2000\n"
+        "  folder = runs/stories               checkpoints, the log, the model at the end\n"
+        "\n"
+        "Examples\n"
+        "  primer train stories.recipe --plan      what it would cost\n"
+        "  primer train stories.recipe             the same again goes on where it stopped\n"
+        "  primer train stories.recipe --set rate=0.0005 --set folder=runs/slower\n"
+        "  primer plot runs/stories/log.jsonl -o curves.svg\n"
+        "\n"
+        "Ctrl-C stops after the step that is running and keeps everything; a run that was killed\n"
+        "goes on from its last checkpoint. Either way the bits are those of a run never stopped.\n",
+    .bit = COMMAND_TRAIN,
+    .least = 1,
+    .most = 1,
+    .run = run,
+};

@@ -1,0 +1,277 @@
+/* data_shard.c - making a shard: records are read one after the other, tokenized by all threads, and
+ * written in the order they were read.
+ *
+ *   reader --records--> | slot slot slot ... |  --pool--> tokens in each slot --in order--> writer
+ *
+ * A round fills slots until they hold ROUND_BYTES, so that memory depends on that and the largest
+ * record, not on the inputs. The result doesn't depend on the threads.
+ */
+#include "data/data.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/file.h"
+#include "base/hash.h"
+#include "base/memory.h"
+#include "base/pool.h"
+#include "data/data_read.h"
+#include "data/data_tokens.h"
+#include "primer_train.h"
+
+#define SLOTS       512
+#define ROUND_BYTES ((size_t)4 << 20)
+#define KEEP_BYTES  ((size_t)1 << 20) /* a slot that grew beyond gives its memory back */
+
+struct slot {
+    struct buffer record;
+    uint64_t line;
+    bool too_long;
+    struct data_tokens tokens;
+    primer_status status;
+    primer_error error;
+};
+
+struct making {
+    const struct data_shard_options *options;
+    struct data_shard_summary *summary;
+    struct data_maker maker;
+    struct data_reader reader;
+    struct pool *pool;
+    primer_shard_writer *writer;
+    struct slot *slots; /* [SLOTS] */
+    size_t filled;
+    uint64_t before; /* bytes of the files that are done */
+};
+
+/* ---- records to tokens ----------------------------------------------------------------------- */
+
+static void make_tokens(void *context, size_t task, size_t thread)
+{
+    struct making *const making = context;
+    struct slot *const slot = &making->slots[task];
+    const char *const path = making->reader.path;
+    (void)thread;
+    if (slot->too_long)
+        slot->status =
+            error_set(&slot->error, PRIMER_ELIMIT, "%s:%" PRIu64 ": a line of more than %zu bytes",
+                      path, slot->line, DATA_LINE_MOST);
+    else if (making->reader.json)
+        slot->status = data_tokens_of_json(&making->maker, slot->record.bytes, slot->record.length,
+                                           path, slot->line, &slot->tokens, &slot->error);
+    else
+        slot->status = data_tokens_of_text(&making->maker, slot->record.bytes, slot->record.length,
+                                           path, slot->line, &slot->tokens, &slot->error);
+}
+
+/* Whether a failure is the record's own. */
+static bool is_bad_record(primer_status status)
+{
+    return status == PRIMER_EFORMAT || status == PRIMER_EUNSUPPORTED || status == PRIMER_ELIMIT ||
+           status == PRIMER_EINVAL;
+}
+
+static primer_status write_slot(struct making *making, struct slot *slot, primer_error *error)
+{
+    struct data_shard_summary *const summary = making->summary;
+    if (slot->status != PRIMER_OK && making->options->skip_bad && is_bad_record(slot->status)) {
+        if (summary->bad++ == 0)
+            snprintf(summary->first_bad, sizeof summary->first_bad, "%.500s", slot->error.message);
+        return PRIMER_OK;
+    }
+    if (slot->status != PRIMER_OK)
+        return error_set(error, slot->status, "%s", slot->error.message);
+    summary->text_bytes += slot->tokens.text_bytes;
+    if (slot->tokens.count == 0) {
+        summary->empty++;
+        return PRIMER_OK;
+    }
+    return primer_shard_write(making->writer, slot->tokens.ids, slot->tokens.asked,
+                              slot->tokens.count, slot->tokens.asked_bytes, error);
+}
+
+static void slot_free(struct slot *slot)
+{
+    buffer_free(&slot->record);
+    data_tokens_free(&slot->tokens);
+}
+
+static primer_status finish_round(struct making *making, primer_error *error)
+{
+    pool_run(making->pool, make_tokens, making, making->filled);
+    for (size_t i = 0; i < making->filled; i++) {
+        struct slot *const slot = &making->slots[i];
+        FORWARD(write_slot(making, slot, error));
+        if (slot->record.capacity > KEEP_BYTES)
+            slot_free(slot);
+    }
+    making->filled = 0;
+    return PRIMER_OK;
+}
+
+static primer_status fill_round(struct making *making, bool *more, primer_error *error)
+{
+    size_t bytes = 0;
+    while (making->filled < SLOTS && bytes < ROUND_BYTES) {
+        struct slot *const slot = &making->slots[making->filled];
+        FORWARD(data_reader_next(&making->reader, &slot->record, &slot->line, &slot->too_long, more,
+                                 error));
+        if (!*more)
+            break;
+        making->filled++;
+        bytes += slot->record.length;
+    }
+    return PRIMER_OK;
+}
+
+static primer_status report(const struct making *making, primer_error *error)
+{
+    const struct data_shard_options *const options = making->options;
+    if (options->progress == NULL ||
+        options->progress(options->context, making->before + making->reader.done,
+                          making->summary->input_bytes))
+        return PRIMER_OK;
+    return error_set(error, PRIMER_ECANCELED, "%s: stopped", making->reader.path);
+}
+
+static primer_status read_file(struct making *making, const char *path, primer_error *error)
+{
+    primer_status status = PRIMER_OK;
+    const char *const separator = making->options->separator;
+    bool more = true;
+    FORWARD(data_reader_open(&making->reader, path, separator == NULL ? DATA_SEPARATOR : separator,
+                             error));
+    while (more) {
+        TRY(fill_round(making, &more, error));
+        TRY(finish_round(making, error));
+        TRY(report(making, error));
+    }
+    making->before += making->reader.done;
+cleanup:
+    data_reader_close(&making->reader);
+    return status;
+}
+
+/* ---- what a shard was made of ---------------------------------------------------------------- */
+
+static void add_text(uint64_t *hash, const char *text)
+{
+    *hash = hash_bytes(text == NULL ? "" : text, text == NULL ? 0 : strlen(text) + 1, *hash);
+}
+
+/* A hash of all that the shard depends on; and the inputs' bytes. */
+static primer_status key_of(const char *const *inputs, size_t count,
+                            const struct data_shard_options *options,
+                            const struct data_maker *maker, uint64_t *key, uint64_t *bytes,
+                            primer_error *error)
+{
+    const primer_model_information *const about = primer_model_info(maker->model);
+    uint64_t hash = about->vocabulary_hash;
+    *bytes = 0;
+    add_text(&hash, "shard 1");
+    add_text(&hash, options->template_name);
+    add_text(&hash, about->chat_template);
+    add_text(&hash, options->field);
+    add_text(&hash, options->separator == NULL ? DATA_SEPARATOR : options->separator);
+    add_text(&hash, options->skip_bad ? "skip" : "");
+    for (size_t i = 0; i < count; i++) {
+        struct stat facts;
+        if (stat(inputs[i], &facts) != 0)
+            return error_set(error, PRIMER_EIO, "%s: cannot look at it: %s", inputs[i],
+                             strerror(errno));
+        if (!S_ISREG(facts.st_mode))
+            return error_set(error, PRIMER_EINVAL, "%s: is no regular file", inputs[i]);
+        const int64_t numbers[] = {(int64_t)facts.st_size, (int64_t)facts.st_mtim.tv_sec,
+                                   (int64_t)facts.st_mtim.tv_nsec};
+        add_text(&hash, inputs[i]);
+        hash = hash_bytes(numbers, sizeof numbers, hash);
+        *bytes += (uint64_t)facts.st_size;
+    }
+    *key = hash == 0 ? 1 : hash;
+    return PRIMER_OK;
+}
+
+/* Numbers of a shard that is there and has this key. */
+static bool is_made(const char *path, uint64_t key, struct data_shard_summary *summary)
+{
+    primer_shard *shard = NULL;
+    primer_shard_information about;
+    if (!file_exists(path) || primer_shard_open(path, &shard, NULL) != PRIMER_OK)
+        return false;
+    primer_shard_info(shard, &about);
+    primer_shard_free(shard);
+    if (about.key != key)
+        return false;
+    summary->documents = about.documents;
+    summary->tokens = about.tokens;
+    summary->asked = about.asked;
+    summary->reused = true;
+    return true;
+}
+
+/* ---- making one ------------------------------------------------------------------------------ */
+
+static primer_status make(struct making *making, const char *const *inputs, size_t count,
+                          const char *path, uint64_t key, primer_error *error)
+{
+    const primer_model_information *const about = primer_model_info(making->maker.model);
+    FORWARD(pool_create(&making->pool, making->options->threads, error));
+    making->slots = memory_allocate(SLOTS, sizeof *making->slots);
+    if (making->slots == NULL)
+        return memory_failure(error, "documents", SLOTS * sizeof *making->slots);
+    FORWARD(primer_shard_writer_create(path, about->vocabulary, about->vocabulary_hash,
+                                       &making->writer, error));
+    primer_shard_writer_key(making->writer, key);
+    for (size_t i = 0; i < count; i++)
+        FORWARD(read_file(making, inputs[i], error));
+    return primer_shard_writer_finish(making->writer, error);
+}
+
+static void making_free(struct making *making)
+{
+    for (size_t i = 0; making->slots != NULL && i < SLOTS; i++)
+        slot_free(&making->slots[i]);
+    memory_free(making->slots);
+    primer_shard_writer_free(making->writer);
+    pool_free(making->pool);
+    data_maker_free(&making->maker);
+}
+
+/* What the writer counted. */
+static primer_status count_shard(const char *path, struct data_shard_summary *summary,
+                                 primer_error *error)
+{
+    primer_shard *shard = NULL;
+    primer_shard_information about;
+    FORWARD(primer_shard_open(path, &shard, error));
+    primer_shard_info(shard, &about);
+    primer_shard_free(shard);
+    summary->documents = about.documents;
+    summary->tokens = about.tokens;
+    summary->asked = about.asked;
+    return PRIMER_OK;
+}
+
+primer_status data_shard_make(const char *const *inputs, size_t count, const char *path,
+                              const struct data_shard_options *options,
+                              struct data_shard_summary *summary, primer_error *error)
+{
+    primer_status status = PRIMER_OK;
+    struct data_shard_summary made = {0};
+    struct making making = {.options = options, .summary = &made, .reader.descriptor = -1};
+    uint64_t key = 0;
+    TRY(data_maker_create(&making.maker, options->tokenizer, options->template_name, options->field,
+                          error));
+    TRY(key_of(inputs, count, options, &making.maker, &key, &made.input_bytes, error));
+    if (!options->reuse || !is_made(path, key, &made)) {
+        TRY(make(&making, inputs, count, path, key, error));
+        TRY(count_shard(path, &made, error));
+    }
+    *summary = made;
+cleanup:
+    making_free(&making);
+    return status;
+}

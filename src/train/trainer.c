@@ -1,0 +1,341 @@
+/* trainer.c - making a trainer of a recipe: data, model, buffers, and the newest checkpoint. */
+#include "train/trainer.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cpu.h"
+#include "base/file.h"
+#include "base/memory.h"
+#include "train/train_recipe.h"
+
+#define MIB 1048576.0
+
+/* FOLDER/lock is held while this process lives: two runs in one folder would take each other's
+ * checkpoints away. */
+static primer_status take_folder(primer_trainer *trainer, primer_error *error)
+{
+    const char *const folder = trainer->recipe->folder;
+    struct buffer path = {0};
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    primer_status status = PRIMER_OK;
+    if (mkdir(folder, 0777) != 0 && errno != EEXIST)
+        FAIL(PRIMER_EIO, "%s: cannot make the folder: %s", folder, strerror(errno));
+    TRY(buffer_format(&path, error, "%s/lock", folder));
+    trainer->lock = open(path.bytes, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (trainer->lock < 0)
+        FAIL(PRIMER_EIO, "%s: cannot open: %s", path.bytes, strerror(errno));
+    if (fcntl(trainer->lock, F_SETLK, &lock) != 0)
+        FAIL(PRIMER_EINVAL, "%s: another process trains in this folder", folder);
+
+cleanup:
+    buffer_free(&path);
+    return status;
+}
+
+static primer_status open_data(struct trainer_data *data, const primer_recipe_source *sources,
+                               size_t count, const char *const *shards, size_t vocabulary,
+                               primer_error *error)
+{
+    for (size_t i = 0; i < count; i++) {
+        const char *const path = shards != NULL && shards[i] != NULL ? shards[i] : sources[i].path;
+        FORWARD(train_shard_open(&data->shards[i], path, error));
+        data->sources[i] = (struct train_source){data->shards[i], sources[i].weight};
+        data->count = i + 1;
+        const size_t found = train_shard_info(data->shards[i])->vocabulary;
+        if (found != vocabulary)
+            return error_set(error, PRIMER_EFORMAT,
+                             "%s: made with a vocabulary of %zu tokens; the model has %zu", path,
+                             found, vocabulary);
+    }
+    return PRIMER_OK;
+}
+
+static primer_status make_rows(struct trainer_rows *rows, size_t count, size_t length,
+                               primer_error *error)
+{
+    const size_t tokens = count * length;
+    *rows = (struct trainer_rows){.rows = count, .length = length};
+    rows->inputs = memory_allocate(tokens, sizeof *rows->inputs);
+    rows->targets = memory_allocate(tokens, sizeof *rows->targets);
+    rows->weights = memory_allocate(tokens, sizeof *rows->weights);
+    rows->starts = memory_allocate(tokens, sizeof *rows->starts);
+    if (rows->inputs == NULL || rows->targets == NULL || rows->weights == NULL ||
+        rows->starts == NULL)
+        return memory_failure(error, "a step's tokens", tokens * 16);
+    return PRIMER_OK;
+}
+
+static void free_rows(struct trainer_rows *rows)
+{
+    memory_free(rows->inputs);
+    memory_free(rows->targets);
+    memory_free(rows->weights);
+    memory_free(rows->starts);
+}
+
+static primer_status vocabulary_of(const struct gguf *tokenizer, size_t *vocabulary,
+                                   primer_error *error)
+{
+    const struct gguf_value *const tokens = gguf_value_named(tokenizer, "tokenizer.ggml.tokens");
+    if (tokens == NULL || tokens->type != GGUF_ARRAY || tokens->element_type != GGUF_STRING)
+        return error_set(error, PRIMER_EFORMAT,
+                         "%s: key tokenizer.ggml.tokens: found %s, expected an array of strings",
+                         gguf_path(tokenizer), tokens == NULL ? "nothing" : "something else");
+    *vocabulary = (size_t)tokens->count;
+    return PRIMER_OK;
+}
+
+static const struct model_architecture *architecture_named(const char *name)
+{
+    for (size_t i = 0; model_architecture_at(i) != NULL; i++)
+        if (strcmp(model_architecture_at(i)->name, name) == 0)
+            return model_architecture_at(i);
+    return NULL;
+}
+
+static primer_status shape_of(const primer_recipe *recipe, size_t vocabulary,
+                              struct train_shape *shape, primer_error *error)
+{
+    *shape = (struct train_shape){
+        .architecture = architecture_named(recipe->architecture),
+        .vocabulary = vocabulary,
+        .context = recipe->context,
+        .embedding = recipe->embedding,
+        .layers = recipe->layers,
+        .heads = recipe->heads,
+        .kv_heads = recipe->kv_heads,
+        .head_dimensions = recipe->heads == 0 ? 0 : recipe->embedding / recipe->heads,
+        .feed_forward = recipe->feed_forward,
+        .rotary_dimensions = recipe->rotary,
+        .epsilon = 1e-5f,
+        .rope_base = 10000.0,
+        .tied = recipe->tied,
+    };
+    if (shape->architecture == NULL)
+        return error_set(error, PRIMER_EUNSUPPORTED,
+                         "architecture: found \"%s\", expected one that can be trained: phi2 or "
+                         "llama",
+                         recipe->architecture);
+    return PRIMER_OK;
+}
+
+/* The model's tensors; their contents come once memory is known to hold everything. */
+static primer_status make_model(primer_trainer *trainer, primer_error *error)
+{
+    const primer_recipe *const recipe = trainer->recipe;
+    size_t vocabulary = 0;
+    struct train_shape shape;
+    if (recipe->model != NULL) {
+        FORWARD(gguf_open(&trainer->source, recipe->model, error));
+        return train_model_load(&trainer->model, trainer->source, error);
+    }
+    FORWARD(gguf_open(&trainer->tokenizer, recipe->tokenizer, error));
+    FORWARD(vocabulary_of(trainer->tokenizer, &vocabulary, error));
+    FORWARD(shape_of(recipe, vocabulary, &shape, error));
+    return train_model_create(&trainer->model, &shape, error);
+}
+
+static primer_status make_teacher(primer_trainer *trainer, const struct train_pass_options *options,
+                                  primer_error *error)
+{
+    const primer_recipe *const recipe = trainer->recipe;
+    struct gguf *gguf = NULL;
+    struct train_pass_options own = *options;
+    primer_status status = PRIMER_OK;
+    if (recipe->teacher == NULL)
+        return PRIMER_OK;
+    own.dropout = 0.0;
+    own.recompute = true; /* a teacher is never gone back through: least memory */
+    TRY(gguf_open(&gguf, recipe->teacher, error));
+    TRY(train_model_load(&trainer->teacher_model, gguf, error));
+    if (trainer->teacher_model.shape.vocabulary != trainer->model.shape.vocabulary)
+        FAIL(PRIMER_EFORMAT, "%s: the teacher has %zu tokens, the model %zu; they must be the same",
+             recipe->teacher, trainer->teacher_model.shape.vocabulary,
+             trainer->model.shape.vocabulary);
+    TRY(train_pass_create(&trainer->teacher.pass, &trainer->teacher_model.shape, &own,
+                          trainer->pool, error));
+    trainer->teacher.model = &trainer->teacher_model;
+    trainer->teacher.temperature = recipe->temperature;
+    trainer->teacher.mix = recipe->mix;
+
+cleanup:
+    gguf_free(gguf);
+    return status;
+}
+
+static primer_status check_memory(const primer_trainer *trainer, primer_error *error)
+{
+    const uint64_t available = cpu_memory_available();
+    primer_train_plan plan;
+    FORWARD(primer_trainer_plan((primer_trainer *)trainer, 0.0, &plan, error));
+    if (trainer->options.ignore_memory || available == UINT64_MAX || plan.memory_bytes <= available)
+        return PRIMER_OK;
+    return error_set(error, PRIMER_ENOMEM,
+                     "the run needs %.0f MiB (weights %.0f, gradients %.0f, optimizer %.0f, "
+                     "activations %.0f) and %.0f MiB of memory are available; use a smaller batch, "
+                     "recompute = yes, or ignore this with --ignore-memory",
+                     (double)plan.memory_bytes / MIB, (double)plan.weight_bytes / MIB,
+                     (double)plan.gradient_bytes / MIB, (double)plan.optimizer_bytes / MIB,
+                     (double)plan.activation_bytes / MIB, (double)available / MIB);
+}
+
+static primer_status make_buffers(primer_trainer *trainer, primer_error *error)
+{
+    const primer_recipe *const recipe = trainer->recipe;
+    const struct train_optimizer_options options = {recipe->beta_1, recipe->beta_2, recipe->epsilon,
+                                                    recipe->decay, recipe->clip};
+    const struct train_pass_options pass = {.rows = recipe->batch,
+                                            .length = recipe->length,
+                                            .dropout = recipe->dropout,
+                                            .recompute = recipe->recompute,
+                                            .bfloat = strcmp(recipe->precision, "bf16") == 0};
+    FORWARD(train_optimizer_create(&trainer->optimizer, &options, trainer->model.floats, error));
+    trainer->gradients = memory_allocate_aligned(trainer->model.floats, sizeof(float));
+    if (trainer->gradients == NULL)
+        return memory_failure(error, "gradients", trainer->model.floats * sizeof(float));
+    FORWARD(train_pass_create(&trainer->pass, &trainer->model.shape, &pass, trainer->pool, error));
+    FORWARD(make_rows(&trainer->step, recipe->batch * recipe->accumulate, recipe->length, error));
+    FORWARD(make_rows(&trainer->trial, recipe->batch, recipe->length, error));
+    return make_teacher(trainer, &pass, error);
+}
+
+static primer_status make_schedule(primer_trainer *trainer, primer_error *error)
+{
+    static const struct {
+        const char *name;
+        enum train_schedule_kind kind;
+    } kinds[] = {{"constant", TRAIN_SCHEDULE_CONSTANT},
+                 {"linear", TRAIN_SCHEDULE_LINEAR},
+                 {"cosine", TRAIN_SCHEDULE_COSINE},
+                 {"stable", TRAIN_SCHEDULE_STABLE}};
+    const primer_recipe *const recipe = trainer->recipe;
+    trainer->schedule = (struct train_schedule){.peak = recipe->rate,
+                                                .final = recipe->final_rate,
+                                                .warm_up = recipe->warm_up,
+                                                .steps = recipe->steps,
+                                                .decay = recipe->decay_steps};
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
+        if (strcmp(recipe->schedule, kinds[i].name) == 0) {
+            trainer->schedule.kind = kinds[i].kind;
+            return PRIMER_OK;
+        }
+    return error_set(error, PRIMER_EINVAL,
+                     "schedule: found \"%s\", expected constant, linear, cosine or stable",
+                     recipe->schedule);
+}
+
+/* Weights as they begin, or as the newest checkpoint has them. */
+static primer_status begin(primer_trainer *trainer, primer_error *error)
+{
+    const primer_recipe *const recipe = trainer->recipe;
+    const uint64_t identity = train_recipe_hash(recipe);
+    struct random random;
+    bool found = false;
+    if (!trainer->options.fresh)
+        FORWARD(train_checkpoint_read(recipe->folder, &trainer->model, &trainer->optimizer,
+                                      &trainer->state, &found, &trainer->skipped, error));
+    if (found) {
+        if (trainer->state.recipe != identity)
+            return error_set(
+                error, PRIMER_EINVAL,
+                "%s: its checkpoint at step %llu was made by another recipe (or other "
+                "data); go back to that one, choose another folder, or begin anew with "
+                "--fresh",
+                recipe->folder, (unsigned long long)trainer->state.step);
+        trainer->resumed = trainer->state.step;
+        return train_sampler_seek(trainer->sampler, &trainer->state.position, error);
+    }
+    if (recipe->model == NULL) {
+        random_seed(&random, recipe->seed);
+        train_model_initialize(&trainer->model, (float)recipe->initial_deviation, &random);
+    }
+    trainer->state = (struct train_state){.recipe = identity, .best = HUGE_VAL};
+    return PRIMER_OK;
+}
+
+static primer_status open_all(primer_trainer *trainer, primer_error *error)
+{
+    const primer_recipe *const recipe = trainer->recipe;
+    FORWARD(make_schedule(trainer, error));
+    FORWARD(make_model(trainer, error));
+    const size_t vocabulary = trainer->model.shape.vocabulary;
+    FORWARD(open_data(&trainer->data, recipe->sources, recipe->source_count,
+                      trainer->options.shards, vocabulary, error));
+    FORWARD(open_data(&trainer->evaluation, recipe->evaluation, recipe->evaluation_count,
+                      trainer->options.evaluation_shards, vocabulary, error));
+    FORWARD(train_sampler_create(&trainer->sampler, trainer->data.sources, trainer->data.count,
+                                 recipe->seed, recipe->whole, recipe->length, error));
+    FORWARD(make_buffers(trainer, error));
+    FORWARD(check_memory(trainer, error));
+    FORWARD(take_folder(trainer, error));
+    return begin(trainer, error);
+}
+
+primer_status primer_trainer_create(const primer_recipe *recipe,
+                                    const primer_train_options *options, primer_trainer **trainer,
+                                    primer_error *error)
+{
+    primer_status status = PRIMER_OK;
+    primer_trainer *const made = memory_allocate(1, sizeof *made);
+    if (made == NULL)
+        return memory_failure(error, "a trainer", sizeof *made);
+    made->lock = -1;
+    made->recipe = recipe;
+    if (options != NULL)
+        made->options = *options;
+    TRY(pool_create(&made->pool, made->options.threads, error));
+    TRY(open_all(made, error));
+    *trainer = made;
+    return PRIMER_OK;
+
+cleanup:
+    primer_trainer_free(made);
+    return status;
+}
+
+static void close_data(struct trainer_data *data)
+{
+    for (size_t i = 0; i < PRIMER_RECIPE_SOURCES_MOST; i++)
+        train_shard_free(data->shards[i]);
+}
+
+void primer_trainer_free(primer_trainer *trainer)
+{
+    if (trainer == NULL)
+        return;
+    if (trainer->log != NULL)
+        fclose(trainer->log);
+    train_sampler_free(trainer->sampler);
+    close_data(&trainer->data);
+    close_data(&trainer->evaluation);
+    free_rows(&trainer->step);
+    free_rows(&trainer->trial);
+    train_pass_free(trainer->teacher.pass);
+    train_model_free(&trainer->teacher_model);
+    train_pass_free(trainer->pass);
+    memory_free(trainer->gradients);
+    train_optimizer_free(&trainer->optimizer);
+    train_model_free(&trainer->model);
+    gguf_free(trainer->source);
+    gguf_free(trainer->tokenizer);
+    pool_free(trainer->pool);
+    memory_free(trainer->skipped);
+    if (trainer->lock >= 0)
+        close(trainer->lock);
+    memory_free(trainer);
+}
+
+uint64_t primer_trainer_resumed(const primer_trainer *trainer)
+{
+    return trainer->resumed;
+}
+
+const char *primer_trainer_skipped(const primer_trainer *trainer)
+{
+    return trainer->skipped;
+}

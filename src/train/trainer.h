@@ -1,0 +1,84 @@
+/* trainer.h - what a run holds, between trainer.c (made), trainer_run.c (runs), trainer_plan.c and
+ * trainer_log.c.
+ *
+ *   a step    | batch 0 | batch 1 | ... accumulate - 1 |     rows of `length` tokens each
+ *             rank 0    rank 1    rank 0 ...                 with several processes
+ *
+ * Every process draws all rows of a step, and computes those of its batches. The loss is divided by
+ * the weights of the whole step, so neither the cut into batches nor the ranks show in the result
+ * but by rounding; what is random in a batch comes from the recipe's seed, the step and the batch's
+ * number.
+ */
+#ifndef TRAIN_TRAINER_H
+#define TRAIN_TRAINER_H
+
+#include <stdio.h>
+#include "base/pool.h"
+#include "format/gguf.h"
+#include "primer_train.h"
+#include "train/train_checkpoint.h"
+#include "train/train_data.h"
+#include "train/train_model.h"
+#include "train/train_optimizer.h"
+#include "train/train_pass.h"
+
+struct trainer_data {
+    struct train_shard *shards[PRIMER_RECIPE_SOURCES_MOST];
+    struct train_source sources[PRIMER_RECIPE_SOURCES_MOST];
+    size_t count;
+};
+
+/* The rows of one step. */
+struct trainer_rows {
+    size_t rows, length;
+    int32_t *inputs, *targets; /* [rows][length] */
+    float *weights;
+    uint32_t *starts;
+};
+
+struct primer_trainer {
+    const primer_recipe *recipe;
+    primer_train_options options;
+    struct pool *pool;
+    struct gguf *tokenizer, *source; /* source: the model to go on from; or NULL */
+    struct train_model model;
+    struct train_optimizer optimizer;
+    struct train_schedule schedule;
+    struct train_pass *pass;
+    struct train_model teacher_model;
+    struct train_teacher teacher; /* pass NULL: none */
+    float *gradients;             /* [model.floats] */
+    struct trainer_data data, evaluation;
+    struct train_sampler *sampler;
+    struct trainer_rows step, trial; /* trial: a batch to evaluate */
+    struct train_state state;
+    uint64_t resumed; /* steps */
+    char *skipped;
+    int lock; /* descriptor; -1: none */
+
+    FILE *log;
+    double loss_first; /* of this run's first step; 0: not yet */
+    size_t exploded;   /* steps in a row whose loss was absurd */
+    uint64_t clipped;  /* since the last report */
+    uint64_t begun, reported_tokens;
+    double seconds_before_report;
+};
+
+uint64_t trainer_step_tokens(const primer_trainer *trainer);
+/* 6 * parameters without the embedding table (2 forwards, 4 backwards), and attention's products
+ * over half of the length on average (Kaplan et al. 2020, arXiv 2001.08361, section 2.1). */
+double trainer_token_operations(const struct train_shape *shape, size_t parameters, size_t length);
+/* The gradient of one step's rows, by this process. */
+primer_status trainer_gradient(primer_trainer *trainer, double weight, struct train_result *result,
+                               primer_error *error);
+
+/* FOLDER/log.jsonl, appended to. A log that can't be written is an error: a run without one is
+ * worth little. */
+primer_status trainer_log_begin(primer_trainer *trainer, primer_error *error);
+primer_status trainer_log_step(primer_trainer *trainer, const primer_train_progress *progress,
+                               primer_error *error);
+primer_status trainer_log_evaluation(primer_trainer *trainer, const primer_train_progress *progress,
+                                     primer_error *error);
+primer_status trainer_log_end(primer_trainer *trainer, const char *why, primer_error *error);
+
+#endif

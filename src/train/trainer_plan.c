@@ -1,0 +1,90 @@
+/* trainer_plan.c - what a run will cost, before its first step. */
+#include "train/trainer.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/cpu.h"
+
+uint64_t trainer_step_tokens(const primer_trainer *trainer)
+{
+    return (uint64_t)trainer->step.rows * trainer->step.length;
+}
+
+double trainer_token_operations(const struct train_shape *shape, size_t parameters, size_t length)
+{
+    const double table = shape->tied ? 0.0 : (double)shape->vocabulary * (double)shape->embedding;
+    const double width = (double)(shape->heads * shape->head_dimensions);
+    return 6.0 * ((double)parameters - table) +
+           12.0 * (double)shape->layers * width * ((double)length / 2.0);
+}
+
+/* One step's gradient, on the rows that come first, and the optimizer's part with a rate of 0: no
+ * weight changes, and the moments are put back where nothing had been learned yet. */
+static primer_status measure(primer_trainer *trainer, double seconds, double *tokens_per_second,
+                             primer_error *error)
+{
+    primer_status status = PRIMER_OK;
+    const struct train_position position = *train_sampler_position(trainer->sampler);
+    struct trainer_rows *const step = &trainer->step;
+    const uint64_t begun = clock_nanoseconds();
+    uint64_t tokens = 0;
+    double norm = 0.0;
+    do {
+        struct train_result result = {0};
+        TRY(train_sampler_next(trainer->sampler, step->rows, step->inputs, step->targets,
+                               step->weights, step->starts, error));
+        TRY(trainer_gradient(trainer, 1.0, &result, error));
+        if (trainer->state.step == 0)
+            TRY(train_optimizer_step(&trainer->optimizer, &trainer->model, trainer->gradients, 0.0,
+                                     trainer->pool, &norm, error));
+        tokens += trainer_step_tokens(trainer);
+    } while (clock_seconds_since(begun) < seconds);
+    *tokens_per_second = (double)tokens / clock_seconds_since(begun);
+
+cleanup:
+    if (trainer->state.step == 0) {
+        memset(trainer->optimizer.mean, 0, trainer->optimizer.floats * sizeof(float));
+        memset(trainer->optimizer.variance, 0, trainer->optimizer.floats * sizeof(float));
+        trainer->optimizer.step = 0;
+    }
+    if (status == PRIMER_OK)
+        status = train_sampler_seek(trainer->sampler, &position, error);
+    return status;
+}
+
+primer_status primer_trainer_plan(primer_trainer *trainer, double seconds, primer_train_plan *plan,
+                                  primer_error *error)
+{
+    const primer_recipe *const recipe = trainer->recipe;
+    const uint64_t floats = trainer->model.floats * sizeof(float);
+    primer_train_plan made = {
+        .parameters = trainer->model.parameters,
+        .steps = recipe->steps,
+        .tokens_per_step = trainer_step_tokens(trainer),
+        .tokens = recipe->steps * trainer_step_tokens(trainer),
+        .operations_per_token = trainer_token_operations(
+            &trainer->model.shape, trainer->model.parameters, trainer->step.length),
+        .weight_bytes = floats,
+        .gradient_bytes = floats,
+        .optimizer_bytes = 2 * floats,
+        .activation_bytes = train_pass_bytes(trainer->pass),
+        .memory_available = cpu_memory_available(),
+    };
+    for (size_t i = 0; i < trainer->data.count; i++)
+        made.data_tokens += train_shard_info(trainer->data.shards[i])->tokens;
+    made.memory_bytes = 4 * floats + made.activation_bytes;
+    if (trainer->teacher.pass != NULL)
+        made.memory_bytes +=
+            trainer->teacher_model.floats * sizeof(float) + train_pass_bytes(trainer->teacher.pass);
+    if (seconds > 0.0) {
+        FORWARD(measure(trainer, seconds, &made.tokens_per_second, error));
+        made.operations_per_second = made.tokens_per_second * made.operations_per_token;
+        made.seconds =
+            (double)((recipe->steps - trainer->state.step) * trainer_step_tokens(trainer)) /
+            made.tokens_per_second;
+    }
+    *plan = made;
+    return PRIMER_OK;
+}

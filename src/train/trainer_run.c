@@ -1,0 +1,307 @@
+/* trainer_run.c - the steps of a run: gradient, update, and what is told, tried and kept in
+ * between. */
+#include "train/trainer.h"
+
+#include <math.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/hash.h"
+#include "base/memory.h"
+
+#define EXPLODED_STEPS 3 /* in a row, with a loss beyond twice that of knowing nothing */
+
+static struct train_batch batch_of(const struct trainer_rows *rows, size_t first, size_t count)
+{
+    const size_t at = first * rows->length;
+    return (struct train_batch){count,
+                                rows->length,
+                                rows->inputs + at,
+                                rows->targets + at,
+                                rows->weights + at,
+                                rows->starts + at};
+}
+
+static double weight_of(const struct trainer_rows *rows)
+{
+    double sum = 0.0;
+    for (size_t i = 0; i < rows->rows * rows->length; i++)
+        sum += (double)rows->weights[i];
+    return sum;
+}
+
+/* What is random in batch `batch` of step `step`. */
+static uint64_t seed_of(const primer_trainer *trainer, size_t batch)
+{
+    const uint64_t parts[3] = {trainer->recipe->seed, trainer->state.step, batch};
+    return hash_bytes(parts, sizeof parts, 1);
+}
+
+primer_status trainer_gradient(primer_trainer *trainer, double weight, struct train_result *result,
+                               primer_error *error)
+{
+    const size_t rows = trainer->recipe->batch;
+    memset(trainer->gradients, 0, trainer->model.floats * sizeof(float));
+    for (size_t batch = 0; batch < trainer->recipe->accumulate; batch++) {
+        const struct train_batch part = batch_of(&trainer->step, batch * rows, rows);
+        struct train_result one = {0};
+        FORWARD(train_pass_backward(trainer->pass, &trainer->model, &part, (float)(1.0 / weight),
+                                    seed_of(trainer, batch),
+                                    trainer->teacher.pass != NULL ? &trainer->teacher : NULL,
+                                    trainer->gradients, &one, error));
+        result->loss += one.loss;
+        result->weight += one.weight;
+    }
+    return PRIMER_OK;
+}
+
+/* A model that knows nothing has a loss of log(vocabulary). */
+static primer_status check_loss(primer_trainer *trainer, double loss, primer_error *error)
+{
+    const double nothing = log((double)trainer->model.shape.vocabulary);
+    if (!isfinite(loss))
+        return error_set(error, PRIMER_ENUMERIC,
+                         "step %llu: the loss is %g; the last checkpoint is as it was. A lower "
+                         "rate, a longer warm-up or clipping may help",
+                         (unsigned long long)trainer->state.step + 1, loss);
+    trainer->exploded = loss > 2.0 * nothing + 1.0 ? trainer->exploded + 1 : 0;
+    if (trainer->exploded < EXPLODED_STEPS)
+        return PRIMER_OK;
+    return error_set(error, PRIMER_ENUMERIC,
+                     "step %llu: the loss is %.4g, the third step in a row beyond twice that of "
+                     "knowing nothing (%.4g); it was %.4g when this run began. The last checkpoint "
+                     "is as it was. A lower rate, a longer warm-up or clipping may help",
+                     (unsigned long long)trainer->state.step + 1, loss, nothing,
+                     trainer->loss_first);
+}
+
+static primer_status take_step(primer_trainer *trainer, primer_train_progress *progress,
+                               primer_error *error)
+{
+    struct trainer_rows *const step = &trainer->step;
+    struct train_result result = {0};
+    FORWARD(train_sampler_next(trainer->sampler, step->rows, step->inputs, step->targets,
+                               step->weights, step->starts, error));
+    const double weight = weight_of(step);
+    const double rate = train_schedule_rate(&trainer->schedule, trainer->state.step);
+    if (weight > 0.0) {
+        FORWARD(trainer_gradient(trainer, weight, &result, error));
+        FORWARD(check_loss(trainer, result.loss / weight, error));
+        if (trainer->loss_first == 0.0)
+            trainer->loss_first = result.loss / weight;
+        FORWARD(train_optimizer_step(&trainer->optimizer, &trainer->model, trainer->gradients, rate,
+                                     trainer->pool, &progress->norm, error));
+        if (trainer->recipe->clip > 0.0 && progress->norm > trainer->recipe->clip)
+            trainer->clipped++;
+    }
+    trainer->state.loss_sum += result.loss;
+    trainer->state.weight_sum += weight;
+    trainer->state.step++;
+    trainer->state.tokens += trainer_step_tokens(trainer);
+    trainer->state.position = *train_sampler_position(trainer->sampler);
+    progress->rate = rate;
+    return PRIMER_OK;
+}
+
+/* Rows of the held-out data that a whole pass takes, or as many as the recipe asks. */
+static size_t evaluation_rows(const primer_trainer *trainer)
+{
+    uint64_t tokens = 0;
+    for (size_t i = 0; i < trainer->evaluation.count; i++)
+        tokens += train_shard_info(trainer->evaluation.shards[i])->tokens;
+    const uint64_t rows = tokens / trainer->trial.length + (tokens % trainer->trial.length != 0);
+    const size_t most = trainer->recipe->evaluate_rows;
+    return most != 0 && most < rows ? most : (size_t)(rows == 0 ? 1 : rows);
+}
+
+/* Nats a token to bits a byte of text: by how many bytes a token of this data has. */
+static double bits_per_byte(const primer_trainer *trainer, double loss)
+{
+    uint64_t tokens = 0, bytes = 0;
+    for (size_t i = 0; i < trainer->evaluation.count; i++) {
+        const struct train_shard_information *const info =
+            train_shard_info(trainer->evaluation.shards[i]);
+        if (info->text_bytes == 0)
+            return NAN;
+        tokens += info->tokens;
+        bytes += info->text_bytes;
+    }
+    return loss / log(2.0) * (double)tokens / (double)bytes;
+}
+
+/* Always the same rows, in the same order. */
+static primer_status evaluate(primer_trainer *trainer, primer_train_progress *progress,
+                              primer_error *error)
+{
+    struct trainer_rows *const trial = &trainer->trial;
+    struct train_sampler *sampler = NULL;
+    struct train_result sum = {0};
+    primer_status status = PRIMER_OK;
+    TRY(train_sampler_create(&sampler, trainer->evaluation.sources, trainer->evaluation.count, 1,
+                             trainer->recipe->whole, trial->length, error));
+    for (size_t left = evaluation_rows(trainer); left > 0;) {
+        const size_t rows = left < trial->rows ? left : trial->rows;
+        struct train_result one = {0};
+        TRY(train_sampler_next(sampler, rows, trial->inputs, trial->targets, trial->weights,
+                               trial->starts, error));
+        const struct train_batch batch = batch_of(trial, 0, rows);
+        TRY(train_pass_loss(trainer->pass, &trainer->model, &batch, &one, error));
+        sum.loss += one.loss;
+        sum.weight += one.weight;
+        left -= rows;
+    }
+    progress->evaluated = true;
+    progress->evaluation_loss = sum.weight > 0.0 ? sum.loss / sum.weight : NAN;
+    progress->bits_per_byte = bits_per_byte(trainer, progress->evaluation_loss);
+    if (progress->evaluation_loss < trainer->state.best)
+        trainer->state.best = progress->evaluation_loss;
+
+cleanup:
+    train_sampler_free(sampler);
+    return status;
+}
+
+static const struct gguf *tokenizer_of(const primer_trainer *trainer)
+{
+    return trainer->source != NULL ? trainer->source : trainer->tokenizer;
+}
+
+static primer_status checkpoint(primer_trainer *trainer, primer_error *error)
+{
+    return train_checkpoint_write(trainer->recipe->folder, &trainer->model, &trainer->optimizer,
+                                  &trainer->state, tokenizer_of(trainer), trainer->recipe->keep,
+                                  error);
+}
+
+/* The weights as a file, for the time of a callback. */
+static primer_status sample(primer_trainer *trainer, const primer_train_callbacks *callbacks,
+                            primer_error *error)
+{
+    struct buffer path = {0};
+    primer_status status = PRIMER_OK;
+    TRY(buffer_format(&path, error, "%s/sample.gguf", trainer->recipe->folder));
+    TRY(train_model_save(&trainer->model, path.bytes, QUANT_F32, tokenizer_of(trainer), "sample",
+                         error));
+    callbacks->sample(callbacks->context, path.bytes);
+    unlink(path.bytes);
+
+cleanup:
+    buffer_free(&path);
+    return status;
+}
+
+static bool due(uint64_t step, uint64_t every, uint64_t steps)
+{
+    return every != 0 && (step % every == 0 || step == steps);
+}
+
+static primer_status report(primer_trainer *trainer, primer_train_progress *progress,
+                            primer_error *error)
+{
+    const uint64_t tokens = trainer->state.tokens - trainer->reported_tokens;
+    const double now = clock_seconds_since(trainer->begun);
+    const double seconds = now - trainer->seconds_before_report;
+    const uint64_t done = trainer->state.step - trainer->resumed;
+    progress->clipped = trainer->clipped;
+    progress->loss =
+        trainer->state.weight_sum > 0.0 ? trainer->state.loss_sum / trainer->state.weight_sum : NAN;
+    progress->tokens_per_second = seconds > 0.0 ? (double)tokens / seconds : 0.0;
+    if (trainer->options.peak_operations_per_second > 0.0)
+        progress->peak_share =
+            progress->tokens_per_second *
+            trainer_token_operations(&trainer->model.shape, trainer->model.parameters,
+                                     trainer->step.length) /
+            trainer->options.peak_operations_per_second;
+    progress->seconds = now;
+    progress->seconds_left =
+        now / (double)done * (double)(trainer->recipe->steps - trainer->state.step);
+    trainer->state.loss_sum = trainer->state.weight_sum = 0.0;
+    trainer->clipped = 0;
+    trainer->reported_tokens = trainer->state.tokens;
+    trainer->seconds_before_report = now;
+    return trainer_log_step(trainer, progress, error);
+}
+
+/* What is due after a step. */
+static primer_status look_after(primer_trainer *trainer, const primer_train_callbacks *callbacks,
+                                bool stopping, primer_train_progress *progress, primer_error *error)
+{
+    const primer_recipe *const recipe = trainer->recipe;
+    const uint64_t step = trainer->state.step, steps = recipe->steps;
+    const bool reported = due(step, recipe->log_every, steps);
+    if (reported)
+        FORWARD(report(trainer, progress, error));
+    if (trainer->evaluation.count > 0 && due(step, recipe->evaluate_every, steps)) {
+        FORWARD(evaluate(trainer, progress, error));
+        progress->seconds = clock_seconds_since(trainer->begun);
+        FORWARD(trainer_log_evaluation(trainer, progress, error));
+    }
+    if (stopping || step == steps || due(step, recipe->checkpoint_every, steps)) {
+        FORWARD(checkpoint(trainer, error));
+        progress->checkpointed = true;
+    }
+    if (callbacks->sample != NULL && due(step, recipe->sample_every, steps)) {
+        FORWARD(sample(trainer, callbacks, error));
+        progress->sampled = true;
+    }
+    if (callbacks->progress != NULL && (reported || progress->evaluated || progress->checkpointed))
+        callbacks->progress(callbacks->context, progress);
+    return PRIMER_OK;
+}
+
+static primer_status write_output(primer_trainer *trainer, primer_error *error)
+{
+    const primer_recipe *const recipe = trainer->recipe;
+    const struct quant_format *const format = quant_format_named(recipe->output_type);
+    struct buffer path = {0};
+    primer_status status = PRIMER_OK;
+    if (format == NULL)
+        FAIL(PRIMER_EINVAL, "output-type: found \"%s\", expected F32, F16 or BF16",
+             recipe->output_type);
+    if (recipe->output == NULL)
+        TRY(buffer_format(&path, error, "%s/model.gguf", recipe->folder));
+    TRY(train_model_save(&trainer->model, recipe->output != NULL ? recipe->output : path.bytes,
+                         format->type, tokenizer_of(trainer), NULL, error));
+
+cleanup:
+    buffer_free(&path);
+    return status;
+}
+
+static primer_status run(primer_trainer *trainer, const primer_train_callbacks *callbacks,
+                         primer_error *error)
+{
+    while (trainer->state.step < trainer->recipe->steps) {
+        primer_train_progress progress = {.steps = trainer->recipe->steps};
+        FORWARD(take_step(trainer, &progress, error));
+        const bool stopping = callbacks->stop != NULL && callbacks->stop(callbacks->context);
+        progress.step = trainer->state.step;
+        progress.tokens = trainer->state.tokens;
+        FORWARD(look_after(trainer, callbacks, stopping, &progress, error));
+        if (stopping && trainer->state.step < trainer->recipe->steps)
+            return error_set(error, PRIMER_ECANCELED,
+                             "stopped after step %llu of %llu; the same command goes on from there",
+                             (unsigned long long)trainer->state.step,
+                             (unsigned long long)trainer->recipe->steps);
+    }
+    return write_output(trainer, error);
+}
+
+primer_status primer_trainer_run(primer_trainer *trainer, const primer_train_callbacks *callbacks,
+                                 primer_error *error)
+{
+    static const primer_train_callbacks none;
+    primer_error found = {0};
+    FORWARD(trainer_log_begin(trainer, error));
+    trainer->begun = clock_nanoseconds();
+    trainer->seconds_before_report = 0.0;
+    trainer->reported_tokens = trainer->state.tokens;
+    const primer_status status = run(trainer, callbacks != NULL ? callbacks : &none, &found);
+    if (error != NULL)
+        *error = found;
+    const primer_status logged =
+        trainer_log_end(trainer, status == PRIMER_OK ? "finished" : found.message,
+                        status == PRIMER_OK ? error : NULL);
+    return status != PRIMER_OK ? status : logged;
+}

@@ -1,0 +1,235 @@
+/* test_ranks.c - what the processes of a run do together. By itself, it tests one rank alone; started
+ * by mpirun as `test_ranks WHAT` (tests/train/ranks.sh does so) it is one rank of several, which
+ * prints one line where all is well.
+ */
+#include "train/train_ranks.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/hash.h"
+#include "base/knob.h"
+#include "base/random.h"
+
+/* ---- one of several -------------------------------------------------------------------------- */
+
+static struct train_ranks ranks;
+
+static void complain(const char *what, const primer_error *error)
+{
+    fprintf(stderr, "test_ranks: %s: %s\n", what, error->message);
+    train_ranks_end(&ranks, true);
+    exit(1);
+}
+
+static void expect(bool good, const char *what)
+{
+    primer_error error = {0};
+    snprintf(error.message, sizeof error.message, "not so on rank %zu", ranks.rank);
+    if (!good)
+        complain(what, &error);
+}
+
+/* What rank `rank` brings: sums of it depend on their order. */
+static void fill(float *values, size_t count, size_t rank)
+{
+    struct random random;
+    random_seed(&random, 7 + rank);
+    for (size_t i = 0; i < count; i++)
+        values[i] = (float)(random_normal(&random) * (i % 7 == 0 ? 1e6 : 1e-3));
+}
+
+static void sum_floats(size_t count, uint64_t *hash)
+{
+    primer_error error;
+    float *const own = malloc((count + 1) * sizeof *own);
+    float *const other = malloc((count + 1) * sizeof *other);
+    double *const sums = calloc(count + 1, sizeof *sums);
+    for (size_t r = 0; r < ranks.count; r++) {
+        fill(other, count, r);
+        for (size_t i = 0; i < count; i++)
+            sums[i] += (double)other[i];
+    }
+    fill(own, count, ranks.rank);
+    own[count] = 42;
+    if (train_ranks_sum(&ranks, own, count, &error) != PRIMER_OK)
+        complain("sum", &error);
+    for (size_t i = 0; i < count; i++)
+        expect(own[i] == (float)sums[i], "a sum of floats");
+    expect(own[count] == 42, "nothing is written behind the array");
+    *hash = hash_bytes(own, count * sizeof *own, *hash);
+    free(own);
+    free(other);
+    free(sums);
+}
+
+static void sum_doubles(size_t count)
+{
+    primer_error error;
+    double *const values = malloc(count * sizeof *values);
+    for (size_t i = 0; i < count; i++)
+        values[i] = (double)(ranks.rank + 1) / (double)(i + 3);
+    if (train_ranks_sum_doubles(&ranks, values, count, &error) != PRIMER_OK)
+        complain("sum of doubles", &error);
+    for (size_t i = 0; i < count; i++) {
+        double sum = 0;
+        for (size_t r = 0; r < ranks.count; r++)
+            sum += (double)(r + 1) / (double)(i + 3);
+        expect(values[i] == sum, "a sum of doubles");
+    }
+    free(values);
+}
+
+static void broadcast(size_t root, size_t length)
+{
+    primer_error error;
+    unsigned char *const bytes = malloc(length + 1);
+    for (size_t i = 0; i <= length; i++)
+        bytes[i] = (unsigned char)(ranks.rank == root ? i * 31 + root : 99);
+    if (train_ranks_broadcast(&ranks, root, bytes, length, &error) != PRIMER_OK)
+        complain("broadcast", &error);
+    for (size_t i = 0; i < length; i++)
+        expect(bytes[i] == (unsigned char)(i * 31 + root), "a broadcast");
+    expect(bytes[length] == (unsigned char)(ranks.rank == root ? length * 31 + root : 99),
+           "nothing is written behind the bytes");
+    free(bytes);
+}
+
+static int all_together(void)
+{
+    static const size_t counts[] = {0, 1, 2, 3, 5, 1000, 70001, (1 << 20) + 3, (2 << 20) + 77};
+    primer_error error;
+    uint64_t hash = 0;
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
+        sum_floats(counts[i], &hash);
+    sum_doubles(1);
+    sum_doubles(4096 + 5);
+    for (size_t root = 0; root < ranks.count; root++) {
+        broadcast(root, 0);
+        broadcast(root, 1000);
+    }
+    broadcast(0, ((size_t)1 << 24) + 5);
+    if (train_ranks_barrier(&ranks, &error) != PRIMER_OK)
+        complain("barrier", &error);
+    expect(train_ranks_broadcast(&ranks, ranks.count, &hash, 8, &error) == PRIMER_EINVAL,
+           "a root that isn't there is refused");
+    expect(train_ranks_agree(&ranks, PRIMER_OK, &error) == PRIMER_OK, "all is well");
+    if (ranks.rank != 0)
+        snprintf(error.message, sizeof error.message, "trouble of %zu", ranks.rank);
+    const primer_status agreed =
+        train_ranks_agree(&ranks, ranks.rank == 0 ? PRIMER_OK : PRIMER_ENUMERIC, &error);
+    expect(agreed == PRIMER_ENUMERIC && error.status == agreed, "trouble is everybody's");
+    expect(strcmp(error.message, "rank 1: trouble of 1") == 0, "the first one's message is given");
+    if (ranks.rank == 0)
+        printf("%zu ranks %016llx\n", ranks.count, (unsigned long long)hash);
+    train_ranks_end(&ranks, false);
+    return 0;
+}
+
+/* Works on for ever; the last rank comes to its end in the middle. */
+static int lose_one(const char *how)
+{
+    float values[1000];
+    primer_error error;
+    for (size_t i = 0;; i++) {
+        fill(values, 1000, ranks.rank);
+        if (i == 50 && ranks.rank == ranks.count - 1) {
+            if (strcmp(how, "killed") == 0)
+                raise(SIGKILL);
+            snprintf(error.message, sizeof error.message, "no more of this");
+            complain("failed", &error);
+        }
+        if (train_ranks_sum(&ranks, values, 1000, &error) != PRIMER_OK)
+            complain("lost", &error);
+    }
+}
+
+/* The ranks expect different things of each other. */
+static int differ(void)
+{
+    float values[1000] = {0};
+    primer_error error;
+    if (train_ranks_sum(&ranks, values, ranks.rank == 0 ? 1000 : 990, &error) != PRIMER_OK)
+        complain("differ", &error);
+    return 0;
+}
+
+static int be_a_rank(const char *what)
+{
+    primer_error error;
+    if (train_ranks_begin(&ranks, &error) != PRIMER_OK)
+        complain("begin", &error);
+    if (strcmp(what, "count") == 0) {
+        printf("rank %zu of %zu\n", ranks.rank, ranks.count);
+        train_ranks_end(&ranks, false);
+        return 0;
+    }
+    if (strcmp(what, "differ") == 0)
+        return differ();
+    return strcmp(what, "together") == 0 ? all_together() : lose_one(what);
+}
+
+/* ---- one rank alone -------------------------------------------------------------------------- */
+
+static void one_rank_is_itself(void **state)
+{
+    (void)state;
+    float values[3] = {1, 2, 3};
+    double reals[2] = {1.0 / 3, 2};
+    primer_error error = {.message = "as it was"};
+    assert_int_equal(train_ranks_begin(&ranks, NULL), PRIMER_OK);
+    assert_int_equal(ranks.rank, 0);
+    assert_int_equal(ranks.count, 1);
+    assert_int_equal(train_ranks_sum(&ranks, values, 3, NULL), PRIMER_OK);
+    assert_int_equal(train_ranks_sum_doubles(&ranks, reals, 2, NULL), PRIMER_OK);
+    assert_int_equal(train_ranks_broadcast(&ranks, 0, values, 12, NULL), PRIMER_OK);
+    assert_int_equal(train_ranks_broadcast(&ranks, 1, values, 12, NULL), PRIMER_EINVAL);
+    assert_int_equal(train_ranks_barrier(&ranks, NULL), PRIMER_OK);
+    assert_int_equal(train_ranks_agree(&ranks, PRIMER_OK, NULL), PRIMER_OK);
+    assert_int_equal(train_ranks_agree(&ranks, PRIMER_EIO, &error), PRIMER_EIO);
+    assert_string_equal(error.message, "as it was");
+    assert_true(values[0] == 1 && values[2] == 3 && reals[0] == 1.0 / 3);
+    train_ranks_end(&ranks, false);
+    train_ranks_end(&ranks, true);
+}
+
+/* mpirun -n 1 starts nothing either. */
+static void one_launched_is_alone(void **state)
+{
+    (void)state;
+    knob_set(KNOB_OMPI_SIZE, "1");
+    knob_set(KNOB_PMIX_RANK, "0");
+    assert_int_equal(train_ranks_begin(&ranks, NULL), PRIMER_OK);
+    assert_int_equal(ranks.count, 1);
+    train_ranks_end(&ranks, false);
+    knob_set(KNOB_OMPI_SIZE, NULL);
+    knob_set(KNOB_PMI_SIZE, "1");
+    assert_int_equal(train_ranks_begin(&ranks, NULL), PRIMER_OK);
+    assert_int_equal(ranks.count, 1);
+    knob_set(KNOB_PMI_SIZE, NULL);
+    knob_set(KNOB_PMIX_RANK, NULL);
+}
+
+int main(int count, char **arguments)
+{
+    if (count > 1)
+        return be_a_rank(arguments[1]);
+    knob_set(KNOB_OMPI_SIZE, NULL); /* whoever has started the tests */
+    knob_set(KNOB_PMI_SIZE, NULL);
+    knob_set(KNOB_PMIX_RANK, NULL);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(one_rank_is_itself),
+        cmocka_unit_test(one_launched_is_alone),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
