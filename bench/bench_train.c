@@ -2,13 +2,13 @@
  *
  *   bench_train [THREADS [ROUNDS]]
  *
- * A step is forward, backward and nothing else, of a phi2 of 10.5 million parameters (8 layers, 256
- * wide, 8 heads, 1024 inside, a vocabulary of 8192) over 8 rows of 512 tokens. Operations are
+ * A step is forward, backward and nothing else, of a phi2 of 10.5 million parameters (8 layers,
+ * 256 wide, 8 heads, 1024 inside, a vocabulary of 8192) over 8 rows of 512 tokens. Operations are
  * counted as 6 for each token and weight of a matrix that multiplies (2 forward, 4 backward), and
- * those of attention over what a causal mask leaves; what is computed anew does not count. The peak
- * is that of fused multiply-adds in registers, on as many threads, measured in the same run. Rounds
- * are independent; the best one, and the median, are printed; last the same by processor time, which
- * says more on a machine that others use too.
+ * those of attention over what a causal mask leaves; what is computed anew does not count. The
+ * peak is that of fused multiply-adds in registers, on as many threads, measured in the same run.
+ * Rounds are independent; the best one, and the median, are printed; last the same by processor
+ * time, which says more on a machine that others use too.
  */
 #include <stdio.h>
 #include <stdlib.h>

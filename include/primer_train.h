@@ -25,7 +25,9 @@ typedef struct primer_recipe_source {
     double weight; /* of the mixture, by tokens */
 } primer_recipe_source;
 
-/* Every field has a default but those marked required. */
+/* Every field has a default but those marked required. One that was read is complete: what follows
+ * from other fields is filled in; beside a model the shape's fields are 0 and NULL, as the model has
+ * its own. */
 typedef struct primer_recipe {
     /* what is trained: a new model of a shape, or a file */
     char *model;        /* a GGUF to go on from (fine-tuning); NULL: a new model of the shape */
@@ -57,9 +59,9 @@ typedef struct primer_recipe {
     double lora_alpha, lora_dropout;
     char *lora_targets; /* "attn_q,attn_v", ...; "all" */
     /* what is written */
-    char *folder;       /* checkpoints and the log (required) */
-    char *output;       /* the trained model; NULL: FOLDER/model.gguf */
-    char *output_type;  /* "F16", "F32", "BF16" */
+    char *folder;      /* checkpoints and the log (required) */
+    char *output;      /* the trained model; NULL: FOLDER/model.gguf */
+    char *output_type; /* "F16", "F32", "BF16" */
     uint64_t log_every, evaluate_every, checkpoint_every, sample_every;
     size_t evaluate_rows, keep;
     char *sample_prompt;
@@ -86,22 +88,22 @@ typedef struct primer_trainer primer_trainer;
 
 typedef struct primer_train_plan {
     uint64_t parameters, steps, tokens_per_step, tokens;
-    uint64_t data_tokens;           /* of the sources, once */
-    double operations_per_token;    /* 6 * parameters without the embedding table, and attention */
-    double tokens_per_second;       /* measured; 0: not measured */
-    double operations_per_second;   /* of the trainer */
-    double seconds;                 /* of what is left of the run; 0: not measured */
+    uint64_t data_tokens;         /* of the sources, once */
+    double operations_per_token;  /* 6 * parameters without the embedding table, and attention */
+    double tokens_per_second;     /* measured; 0: not measured */
+    double operations_per_second; /* of the trainer */
+    double seconds;               /* of what is left of the run; 0: not measured */
     uint64_t memory_bytes, memory_available;
     uint64_t weight_bytes, gradient_bytes, optimizer_bytes, activation_bytes;
 } primer_train_plan;
 
 typedef struct primer_train_progress {
-    uint64_t step, steps, tokens;   /* done */
-    double loss;                    /* mean in nats since the last report; of the evaluation below */
-    double rate, norm;              /* learning rate; the gradient's norm before clipping */
+    uint64_t step, steps, tokens; /* done */
+    double loss;                  /* mean in nats since the last report; of the evaluation below */
+    double rate, norm;            /* learning rate; the gradient's norm before clipping */
     double tokens_per_second, peak_share;
     double seconds, seconds_left;
-    uint64_t clipped;               /* steps since the last report whose gradient was clipped */
+    uint64_t clipped; /* steps since the last report whose gradient was clipped */
     bool evaluated;
     double evaluation_loss, bits_per_byte; /* NaN where the bytes are unknown */
     bool checkpointed, sampled;
@@ -120,8 +122,9 @@ typedef struct primer_train_callbacks {
 typedef struct primer_train_options {
     size_t threads;                    /* 0: as many as are worth using */
     double peak_operations_per_second; /* of f32 on this machine, for peak_share; 0: not known */
-    bool ignore_memory; /* begin what memory doesn't seem to hold */
-    bool fresh;         /* begin anew although there are checkpoints (which are then removed) */
+    bool ignore_memory;                /* begin what memory doesn't seem to hold */
+    bool plan_only; /* for primer_trainer_plan alone: checkpoints aren't looked at */
+    bool fresh;     /* begin anew although there are checkpoints (which are then removed) */
     /* Shards of the recipe's sources and evaluation, in their order, where they aren't shards
      * themselves; NULL: all are. */
     const char *const *shards;
@@ -143,6 +146,9 @@ primer_status primer_trainer_run(primer_trainer *trainer, const primer_train_cal
                                  primer_error *error);
 /* Steps that were done before this process, by the checkpoint it goes on from. */
 uint64_t primer_trainer_resumed(const primer_trainer *trainer);
+/* Of several processes (mpirun -n 2 primer train ...) the first alone calls `progress` and `sample`
+ * and writes files; true for it. */
+bool primer_trainer_reports(const primer_trainer *trainer);
 /* What was wrong with newer checkpoints that were passed over; NULL: nothing. Borrowed. */
 const char *primer_trainer_skipped(const primer_trainer *trainer);
 
@@ -154,22 +160,22 @@ typedef struct primer_tokenizer_summary {
     /* Where the texts have more distinct pieces than the table takes, the rarest are forgotten:
      * occurrences, and distinct pieces. */
     uint64_t forgotten, forgotten_pieces;
-    uint64_t last_count;  /* occurrences of the pair merged last */
-    char pattern[32];     /* its name in a GGUF; "": an expression */
+    uint64_t last_count; /* occurrences of the pair merged last */
+    char pattern[32];    /* its name in a GGUF; "": an expression */
     double counting_seconds, merging_seconds;
 } primer_tokenizer_summary;
 
 typedef struct primer_tokenizer_options {
-    size_t vocabulary;       /* ids in all, bytes and special tokens included; 0 with characters */
-    const char *pattern;     /* a name ("gpt-2", "llama-bpe", ...) or an expression; NULL: gpt-2 */
-    bool split_digits;       /* each digit is a piece of its own */
-    bool characters;         /* a token for each character of the texts, and no others */
-    uint64_t least_count;    /* of a pair that is merged; 0: 2 */
-    bool fewer;              /* a smaller vocabulary, where the texts have no more pairs, is no error */
+    size_t vocabulary;    /* ids in all, bytes and special tokens included; 0 with characters */
+    const char *pattern;  /* a name ("gpt-2", "llama-bpe", ...) or an expression; NULL: gpt-2 */
+    bool split_digits;    /* each digit is a piece of its own */
+    bool characters;      /* a token for each character of the texts, and no others */
+    uint64_t least_count; /* of a pair that is merged; 0: 2 */
+    bool fewer; /* a smaller vocabulary, where the texts have no more pairs, is no error */
     const char *const *special; /* texts of special tokens, first ids first */
     size_t special_count;
-    bool special_last;          /* they have the last ids instead of the first */
-    size_t threads;             /* 0: as many as are worth using */
+    bool special_last; /* they have the last ids instead of the first */
+    size_t threads;    /* 0: as many as are worth using */
     /* NULL, or told of progress; false stops with PRIMER_ECANCELED. */
     bool (*progress)(void *context, const char *what, uint64_t done, uint64_t all);
     void *context;
@@ -216,6 +222,9 @@ primer_status primer_shard_document(const primer_shard *shard, uint64_t index, s
 primer_status primer_shard_writer_create(const char *path, size_t vocabulary, uint64_t tokenizer,
                                          primer_shard_writer **writer, primer_error *error);
 void primer_shard_writer_key(primer_shard_writer *writer, uint64_t key);
+/* Of what was written so far. */
+void primer_shard_writer_info(const primer_shard_writer *writer,
+                              primer_shard_information *information);
 /* A document, its end-of-text token included. asked [count], or NULL: every token but the first.
  * text_bytes: of the text that is asked for. */
 primer_status primer_shard_write(primer_shard_writer *writer, const int32_t *ids,
@@ -233,15 +242,16 @@ typedef struct primer_grow_shape {
     uint64_t parameters;
 } primer_grow_shape;
 
-/* Sizes of 0 are chosen: layers and embedding as in the source; heads and feed_forward too with
- * "tile" and "reuse", times the embedding's factor with "clone"; kv_heads such that as many heads
- * share one as in the source; head_dimensions embedding / heads (with "clone" the source's);
- * rotary_dimensions all of a head where all were, else the source's. */
+/* Sizes of 0 are chosen: layers and embedding as in the source; heads and feed_forward too, but
+ * "clone" multiplies them by the embedding's factor; kv_heads such that as many heads share one as
+ * in the source; head_dimensions embedding / heads ("clone": the source's); rotary_dimensions all of
+ * a head where all were, else the source's. */
 typedef struct primer_grow_options {
     size_t layers, embedding, heads, kv_heads, head_dimensions, rotary_dimensions, feed_forward;
-    const char *method; /* of primer_grow_method: "tile" (NULL), "reuse", "clone" */
+    const char *method; /* of primer_grow_method; NULL: "tile" */
     double noise; /* deviation of what is added to copies to break their symmetry, as a part of that
-                     of each matrix; "clone" stays exact with it; none with "reuse" */
+                     of each matrix; "spread" and "clone" compute the same with it; none with
+                     "reuse" */
     uint64_t seed;
     const char *output_type; /* of matrices: "F32" (NULL), "F16", "BF16" */
     size_t threads;          /* 0: as many as are worth using; the file doesn't depend on it */
@@ -255,7 +265,8 @@ typedef struct primer_grow_map {
     size_t count;
     size_t *sources; /* [count] */
     bool *repeats;   /* [count] an earlier one has the same source. "reuse": it isn't a copy but
-                        random. "clone" and a layer: it adds nothing to the residual stream */
+                        random. "spread", "clone" and a layer: it adds nothing to the residual
+                        stream */
 } primer_grow_map;
 
 enum primer_grow_axis {
@@ -276,7 +287,7 @@ typedef struct primer_grow_summary {
 } primer_grow_summary;
 void primer_grow_summary_free(primer_grow_summary *summary); /* what it holds, not itself */
 
-/* "tile" (Phi-2's), "reuse", "clone" (exact); NULL past the last. */
+/* "tile" (Phi-2's), "reuse", "spread" (nearly exact), "clone" (exact); NULL past the last. */
 const char *primer_grow_method(size_t index);
 
 /* Makes a larger model of a smaller one's weights (docs/growth.md): a GGUF of any type in, one with

@@ -47,7 +47,7 @@ struct command {
 };
 
 extern const struct command command_run, command_serve, command_tokens, command_logprobs,
-    command_inspect, command_bench, command_perplexity, command_quantize, command_train,
+    command_inspect, command_merge, command_bench, command_perplexity, command_quantize, command_train,
     command_grow, command_data, command_tokenizer, command_plot, command_help, command_version;
 
 /* In the order of help; NULL past the last. */

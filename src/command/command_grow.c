@@ -76,9 +76,10 @@ static bool widened(const primer_grow_summary *summary)
     return false;
 }
 
-static bool is_clone(const primer_grow_summary *summary)
+/* Methods that keep the function, with noise too. */
+static bool keeps(const char *method)
 {
-    return strcmp(summary->method, "clone") == 0;
+    return strcmp(method, "clone") == 0 || strcmp(method, "spread") == 0;
 }
 
 static primer_status write_runs(const primer_grow_map *map, struct buffer *out, primer_error *error)
@@ -101,7 +102,7 @@ static primer_status write_hints(const primer_grow_summary *summary, double nois
                                  struct buffer *out, primer_error *error)
 {
     const primer_grow_map *layers = &summary->maps[PRIMER_GROW_LAYERS];
-    if (is_clone(summary) && repeats_any(layers)) {
+    if (keeps(summary->method) && repeats_any(layers)) {
         FORWARD(buffer_text(out, "  layers that add nothing until they are trained:", error));
         for (size_t i = 0; i < layers->count; i++)
             if (layers->repeats[i])
@@ -169,7 +170,7 @@ static primer_status write_json(const primer_grow_summary *summary, double noise
         FORWARD(write_map(&summary->maps[i], out, error));
     }
     FORWARD(buffer_text(out, "},\"silent_layers\":[", error));
-    for (size_t i = 0; i < layers->count && is_clone(summary); i++)
+    for (size_t i = 0; i < layers->count && keeps(summary->method); i++)
         if (layers->repeats[i]) {
             FORWARD(buffer_format(out, error, "%s%zu", first ? "" : ",", i));
             first = false;
@@ -189,7 +190,7 @@ static bool method_known(const struct settings *settings, const char *method, in
         suggest_consider(&nearest, primer_grow_method(i));
     }
     *code = command_misused(
-        settings->command, "--method: found \"%s\", expected tile, reuse or clone%s%s%s",
+        settings->command, "--method: found \"%s\", expected tile, reuse, spread or clone%s%s%s",
         error_printable(method, strlen(method), shown, sizeof shown),
         nearest.best != NULL ? "; did you mean " : "", nearest.best != NULL ? nearest.best : "",
         nearest.best != NULL ? "?" : "");
@@ -201,7 +202,7 @@ static bool read_noise(const struct settings *settings, const char *method, doub
 {
     const char *text = settings->grow.noise;
     char shown[64], *end = NULL;
-    *noise = strcmp(method, "clone") == 0 ? CLONE_NOISE : 0.0;
+    *noise = keeps(method) ? CLONE_NOISE : 0.0;
     if (text == NULL)
         return true;
     errno = 0;
@@ -286,10 +287,14 @@ const struct command command_grow = {
         "matrices are\n"
         "          filled with copies of the small ones; not the same function\n"
         "  reuse   the small matrix in the corner, random numbers around it\n"
-        "  clone   exact: the same logits within rounding; the embedding grows by a whole factor, "
-        "new layers\n"
-        "          add nothing until they are trained; --noise 0.1 is added unless you say "
-        "otherwise\n\n"
+        "  spread  nearly the same function, for any sizes: copies are divided by how many there "
+        "are, new\n"
+        "          layers add nothing until they are trained\n"
+        "  clone   exact, the same logits within rounding: spread, with an embedding that grows by "
+        "a whole\n"
+        "          factor and heads of the same dimensions\n"
+        "Copies of spread and clone get --noise 0.1, which keeps the function, unless you say "
+        "otherwise.\n\n"
         "Sizes not given stay as they are (clone: grow with the embedding). Train on with a recipe "
         "whose\n"
         "line is `model = start.gguf`. LARGE.gguf appears only when it is complete.\n",

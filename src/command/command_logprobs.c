@@ -10,6 +10,7 @@
 #include "base/buffer.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "command/adapter_option.h"
 #include "command/id_list.h"
 #include "terminal/interrupt.h"
 #include "terminal/output.h"
@@ -66,11 +67,13 @@ static int run(struct settings *settings)
     int32_t *ids = NULL;
     size_t count = 0;
     struct lines lines = {0};
+    struct adapter_option adapters = {0};
     if (settings->ids == NULL)
         return command_misused(settings->command, "--ids is needed: the tokens, by commas, or -");
     TRY(read_ids(settings->ids, &ids, &count, error));
     TRY(command_open_model(settings->argument_count > 0 ? settings->arguments[0] : NULL, settings,
                            &model, error));
+    TRY(adapter_option_open(settings, model, &adapters, error));
     TRY(primer_session_create(model, &settings->parameters.session, &session, error));
     interrupt_target(session);
     status = primer_session_score(session, ids, count, 0, settings->top, take_score, &lines, error);
@@ -85,6 +88,7 @@ cleanup:
     const int code = status == PRIMER_OK ? EXIT_CODE_OK : command_failed(error);
     interrupt_target(NULL);
     primer_session_free(session);
+    adapter_option_close(&adapters);
     primer_model_free(model);
     return code;
 }

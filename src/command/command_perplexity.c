@@ -24,6 +24,7 @@
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/file.h"
+#include "command/adapter_option.h"
 #include "terminal/interrupt.h"
 #include "terminal/output.h"
 #include "terminal/progress.h"
@@ -165,6 +166,7 @@ static int run(struct settings *settings)
     primer_error problem = {0}, *error = &problem;
     primer_model *model = NULL;
     struct evaluation work = {.beginning = -1};
+    struct adapter_option adapters = {0};
     const size_t wanted = settings->parameters.session.context;
     if (wanted > 0 && wanted < LEAST_WINDOW)
         return command_misused(settings->command,
@@ -173,6 +175,7 @@ static int run(struct settings *settings)
                                wanted, LEAST_WINDOW);
     TRY(command_open_model(settings->arguments[0], settings, &model, error));
     choose_window(settings, model);
+    TRY(adapter_option_open(settings, model, &adapters, error));
     TRY(primer_session_create(model, &settings->parameters.session, &work.session, error));
     work.window = primer_session_context(work.session);
     TRY(read_tokens(settings, model, settings->arguments[1], &work, error));
@@ -190,6 +193,7 @@ cleanup:
     const int code = status == PRIMER_OK ? EXIT_CODE_OK : command_failed(error);
     interrupt_target(NULL);
     primer_session_free(work.session);
+    adapter_option_close(&adapters);
     primer_model_free(model);
     return code;
 }

@@ -40,7 +40,7 @@ static char *name_of(const char *path)
     return memory_copy_bytes(begin, (size_t)(end - begin));
 }
 
-/* What stands before the last dash or number: "small-1", "small-2", "small-b" are runs of "small". */
+/* What stands before the last dash or number: "small-1" and "small-b" are runs of "small". */
 static char *group_of(const char *name)
 {
     size_t length = strlen(name);
@@ -259,7 +259,7 @@ cleanup:
 
 const struct command command_plot = {
     .name = "plot",
-    .group = "Train",
+    .group = "Teach",
     .arguments = "LOG...",
     .summary = "draw the logs of training as a picture (SVG)",
     .teaching =

@@ -17,6 +17,7 @@
 
 #include "base/buffer.h"
 #include "base/file.h"
+#include "command/adapter_option.h"
 #include "command/builtin.h"
 #include "command/constraint_option.h"
 #include "command/prefix_folder.h"
@@ -39,6 +40,7 @@ struct run {
     primer_constraint *constraint; /* what answers may be; NULL: anything */
     struct buffer text;            /* the whole prompt */
     struct buffer prefixes;        /* the folder for the models' options */
+    struct adapter_option adapters;
 };
 
 /* ---- what the command line means ------------------------------------------------------------- */
@@ -329,6 +331,7 @@ static primer_status open_models(struct run *run, primer_error *error)
     FORWARD(prefix_folder_path(&run->prefixes, error));
     settings->model.prefix_folder = run->prefixes.bytes;
     FORWARD(command_open_model(run->model_path, settings, &run->model, error));
+    FORWARD(adapter_option_open(settings, run->model, &run->adapters, error));
     if (settings->draft != NULL)
         FORWARD(command_open_model(settings->draft, settings, &run->draft, error));
     return PRIMER_OK;
@@ -360,6 +363,7 @@ static int run_command(struct settings *settings)
 cleanup:
     buffer_free(&run.text);
     primer_chat_format_free(run.own);
+    adapter_option_close(&run.adapters);
     primer_model_free(run.draft);
     primer_model_free(run.model);
     primer_constraint_free(run.constraint);
@@ -386,6 +390,7 @@ const struct command command_run = {
         "  primer run phi-2.gguf --temp 0 -n 100 \"List:\"     always the same text, 100 tokens at "
         "most\n"
         "  primer run phi-2.gguf --draft phi-small.gguf        a smaller model guesses ahead\n"
+        "  primer run phi-2.gguf --adapter poet.gguf=0.8       with a LoRA adapter\n"
         "  primer run phi-2.gguf --self-extend 4,512 -f long.txt \"Who is the thief?\"\n\n"
         "Standard output carries the answer alone. Ctrl-C stops it (exit code 130).\n"
         "A context that is too small for the prompt is an error that says both numbers; "

@@ -14,6 +14,7 @@
 #include "base/buffer.h"
 #include "base/knob.h"
 #include "base/memory.h"
+#include "command/adapter_option.h"
 #include "command/prefix_folder.h"
 #include "server/server.h"
 #include "terminal/output.h"
@@ -23,6 +24,8 @@ struct serve {
     struct server_options options;
     struct server_alias aliases[SETTINGS_LIST];
     char *names[SETTINGS_LIST]; /* [alias_count] the part before "=" */
+    struct server_adapter adapters[PRIMER_ADAPTERS_MOST];
+    char *adapter_paths[PRIMER_ADAPTERS_MOST];
     struct buffer prefixes;
 };
 
@@ -59,6 +62,22 @@ static primer_status split_aliases(struct serve *serve, primer_error *error)
     }
     serve->options.aliases = serve->aliases;
     serve->options.alias_count = list->count;
+    return PRIMER_OK;
+}
+
+static primer_status split_adapters(struct serve *serve, primer_error *error)
+{
+    const struct settings_list *list = &serve->settings->adapters;
+    if (list->count > PRIMER_ADAPTERS_MOST)
+        return error_set(error, PRIMER_EINVAL, "--adapter: found %zu of them, at most %d",
+                         list->count, PRIMER_ADAPTERS_MOST);
+    for (size_t i = 0; i < list->count; i++) {
+        double scale = 1;
+        FORWARD(adapter_option_split(list->items[i], &serve->adapter_paths[i], &scale, error));
+        serve->adapters[i] = (struct server_adapter){serve->adapter_paths[i], (float)scale};
+    }
+    serve->options.adapters = serve->adapters;
+    serve->options.adapter_count = list->count;
     return PRIMER_OK;
 }
 
@@ -120,6 +139,7 @@ static primer_status fill(struct serve *serve, primer_error *error)
                                              .access_log = s->access_log,
                                              .log_prompts = s->log_prompts};
     FORWARD(read_environment(serve, error));
+    FORWARD(split_adapters(serve, error));
     return split_aliases(serve, error);
 }
 
@@ -160,6 +180,8 @@ static int run(struct settings *settings)
 cleanup:
     for (size_t i = 0; i < SETTINGS_LIST; i++)
         memory_free(serve.names[i]);
+    for (size_t i = 0; i < PRIMER_ADAPTERS_MOST; i++)
+        memory_free(serve.adapter_paths[i]);
     buffer_free(&serve.prefixes);
     return status == PRIMER_OK ? EXIT_CODE_OK : command_failed(error);
 }
@@ -174,6 +196,8 @@ const struct command command_serve = {
         "  primer serve phi-2.gguf                          on http://127.0.0.1:11434\n"
         "  primer serve phi-2.gguf tiny.gguf --parallel 8   two models, eight answers at once\n"
         "  primer serve --alias phi=phi-2.Q4_K_M.gguf       under a name of one's own\n"
+        "  primer serve phi-2.gguf --adapter poet.gguf=0    with an adapter that requests may "
+        "choose\n"
         "  primer serve phi-2.gguf --host 0.0.0.0 --api-key-file keys   for other machines\n\n"
         "OpenAI's calls are at /v1/ (chat/completions, completions, embeddings, models), Ollama's "
         "at\n"

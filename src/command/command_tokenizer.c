@@ -64,10 +64,16 @@ static primer_status write_text(const primer_tokenizer_summary *summary, const c
     FORWARD(buffer_format(out, error, "%s: %s tokens, %s of them merged, from %s of text\n", path,
                           render_count(summary->vocabulary, a), render_count(summary->merges, b),
                           render_bytes(summary->text_bytes, c)));
-    FORWARD(buffer_format(
-        out, error, "  %s%s%s pieces, %s different ones, counted in %s\n", summary->pattern,
-        *summary->pattern != '\0' ? ": " : "", render_count(summary->pieces, a),
-        render_count(summary->distinct_pieces, b), render_duration(summary->counting_seconds, c)));
+    if (characters)
+        FORWARD(buffer_format(out, error, "  %s characters, counted in %s\n",
+                              render_count(summary->pieces, a),
+                              render_duration(summary->counting_seconds, b)));
+    else
+        FORWARD(buffer_format(out, error, "  %s%s%s pieces, %s different ones, counted in %s\n",
+                              summary->pattern, *summary->pattern != '\0' ? ": " : "",
+                              render_count(summary->pieces, a),
+                              render_count(summary->distinct_pieces, b),
+                              render_duration(summary->counting_seconds, c)));
     if (!characters)
         FORWARD(buffer_format(out, error, "  merges learned in %s; the last pair occurs %s times\n",
                               render_duration(summary->merging_seconds, a),

@@ -190,7 +190,8 @@ static primer_status write_plan(primer_trainer *trainer, const struct settings *
     TRY(primer_trainer_plan(trainer, PLAN_SECONDS, &plan, error));
     TRY(settings->json ? train_plan_json(&plan, peak, &out, error)
                        : train_plan_text(&plan, recipe, peak, &out, error));
-    TRY(output_write(out.bytes, out.length, error));
+    if (primer_trainer_reports(trainer))
+        TRY(output_write(out.bytes, out.length, error));
 
 cleanup:
     buffer_free(&out);
@@ -210,7 +211,7 @@ static primer_status train(primer_trainer *trainer, const struct settings *setti
     watcher.progress.first = watcher.step;
     if (primer_trainer_skipped(trainer) != NULL)
         fprintf(stderr, "primer: %s\n", primer_trainer_skipped(trainer));
-    if (watcher.step > 0)
+    if (watcher.step > 0 && primer_trainer_reports(trainer))
         fprintf(stderr, "primer: going on from the checkpoint of step %" PRIu64 "\n", watcher.step);
     const primer_status status = primer_trainer_run(trainer, &callbacks, error);
     progress_end(&watcher.progress);
@@ -230,6 +231,7 @@ static int run(struct settings *settings)
     struct train_shards shards = {0};
     primer_train_options options = {.threads = settings->model.threads,
                                     .ignore_memory = settings->model.ignore_memory,
+                                    .plan_only = settings->plan,
                                     .fresh = settings->fresh};
     TRY(primer_recipe_read(settings->arguments[0], settings->overrides.items,
                            settings->overrides.count, &recipe, error));
@@ -249,7 +251,6 @@ cleanup:
     train_shards_free(&shards);
     primer_recipe_free(recipe);
     if (status == PRIMER_ECANCELED) {
-        command_failed(error);
         fprintf(stderr, "primer: %s\n", problem.message);
         interrupt_end();
     }

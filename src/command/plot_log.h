@@ -5,9 +5,9 @@
  *    "seconds":x, ...}
  *   {"event":"evaluate","step":n,"tokens":n,"loss":x,"bits_per_byte":x,"seconds":x}
  *
- * A run that went on from a checkpoint has appended to its log: what a later line says of a step holds,
- * and what was logged of steps past it is forgotten. Its seconds may count from its own start; time goes
- * on from what is kept. null is a gap; lines of other events are passed over.
+ * A run that went on from a checkpoint has appended to its log: what a later line says of a step
+ * holds, and what was logged of steps past it is forgotten. Its seconds may count from its own
+ * start; time goes on from what is kept. null is a gap; lines of other events are passed over.
  */
 #ifndef COMMAND_PLOT_LOG_H
 #define COMMAND_PLOT_LOG_H
@@ -28,8 +28,8 @@ struct plot_log {
     double *x, *y;
     size_t count;
 };
-/* A bad line is an error that names file and line; a last line without its end is being written, and
- * passed over if it is bad. */
+/* A bad line is an error that names file and line; a last line without its end is being written,
+ * and passed over if it is bad. */
 primer_status plot_log_read(const char *path, enum plot_log_x x, const struct plot_log_y *y,
                             struct plot_log *log, primer_error *error);
 void plot_log_free(struct plot_log *log);

@@ -37,6 +37,8 @@ struct settings {
     struct parameters parameters;
     const char *system, *template_name, *prompt, *file, *color;
     const char *draft;                                  /* a smaller model's file */
+    struct settings_list adapters;                      /* FILE[=SCALE] */
+    const char *merge_type;                             /* merge, and output */
     const char *json_schema, *grammar, *regex, *choice; /* what the answer may be: one of them */
     bool raw, special, verbose, json;
     bool tensors, knobs, whole, decode; /* inspect; tokens */

@@ -50,7 +50,9 @@ struct piece {
     unsigned char *out;
     size_t count; /* weights */
     float *scratch;
-    _Atomic size_t broken; /* the first weight that can't be written; SIZE_MAX */
+    const struct quantize_options *changed; /* NULL: this tensor isn't changed */
+    size_t tensor, start;                   /* its number; the first weight of the piece */
+    _Atomic size_t broken;                  /* the first weight that can't be written; SIZE_MAX */
 };
 
 /* ---- one segment ---- */
@@ -66,9 +68,12 @@ static size_t bytes_of(const struct quant_format *format, size_t count)
 static float limit_of(const struct quant_format *format)
 {
     switch (format->type) {
-    case QUANT_F16: return 65520.0F;
-    case QUANT_BF16: return 0x1.ffp127F;
-    default: return INFINITY;
+    case QUANT_F16:
+        return 65520.0F;
+    case QUANT_BF16:
+        return 0x1.ffp127F;
+    default:
+        return INFINITY;
     }
 }
 
@@ -97,10 +102,14 @@ static void do_segment(void *context, size_t task, size_t thread)
     const unsigned char *source = piece->source + bytes_of(piece->from, start);
     unsigned char *out = piece->out + bytes_of(piece->to, start);
     piece->from->decode(source, weights, count);
+    if (piece->changed != NULL)
+        piece->changed->change(piece->changed->change_context, piece->tensor, piece->start + start,
+                               weights, count);
     size_t broken = first_broken(weights, count, limit_of(piece->to));
     if (broken != SIZE_MAX)
         note_broken(piece, start + broken);
-    else if (piece->from == piece->to) /* encoding again might change bits */
+    else if (piece->from == piece->to &&
+             piece->changed == NULL) /* encoding again might change bits */
         memcpy(out, source, bytes_of(piece->to, count));
     else
         piece->to->encode(weights, NULL, out, count);
@@ -114,6 +123,9 @@ static primer_status broken_weight(const struct job *job, size_t tensor, const s
     size_t at = atomic_load(&piece->broken), in_block = at % piece->from->block_length;
     const unsigned char *block = piece->source + bytes_of(piece->from, at - in_block);
     piece->from->decode(block, piece->scratch, piece->from->block_length);
+    if (piece->changed != NULL)
+        piece->changed->change(piece->changed->change_context, tensor, start + at - in_block,
+                               piece->scratch, piece->from->block_length);
     double weight = (double)piece->scratch[in_block];
     return error_set(error, PRIMER_ENUMERIC, "%s: tensor '%s': weight %zu is %g, %s%s",
                      gguf_path(job->source), job->plans[tensor].name, start + at, weight,
@@ -128,10 +140,15 @@ static primer_status write_tensor(struct job *job, struct gguf_writer *writer, s
     size_t count = tensor->bytes / tensor->format->block_bytes * tensor->format->block_length;
     struct piece piece = {.from = tensor->format, .to = job->formats[index], .out = job->chunk};
     piece.scratch = job->scratch;
+    piece.tensor = index;
+    const struct quantize_options *const options = job->options;
+    if (options->changes != NULL && options->changes(options->change_context, index))
+        piece.changed = options;
     for (size_t start = 0; start < count; start += piece.count) {
         size_t left = count - start, most = (size_t)SEGMENT * CHUNK_SEGMENTS;
         piece.count = left < most ? left : most;
         piece.source = tensor->data + bytes_of(piece.from, start);
+        piece.start = start;
         atomic_init(&piece.broken, SIZE_MAX);
         pool_run(job->pool, do_segment, &piece, (piece.count + SEGMENT - 1) / SEGMENT);
         if (atomic_load(&piece.broken) != SIZE_MAX)

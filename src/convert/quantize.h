@@ -16,11 +16,21 @@
  * stop (PRIMER_ECANCELED, and no file is left). */
 typedef bool quantize_progress(void *context, uint64_t done, uint64_t total);
 
+/* Changes weights of a tensor before they are encoded: those from `start` on, counted in the order
+ * of the file, `count` of them. From several threads at once. */
+typedef void quantize_change(void *context, size_t tensor, size_t start, float *weights,
+                             size_t count);
+/* Whether it changes the tensor of this number in the file. */
+typedef bool quantize_changes(void *context, size_t tensor);
+
 struct quantize_options {
-    const char *target; /* a name of mixes.h: "Q4_K_M", "Q8_0" */
-    size_t threads;     /* 0: as many as the machine has */
+    const char *target;          /* a name of mixes.h: "Q4_K_M", "Q8_0" */
+    size_t threads;              /* 0: as many as the machine has */
     quantize_progress *progress; /* may be NULL */
     void *context;
+    quantize_changes *changes; /* NULL: nothing is changed; with `change` and change_context */
+    quantize_change *change;
+    void *change_context;
 };
 
 struct quantize_summary {

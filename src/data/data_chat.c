@@ -52,23 +52,31 @@ static bool is_wanted(const json_t *message)
 
 /* ---- the template, asked --------------------------------------------------------------------- */
 
-static int append_piece(const char *bytes, size_t length, void *text)
+/* jansson passes over what fails in a member's name; so it is noted here. */
+struct dump {
+    struct buffer text;
+    bool failed;
+};
+
+static int append_piece(const char *bytes, size_t length, void *context)
 {
-    return buffer_append(text, bytes, length, NULL) == PRIMER_OK ? 0 : -1;
+    struct dump *const dump = context;
+    dump->failed = dump->failed || buffer_append(&dump->text, bytes, length, NULL) != PRIMER_OK;
+    return dump->failed ? -1 : 0;
 }
 
 static primer_status tokens_of(const struct data_maker *maker, const json_t *conversation,
                                struct ids *out, primer_error *error)
 {
     primer_status status = PRIMER_OK;
-    struct buffer text = {0};
+    struct dump dump = {0};
     struct ids made = {0};
-    if (json_dump_callback(conversation, append_piece, &text, JSON_COMPACT) != 0)
+    if (json_dump_callback(conversation, append_piece, &dump, JSON_COMPACT) != 0 || dump.failed)
         status = no_memory(error);
     else
-        status = primer_chat_json_tokens(maker->model, maker->format, text.bytes, text.length, 0,
-                                         &made.ids, &made.count, error);
-    buffer_free(&text);
+        status = primer_chat_json_tokens(maker->model, maker->format, dump.text.bytes,
+                                         dump.text.length, 0, &made.ids, &made.count, error);
+    buffer_free(&dump.text);
     if (status != PRIMER_OK)
         return status;
     primer_free(out->ids);

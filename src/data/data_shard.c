@@ -194,6 +194,13 @@ static primer_status key_of(const char *const *inputs, size_t count,
     return PRIMER_OK;
 }
 
+static void fill_counts(const primer_shard_information *about, struct data_shard_summary *summary)
+{
+    summary->documents = about->documents;
+    summary->tokens = about->tokens;
+    summary->asked = about->asked;
+}
+
 /* Numbers of a shard that is there and has this key. */
 static bool is_made(const char *path, uint64_t key, struct data_shard_summary *summary)
 {
@@ -205,9 +212,7 @@ static bool is_made(const char *path, uint64_t key, struct data_shard_summary *s
     primer_shard_free(shard);
     if (about.key != key)
         return false;
-    summary->documents = about.documents;
-    summary->tokens = about.tokens;
-    summary->asked = about.asked;
+    fill_counts(&about, summary);
     summary->reused = true;
     return true;
 }
@@ -218,6 +223,7 @@ static primer_status make(struct making *making, const char *const *inputs, size
                           const char *path, uint64_t key, primer_error *error)
 {
     const primer_model_information *const about = primer_model_info(making->maker.model);
+    primer_shard_information counted;
     FORWARD(pool_create(&making->pool, making->options->threads, error));
     making->slots = memory_allocate(SLOTS, sizeof *making->slots);
     if (making->slots == NULL)
@@ -227,6 +233,8 @@ static primer_status make(struct making *making, const char *const *inputs, size
     primer_shard_writer_key(making->writer, key);
     for (size_t i = 0; i < count; i++)
         FORWARD(read_file(making, inputs[i], error));
+    primer_shard_writer_info(making->writer, &counted);
+    fill_counts(&counted, making->summary);
     return primer_shard_writer_finish(making->writer, error);
 }
 
@@ -240,21 +248,6 @@ static void making_free(struct making *making)
     data_maker_free(&making->maker);
 }
 
-/* What the writer counted. */
-static primer_status count_shard(const char *path, struct data_shard_summary *summary,
-                                 primer_error *error)
-{
-    primer_shard *shard = NULL;
-    primer_shard_information about;
-    FORWARD(primer_shard_open(path, &shard, error));
-    primer_shard_info(shard, &about);
-    primer_shard_free(shard);
-    summary->documents = about.documents;
-    summary->tokens = about.tokens;
-    summary->asked = about.asked;
-    return PRIMER_OK;
-}
-
 primer_status data_shard_make(const char *const *inputs, size_t count, const char *path,
                               const struct data_shard_options *options,
                               struct data_shard_summary *summary, primer_error *error)
@@ -266,10 +259,8 @@ primer_status data_shard_make(const char *const *inputs, size_t count, const cha
     TRY(data_maker_create(&making.maker, options->tokenizer, options->template_name, options->field,
                           error));
     TRY(key_of(inputs, count, options, &making.maker, &key, &made.input_bytes, error));
-    if (!options->reuse || !is_made(path, key, &made)) {
+    if (!options->reuse || !is_made(path, key, &made))
         TRY(make(&making, inputs, count, path, key, error));
-        TRY(count_shard(path, &made, error));
-    }
     *summary = made;
 cleanup:
     making_free(&making);

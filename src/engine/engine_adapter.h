@@ -5,9 +5,9 @@
 #include "engine/engine.h"
 
 struct primer_adapter {
-    primer_model *model;       /* one reference */
-    struct adapter adapter;    /* constant */
-    atomic_size_t references;  /* the owner and each session */
+    primer_model *model;      /* one reference */
+    struct adapter adapter;   /* constant */
+    atomic_size_t references; /* the owner and each session */
     char *path;
     primer_adapter_information information;
 };

@@ -358,7 +358,7 @@ static primer_status check_sampling(const primer_model *model, const primer_samp
 /* Something must be left to be chosen. Uses and clears `seen`. */
 static primer_status check_choice(primer_sampler *s, primer_error *error)
 {
-    const size_t vocabulary = s->model->model->vocabulary;
+    const size_t vocabulary = s->model->information.vocabulary;
     size_t forbidden = 0;
     for (size_t i = 0; i < s->sampling.bias_count; i++)
         if (s->bias[i].bias == -INFINITY && s->seen[s->bias[i].id]++ == 0)
@@ -437,7 +437,7 @@ static size_t most_probable(const primer_sampler *s)
 /* The candidates in order of their ids. */
 static void list_candidates(primer_sampler *s, const float *logits, const uint64_t *allowed)
 {
-    size_t vocabulary = s->model->model->vocabulary;
+    size_t vocabulary = s->model->information.vocabulary;
     const size_t tokens = tokenizer_vocabulary(s->model->tokenizer);
     if (allowed != NULL && tokens < vocabulary) /* rows of the matrix that are no tokens */
         vocabulary = tokens;

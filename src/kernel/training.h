@@ -97,6 +97,16 @@ struct training_rotation {
     bool interleaved, back;
 };
 
+/* What is packed next, fetched into the second cache while tiles are multiplied: `runs` of `length`
+ * floats, `stride` floats apart. A tile goes on where the last one stopped. */
+struct training_ahead {
+    const float *at;
+    size_t stride, runs, length;
+    size_t done; /* floats of the run at `at` */
+    size_t each; /* cache lines in every TRAINING_AHEAD_STEPS steps of a tile */
+};
+#define TRAINING_AHEAD_STEPS 16
+
 /* A tile of a matrix product (tensor/gemm.h) out of packed panels:
  *
  *   a  [depth][rows]                     b  [depth][tile_columns]
@@ -113,6 +123,7 @@ struct training_tile {
     bool accumulate;   /* starts from out, else from +0 */
     const float *bias; /* [columns], added once at the end; or NULL */
     const float *next; /* where out of the next tile lies, to be fetched meanwhile; or NULL */
+    struct training_ahead *ahead; /* or NULL */
 };
 
 /* Floats past its end that training_kernel.pack may write. */

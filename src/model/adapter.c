@@ -36,8 +36,7 @@ primer_status adapter_data_add(struct adapter_data *data, const char *name, size
                                struct adapter_tensor **tensor, primer_error *error)
 {
     primer_status status = PRIMER_OK;
-    struct adapter_tensor made = {
-        .rank = rank, .rows = rows, .columns = columns, .factor = factor};
+    struct adapter_tensor made = {.rank = rank, .rows = rows, .columns = columns, .factor = factor};
     size_t a = 0, b = 0;
     if (strlen(name) >= sizeof made.name)
         return error_set(error, PRIMER_EFORMAT, "a tensor's name has %zu bytes, at most %zu",

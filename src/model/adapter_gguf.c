@@ -61,8 +61,9 @@ static primer_status read_pair(struct adapter_data *data, const struct gguf *ggu
     snprintf(other, sizeof other, "%s.lora_b", name);
     const struct gguf_tensor *const b = gguf_tensor_named(gguf, other);
     if (b == NULL)
-        return error_set(error, PRIMER_EFORMAT, "%s: tensor %s is missing, though %s.lora_a is there",
-                         gguf_path(gguf), other, name);
+        return error_set(error, PRIMER_EFORMAT,
+                         "%s: tensor %s is missing, though %s.lora_a is there", gguf_path(gguf),
+                         other, name);
     const size_t rank = a->shape[1];
     if (a->shape[2] != 1 || a->shape[3] != 1 || rank > RANK_MOST)
         return wrong_shape(gguf, a, "[columns, rank]", error);
@@ -70,8 +71,7 @@ static primer_status read_pair(struct adapter_data *data, const struct gguf *ggu
     if (b->shape[0] != rank || b->shape[2] != 1 || b->shape[3] != 1)
         return wrong_shape(gguf, b, expected, error);
     const double factor = alpha == 0 ? 1 : (double)alpha / (double)rank;
-    FORWARD(
-        adapter_data_add(data, name, rank, b->shape[1], a->shape[0], factor, &tensor, error));
+    FORWARD(adapter_data_add(data, name, rank, b->shape[1], a->shape[0], factor, &tensor, error));
     a->format->decode(a->data, tensor->a, rank * tensor->columns);
     b->format->decode(b->data, tensor->b, rank * tensor->rows);
     return PRIMER_OK;
@@ -88,10 +88,9 @@ static primer_status read_tensors(struct adapter_data *data, const struct gguf *
             continue;
         }
         if (!strip(t, ".lora_b", name))
-            return error_set(
-                error, PRIMER_EUNSUPPORTED, "%s: tensor %s is neither a .lora_a nor a .lora_b",
-                gguf_path(gguf),
-                error_printable(t->name.bytes, t->name.length, name, sizeof name));
+            return error_set(error, PRIMER_EUNSUPPORTED,
+                             "%s: tensor %s is neither a .lora_a nor a .lora_b", gguf_path(gguf),
+                             error_printable(t->name.bytes, t->name.length, name, sizeof name));
         snprintf(other, sizeof other, "%s.lora_a", name);
         if (gguf_tensor_named(gguf, other) == NULL)
             return error_set(error, PRIMER_EFORMAT,
@@ -145,8 +144,8 @@ static primer_status declare(const struct adapter_data *data, struct gguf_writer
 }
 
 /* b times what its factor is more than alpha / rank. */
-static primer_status write_b(struct gguf_writer *writer, const struct adapter_tensor *t, float alpha,
-                             primer_error *error)
+static primer_status write_b(struct gguf_writer *writer, const struct adapter_tensor *t,
+                             float alpha, primer_error *error)
 {
     const double more = t->factor * (double)t->rank / (double)alpha;
     float piece[256];

@@ -70,20 +70,20 @@ static size_t list_target(const struct pass *pass, const struct adapter_set *set
             adapter_pair_of(set->uses[i].adapter, pass->layer, target->role);
         if (pair == NULL)
             continue;
-        out[count++] = (struct tensor_low_rank){
-            .x = in + rows->first * pair->columns,
-            .x_stride = pair->columns,
-            .tokens = rows->count,
-            .columns = pair->columns,
-            .a = pair->a,
-            .b = pair->b,
-            .rank = pair->rank,
-            .rows = pair->rows,
-            .scale = (float)(set->uses[i].scale * pair->factor),
-            .middle = pass->middle + rows->first * pass->middle_stride + *used,
-            .middle_stride = pass->middle_stride,
-            .out = target->out + rows->first * target->stride,
-            .out_stride = target->stride};
+        out[count++] = (struct tensor_low_rank){.x = in + rows->first * pair->columns,
+                                                .x_stride = pair->columns,
+                                                .tokens = rows->count,
+                                                .columns = pair->columns,
+                                                .a = pair->a,
+                                                .b = pair->b,
+                                                .rank = pair->rank,
+                                                .rows = pair->rows,
+                                                .scale = (float)(set->uses[i].scale * pair->factor),
+                                                .middle = pass->middle +
+                                                          rows->first * pass->middle_stride + *used,
+                                                .middle_stride = pass->middle_stride,
+                                                .out = target->out + rows->first * target->stride,
+                                                .out_stride = target->stride};
         *used += pair->rank;
     }
     return count;

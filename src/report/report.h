@@ -41,9 +41,9 @@ struct report_chart {
 primer_status report_chart_svg(const struct report_chart *chart, struct buffer *out,
                                primer_error *error);
 
-/* Means over `window` neighbours, half of them before; at the begin as few after as before, so that a
- * steep begin keeps its height; at the end those that there are. Gaps stay gaps and part what they
- * stand between. `out` may not be `y`. */
+/* Means over `window` neighbours, half of them before; at the begin as few after as before, so that
+ * a steep begin keeps its height; at the end those that there are. Gaps stay gaps and part what
+ * they stand between. `out` may not be `y`. */
 void report_smooth(const double *y, size_t count, size_t window, double *out);
 
 /* Runs of one experiment as one line: the mean, between the least and the most, over the x where

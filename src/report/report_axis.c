@@ -13,6 +13,7 @@
 
 #include "report/report_svg.h"
 
+enum { FEW = 6 };      /* parts of an axis, some of which stay without a label */
 #define NEAR_ZERO 0.05 /* an axis that begins so near to 0 begins there */
 
 /* number * 10^exponent */
@@ -134,20 +135,46 @@ double report_axis_label_width(const struct report_axis *axis)
     return widest;
 }
 
-/* Whether no label comes near its neighbour. */
-static bool has_room(const struct report_axis *axis)
+/* How far a label reaches to either side, with some air. */
+static double reach_of(const struct report_axis *axis, const struct report_tick *tick)
+{
+    return axis->vertical ? REPORT_SVG_SMALL * 0.8
+                          : report_svg_text_width(tick->label, REPORT_SVG_SMALL) / 2 + 6;
+}
+
+/* Whether no label of each `stride`-th tick from `first` comes near the one before it. */
+static bool has_room(const struct report_axis *axis, size_t first, size_t stride)
 {
     double end = -HUGE_VAL;
-    for (size_t i = 0; i < axis->count; i++) {
+    for (size_t i = first; i < axis->count; i += stride) {
         const double at = report_axis_place(axis, axis->ticks[i].value);
-        const double half =
-            axis->vertical ? REPORT_SVG_SMALL * 0.8
-                           : report_svg_text_width(axis->ticks[i].label, REPORT_SVG_SMALL) / 2 + 6;
-        if (at - half < end)
+        const double reach = reach_of(axis, &axis->ticks[i]);
+        if (at - reach < end)
             return false;
-        end = at + half;
+        end = at + reach;
     }
     return true;
+}
+
+static bool is_good(const struct report_axis *axis)
+{
+    return axis->count >= 2 && axis->count <= 12 && has_room(axis, 0, 1);
+}
+
+/* Where no round step has room for all labels, each n-th keeps its own. */
+static void thin_out(struct report_axis *axis)
+{
+    for (size_t stride = 1; stride <= axis->count; stride++)
+        for (size_t first = 0; first < stride; first++) {
+            if (first + stride >= axis->count && stride < axis->count)
+                continue; /* one label says nothing */
+            if (!has_room(axis, first, stride))
+                continue;
+            for (size_t i = 0; i < axis->count; i++)
+                if (i % stride != first)
+                    *axis->ticks[i].label = '\0';
+            return;
+        }
 }
 
 static void add(struct report_axis *axis, double value, const char *label)
@@ -195,9 +222,11 @@ static void make_linear(struct report_axis *axis)
 {
     for (size_t parts = axis->vertical ? 8 : 10; parts > 0; parts--) {
         add_linear(axis, step_for(axis->high - axis->low, parts));
-        if (has_room(axis))
+        if (is_good(axis))
             return;
     }
+    add_linear(axis, step_for(axis->high - axis->low, FEW));
+    thin_out(axis);
 }
 
 /* ---- logarithmic ----------------------------------------------------------------------------- */
@@ -233,21 +262,25 @@ static void add_minor(struct report_axis *axis)
         }
 }
 
-/* Less than a decade: round steps of a linear axis, as many as have room. */
+/* The round steps of a linear axis. */
+static void add_steps(struct report_axis *axis, struct round step)
+{
+    add_linear(axis, step);
+    const bool powers = axis->low < 0.999e-3 || axis->high >= 1e15;
+    for (size_t i = 0; powers && i < axis->count; i++) {
+        struct report_tick *const tick = &axis->ticks[i];
+        const int64_t k = llround(tick->value / value_of(step));
+        print_log_label((struct round){k * step.number, step.exponent}, true, tick->label,
+                        sizeof tick->label);
+    }
+}
+
+/* Less than a decade. */
 static bool make_narrow(struct report_axis *axis)
 {
     for (size_t parts = 9; parts > 0; parts--) {
-        char label[REPORT_LABEL_MOST];
-        const struct round step = step_for(axis->high - axis->low, parts);
-        add_linear(axis, step);
-        const bool powers = axis->low < 0.999e-3 || axis->high >= 1e15;
-        for (size_t i = 0; powers && i < axis->count; i++) {
-            const int64_t k = llround(axis->ticks[i].value / value_of(step));
-            print_log_label((struct round){k * step.number, step.exponent}, true, label,
-                            sizeof label);
-            memcpy(axis->ticks[i].label, label, sizeof label);
-        }
-        if (axis->count >= 2 && has_room(axis))
+        add_steps(axis, step_for(axis->high - axis->low, parts));
+        if (is_good(axis))
             return true;
     }
     return false;
@@ -255,14 +288,27 @@ static bool make_narrow(struct report_axis *axis)
 
 static void make_logarithmic(struct report_axis *axis)
 {
-    static const int64_t numbers[] = {1, 2, 5};
+    static const struct {
+        int64_t numbers[3];
+        size_t count;
+    } sets[] = {{{1, 2, 5}, 3}, {{1, 3}, 2}, {{1}, 1}, {{3}, 1}, {{2}, 1}, {{5}, 1}};
     const double decades = log10(axis->high / axis->low);
     if (decades < 1 && make_narrow(axis))
         return;
-    add_decades(axis, numbers, 3, 1);
-    for (int every = 1; axis->count > 12 || !has_room(axis); every++)
-        add_decades(axis, numbers, 1, every);
-    add_minor(axis);
+    for (size_t i = 0; i < sizeof sets / sizeof *sets; i++) {
+        add_decades(axis, sets[i].numbers, sets[i].count, 1);
+        if (is_good(axis)) {
+            add_minor(axis);
+            return;
+        }
+    }
+    for (int every = 2; every < 64; every++) {
+        add_decades(axis, sets[2].numbers, 1, every);
+        if (is_good(axis))
+            return;
+    }
+    add_steps(axis, step_for(axis->high - axis->low, FEW));
+    thin_out(axis);
 }
 
 /* ---- the whole ------------------------------------------------------------------------------- */

@@ -1,11 +1,11 @@
 /* report_axis.h - an axis: its ends, and ticks at round values with their labels.
  *
  *   linear        steps of 1, 2 or 5 times a power of ten
- *   logarithmic   1, 2, 5 of every decade; or the decades; or every n-th; below a decade, round
- *                 steps as on a linear one
+ *   logarithmic   1, 2, 5 of every decade; or 1 and 3; or the decades; or every n-th; below a
+ *                 decade, round steps as on a linear one
  *
- * Of those the densest is taken whose labels have room beside each other. Where numbers are large the
- * labels have a unit (k, M, G, T), where they are small or huge a power of ten.
+ * Of those the densest is taken whose labels have room beside each other. Where numbers are large
+ * the labels have a unit (k, M, G, T), where they are small or huge a power of ten.
  */
 #ifndef REPORT_REPORT_AXIS_H
 #define REPORT_REPORT_AXIS_H
@@ -29,8 +29,8 @@ struct report_axis {
     size_t count;
 };
 
-/* An axis for data from `least` to `most` (finite; above 0 if logarithmic); a vertical one gets some
- * air at its ends. */
+/* An axis for data from `least` to `most` (finite; above 0 if logarithmic); a vertical one gets
+ * some air at its ends. */
 void report_axis_make(struct report_axis *axis, double least, double most);
 /* Pixels from the axis's low end. */
 double report_axis_place(const struct report_axis *axis, double value);

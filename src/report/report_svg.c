@@ -31,7 +31,7 @@ static double character_width(uint32_t c, const char *bytes, size_t length)
 {
     if (c < 0x80 && strchr("iIjlft.,:;'|!()[]/\\ r-", (int)c) != NULL)
         return 0.45;
-    if (c < 0x80 && strchr("mwMW@%&+=<>#~", (int)c) != NULL)
+    if (c < 0x80 && strchr("mwMW@%&+=<>#~^", (int)c) != NULL)
         return 1;
     if (c >= '0' && c <= '9')
         return 0.64;
@@ -114,9 +114,10 @@ primer_status report_svg_text(struct buffer *out, const struct report_svg_text *
     static const char dots[] = "\xe2\x80\xa6";
     double width;
     size_t length = strlen(text);
-    const bool cut = style->room > 0 && fitting(text, style->size, style->room, &width) < length;
+    const double size = style->size * (style->bold ? 1.1 : 1); /* bold is wider */
+    const bool cut = style->room > 0 && fitting(text, size, style->room, &width) < length;
     if (cut)
-        length = fitting(text, style->size, style->room - style->size, &width);
+        length = fitting(text, size, style->room - size, &width);
     FORWARD(buffer_format(out, error, "<text x=\"%.1f\" y=\"%.1f\" font-size=\"%.0f\" fill=\"%s\"",
                           style->x, style->y, style->size, style->color));
     if (strcmp(style->anchor, "start") != 0)

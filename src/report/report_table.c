@@ -29,12 +29,13 @@ static primer_status append_cell(struct buffer *out, const char *text, primer_er
     return PRIMER_OK;
 }
 
+/* Columns that append_cell's text takes. */
 static size_t width_of(const char *text)
 {
-    size_t bars = 0;
-    for (const char *at = text; (at = strchr(at, '|')) != NULL; at++)
-        bars++;
-    return utf8_width(text, strlen(text)) + bars;
+    size_t more = 0;
+    for (const char *at = text; *at != '\0'; at++)
+        more += *at == '|' || (unsigned char)*at < 0x20;
+    return utf8_width(text, strlen(text)) + more;
 }
 
 static primer_status pad(struct buffer *out, const char *sign, size_t count, primer_error *error)

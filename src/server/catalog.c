@@ -32,11 +32,13 @@ struct place {
     primer_model *model;
     primer_chat_format *own;
     const primer_chat_format *format;
+    primer_adapter *adapters[PRIMER_ADAPTERS_MOST]; /* [options.adapter_count] while LOADED */
     size_t context;
 };
 
 struct catalog {
     struct server_options options;
+    float scales[PRIMER_ADAPTERS_MOST]; /* [options.adapter_count] */
     int64_t keep_alive;
     pthread_mutex_t lock;
     pthread_cond_t changed;
@@ -73,35 +75,61 @@ static primer_status choose_format(const struct catalog *c, const char *path, pr
     return PRIMER_OK;
 }
 
+/* What a loaded place has. */
+struct opened {
+    primer_model *model;
+    primer_chat_format *own;
+    const primer_chat_format *format;
+    primer_adapter *adapters[PRIMER_ADAPTERS_MOST];
+};
+
+static void close_opened(struct opened *opened)
+{
+    for (size_t i = 0; i < PRIMER_ADAPTERS_MOST; i++)
+        primer_adapter_free(opened->adapters[i]);
+    primer_chat_format_free(opened->own);
+    primer_model_free(opened->model);
+    *opened = (struct opened){0};
+}
+
 /* Without the lock. */
 static primer_status open_model(const struct catalog *c, const struct place *place,
-                                primer_model **model, primer_chat_format **own,
-                                const primer_chat_format **format, primer_error *error)
+                                struct opened *opened, primer_error *error)
 {
-    FORWARD(primer_model_open(place->entry.path, &c->options.model, model, error));
-    const primer_status status = choose_format(c, place->entry.path, *model, own, format, error);
-    if (status != PRIMER_OK) {
-        primer_model_free(*model);
-        *model = NULL;
-    }
+    primer_status status = PRIMER_OK;
+    const char *const path = place->entry.path;
+    TRY(primer_model_open(path, &c->options.model, &opened->model, error));
+    TRY(choose_format(c, path, opened->model, &opened->own, &opened->format, error));
+    for (size_t i = 0; i < c->options.adapter_count; i++)
+        TRY(primer_adapter_open(opened->model, c->options.adapters[i].path, &opened->adapters[i],
+                                error));
+cleanup:
+    if (status != PRIMER_OK)
+        close_opened(opened);
     return status;
+}
+
+static struct opened take_opened(struct place *place)
+{
+    struct opened opened = {place->model, place->own, place->format, {0}};
+    memcpy(opened.adapters, place->adapters, sizeof opened.adapters);
+    memset(place->adapters, 0, sizeof place->adapters);
+    place->model = NULL;
+    place->own = NULL;
+    place->format = NULL;
+    return opened;
 }
 
 /* Under the lock, which is given up meanwhile. */
 static void let_go(struct catalog *c, struct place *place)
 {
-    primer_model *model = place->model;
-    primer_chat_format *own = place->own;
-    place->model = NULL;
-    place->own = NULL;
-    place->format = NULL;
+    struct opened opened = take_opened(place);
     place->state = IDLE;
     place->unload = false;
     place->context = 0;
     pthread_mutex_unlock(&c->lock);
     log_message(LOG_INFO, "%s: unloaded", place->entry.name);
-    primer_chat_format_free(own);
-    primer_model_free(model);
+    close_opened(&opened);
     pthread_mutex_lock(&c->lock);
     pthread_cond_broadcast(&c->changed);
 }
@@ -168,10 +196,18 @@ static void *watch(void *context)
 
 /* ---- using ----------------------------------------------------------------------------------- */
 
-static void fill_use(struct place *place, double load_seconds, struct catalog_use *use)
+/* Under the lock. */
+static void fill_use(const struct catalog *c, struct place *place, double load_seconds,
+                     struct catalog_use *use)
 {
     place->references++;
-    *use = (struct catalog_use){&place->entry, place->model, place->format, load_seconds};
+    *use = (struct catalog_use){.entry = &place->entry,
+                                .model = place->model,
+                                .format = place->format,
+                                .load_seconds = load_seconds,
+                                .adapter_count = c->options.adapter_count};
+    for (size_t i = 0; i < use->adapter_count; i++)
+        use->adapters[i] = (primer_adapter_use){place->adapters[i], c->scales[i]};
 }
 
 static struct place *find(struct catalog *c, const char *name)
@@ -214,18 +250,17 @@ static primer_status wait_for_change(struct catalog *c, bool loading, struct wai
 /* Under the lock, which is given up meanwhile. The place is LOADED afterwards, or IDLE. */
 static primer_status load(struct catalog *c, struct place *place, primer_error *error)
 {
-    primer_model *model = NULL;
-    primer_chat_format *own = NULL;
-    const primer_chat_format *format = NULL;
+    struct opened opened = {0};
     place->state = LOADING;
     pthread_mutex_unlock(&c->lock);
-    const primer_status status = open_model(c, place, &model, &own, &format, error);
+    const primer_status status = open_model(c, place, &opened, error);
     pthread_mutex_lock(&c->lock);
     place->state = status == PRIMER_OK ? LOADED : IDLE;
     if (status == PRIMER_OK) {
-        place->model = model;
-        place->own = own;
-        place->format = format;
+        place->model = opened.model;
+        place->own = opened.own;
+        place->format = opened.format;
+        memcpy(place->adapters, opened.adapters, sizeof place->adapters);
         place->keep_alive = c->keep_alive;
     }
     pthread_cond_broadcast(&c->changed);
@@ -273,7 +308,7 @@ primer_status catalog_use(struct catalog *catalog, const char *name, bool (*gone
     while (status == PRIMER_OK && place->state != LOADED)
         status = advance(catalog, place, &waiting, &load_seconds, error);
     if (status == PRIMER_OK)
-        fill_use(place, load_seconds, use);
+        fill_use(catalog, place, load_seconds, use);
     pthread_mutex_unlock(&catalog->lock);
     return status;
 }
@@ -293,7 +328,7 @@ bool catalog_use_loaded(struct catalog *catalog, const struct catalog_entry *ent
     pthread_mutex_lock(&catalog->lock);
     const bool loaded = place != NULL && place->state == LOADED;
     if (loaded)
-        fill_use(place, 0, use);
+        fill_use(catalog, place, 0, use);
     pthread_mutex_unlock(&catalog->lock);
     return loaded;
 }
@@ -376,6 +411,20 @@ bool catalog_loaded(struct catalog *catalog, size_t index, struct catalog_state 
     return found;
 }
 
+void catalog_scales(struct catalog *catalog, float *scales)
+{
+    pthread_mutex_lock(&catalog->lock);
+    memcpy(scales, catalog->scales, catalog->options.adapter_count * sizeof *scales);
+    pthread_mutex_unlock(&catalog->lock);
+}
+
+void catalog_set_scales(struct catalog *catalog, const float *scales)
+{
+    pthread_mutex_lock(&catalog->lock);
+    memcpy(catalog->scales, scales, catalog->options.adapter_count * sizeof *scales);
+    pthread_mutex_unlock(&catalog->lock);
+}
+
 void catalog_note_context(struct catalog *catalog, const struct catalog_entry *entry,
                           size_t context)
 {
@@ -431,6 +480,14 @@ primer_status catalog_create(const struct server_options *options, struct catalo
         TRY(add(c, options->models[i], error));
     for (size_t i = 0; i < options->alias_count; i++)
         TRY(add(c, options->aliases[i].path, error));
+    if (options->adapter_count > PRIMER_ADAPTERS_MOST)
+        FAIL(PRIMER_EINVAL, "--adapter: found %zu of them, at most %d", options->adapter_count,
+             PRIMER_ADAPTERS_MOST);
+    if (options->adapter_count > 0 && c->count > 1)
+        FAIL(PRIMER_EINVAL, "--adapter: found %zu models, expected one alone, which it is for",
+             c->count);
+    for (size_t i = 0; i < options->adapter_count; i++)
+        c->scales[i] = options->adapters[i].scale;
     if (pthread_create(&c->thread, NULL, watch, c) != 0)
         FAIL(PRIMER_EIO, "the system gives no thread for the catalog");
     c->has_thread = true;
@@ -453,8 +510,8 @@ void catalog_free(struct catalog *catalog)
     if (catalog->has_thread)
         pthread_join(catalog->thread, NULL);
     for (size_t i = 0; i < catalog->count; i++) {
-        primer_chat_format_free(catalog->places[i].own);
-        primer_model_free(catalog->places[i].model);
+        struct opened opened = take_opened(&catalog->places[i]);
+        close_opened(&opened);
         catalog_entry_free(&catalog->places[i].entry);
     }
     pthread_mutex_destroy(&catalog->lock);

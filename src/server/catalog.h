@@ -40,6 +40,9 @@ struct catalog_use {
     primer_model *model;
     const primer_chat_format *format; /* never NULL */
     double load_seconds;              /* 0: it was loaded already */
+    primer_adapter_use adapters[PRIMER_ADAPTERS_MOST]; /* [adapter_count] with today's scales, which
+                                                          the request may change */
+    size_t adapter_count;
 };
 
 struct catalog_state { /* of /api/ps */
@@ -77,6 +80,9 @@ void catalog_end_use(struct catalog *catalog, struct catalog_use *use, int64_t k
 void catalog_unload(struct catalog *catalog, const struct catalog_entry *entry);
 /* The index-th loaded model; false past the last. */
 bool catalog_loaded(struct catalog *catalog, size_t index, struct catalog_state *state);
+/* The scales of adapters [options.adapter_count], for uses that begin from now on. */
+void catalog_scales(struct catalog *catalog, float *scales);
+void catalog_set_scales(struct catalog *catalog, const float *scales);
 void catalog_note_context(struct catalog *catalog, const struct catalog_entry *entry,
                           size_t context);
 

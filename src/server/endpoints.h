@@ -15,4 +15,7 @@ endpoint ollama_chat, ollama_generate, ollama_embed, ollama_embed_older;
 endpoint extra_health, extra_tokenize, extra_detokenize, extra_tokenizer_info, extra_apply_template;
 endpoint metrics_endpoint;
 
+/* lora.c */
+endpoint lora_list, lora_set;
+
 #endif

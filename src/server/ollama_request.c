@@ -13,6 +13,7 @@
 #include "base/memory.h"
 #include "server/keep_alive.h"
 #include "server/json_dump.h"
+#include "server/lora.h"
 #include "server/ollama_reply.h"
 
 static bool has_gone(void *context)
@@ -88,6 +89,7 @@ static primer_status read_members(struct ollama_request *request, primer_error *
     FORWARD(fields_bool(fields, "logprobs", &request->logprobs, error));
     FORWARD(fields_size(fields, "top_logprobs", 0, ANSWER_TOP_LOGPROBS_MOST, &request->top_logprobs,
                         error));
+    FORWARD(lora_read(fields, &request->lora, error));
     FORWARD(read_think(request, error));
     return read_format(request, error);
 }
@@ -144,6 +146,7 @@ primer_status ollama_request_use(struct ollama_request *request, primer_error *e
     FORWARD(ollama_request_use_target(&request->target, exchange, &request->held, error));
     request->in_use = true;
     request->use = request->held;
+    FORWARD(lora_apply(request->lora, &request->use, exchange_problem(exchange), error));
     FORWARD(server_answer_session_options(exchange, &request->use, request->options.num_ctx,
                                           request->warnings, &request->session, error));
     request->context = request->session.context;

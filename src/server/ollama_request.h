@@ -36,6 +36,7 @@ struct ollama_request {
     enum ollama_think think;
     const char *think_level; /* "low", ..., or NULL */
     json_t *format;          /* borrowed, or NULL */
+    json_t *lora;            /* the same: scales of adapters */
     bool logprobs;
     size_t top_logprobs;
     bool shift;

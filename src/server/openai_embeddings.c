@@ -14,6 +14,7 @@
 #include "base/memory.h"
 #include "server/base64.h"
 #include "server/keep_alive.h"
+#include "server/lora.h"
 #include "server/openai_prompt.h"
 #include "server/openai_write.h"
 #include "server/state.h"
@@ -44,7 +45,9 @@ static primer_status read_members(struct request *r, primer_error *error)
     const char *model = NULL, *encoding = "float";
     size_t context = 0;
     primer_session_options options;
+    json_t *lora = NULL;
     FORWARD(fields_text(&r->fields, "model", &model, error));
+    FORWARD(lora_read(&r->fields, &lora, error));
     FORWARD(keep_alive_member(fields_any(&r->fields, "keep_alive"), "keep_alive", &r->keep_alive,
                               r->fields.problem, error));
     FORWARD(fields_text(&r->fields, "encoding_format", &encoding, error));
@@ -56,6 +59,7 @@ static primer_status read_members(struct request *r, primer_error *error)
     FORWARD(catalog_use(exchange_server(r->exchange)->catalog, model, gone, r->exchange,
                         r->fields.problem, &r->use, error));
     exchange_set_model(r->exchange, r->use.entry->name);
+    FORWARD(lora_apply(lora, &r->use, r->fields.problem, error));
     r->name = model == NULL || *model == '\0' ? r->use.entry->name : model;
     r->dimensions = primer_model_info(r->use.model)->embedding;
     FORWARD(fields_size(&r->fields, "dimensions", 1, r->dimensions, &r->dimensions, error));

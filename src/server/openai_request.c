@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "server/keep_alive.h"
+#include "server/lora.h"
 #include "server/state.h"
 
 enum { BIAS_MOST = 4096 };
@@ -118,6 +119,7 @@ static primer_status read_limits(struct openai_request *request, primer_error *e
     struct answer_request *answer = &request->answer;
     size_t context = 0;
     int64_t most = -1, newer = -1, choices = 1;
+    json_t *lora = NULL;
     FORWARD(fields_integer(fields, "max_tokens", -1, INT64_MAX, &most, error));
     FORWARD(fields_integer(fields, "max_completion_tokens", -1, INT64_MAX, &newer, error));
     most = newer >= 0 ? newer : most;
@@ -133,6 +135,8 @@ static primer_status read_limits(struct openai_request *request, primer_error *e
             return fields_wrong(fields, "stop", error, "expected texts that aren't empty");
     FORWARD(fields_bool(fields, "ignore_eos", &answer->ignore_end, error));
     FORWARD(fields_size(fields, "num_ctx", 0, CONTEXT_MOST, &context, error));
+    FORWARD(lora_read(fields, &lora, error));
+    FORWARD(lora_apply(lora, &request->use, fields->problem, error));
     return server_answer_session_options(request->exchange, &request->use, context,
                                          request->warnings, &answer->session, error);
 }

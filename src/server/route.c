@@ -33,6 +33,8 @@ static const struct route table[] = {
     {"POST", "/detokenize", extra_detokenize, ROUTE_LOADS},
     {"GET", "/tokenizer_info", extra_tokenizer_info, ROUTE_LOADS},
     {"POST", "/apply-template", extra_apply_template, ROUTE_LOADS},
+    {"GET", "/lora-adapters", lora_list, 0},
+    {"POST", "/lora-adapters", lora_set, 0},
     {"GET", "/metrics", metrics_endpoint, 0},
 };
 enum { ROWS = sizeof table / sizeof table[0] };

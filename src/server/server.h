@@ -24,12 +24,20 @@ struct server_alias {
     const char *name, *path;
 };
 
+/* A file for every session of the only model, and its scale where a request names none. */
+struct server_adapter {
+    const char *path;
+    float scale;
+};
+
 /* Zero means the default, which each field names. Texts are borrowed while the server runs. */
 struct server_options {
     const char *const *models; /* [model_count] files */
     size_t model_count;
     const struct server_alias *aliases; /* [alias_count] more names, and files not named above */
     size_t alias_count;
+    const struct server_adapter *adapters; /* [adapter_count], at most PRIMER_ADAPTERS_MOST */
+    size_t adapter_count;
     const char *host; /* "host", "host:port", several by commas; NULL: 127.0.0.1 */
     const char *port; /* NULL: 11434, or what `host` says; "0": one that is free */
     const char *listen_fds, *listen_pid; /* of systemd's socket activation; NULL: none */

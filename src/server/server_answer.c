@@ -66,6 +66,8 @@ primer_status server_answer_session_options(struct exchange *exchange,
 {
     const size_t trained = primer_model_info(use->model)->context;
     *options = exchange_server(exchange)->options.session;
+    options->adapters = use->adapters;
+    options->adapter_count = use->adapter_count;
     const size_t group = options->self_extend_group, window = options->self_extend_window;
     size_t most = trained;
     if (group > 1 && window < trained)

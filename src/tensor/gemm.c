@@ -116,20 +116,20 @@ static const float *operand_at(const struct operand *operand, size_t lane, size_
     return operand->at + lane * operand->lane + step * operand->step;
 }
 
-/* Fetches a share of what will be packed next: part `part` of `parts`. */
-static void fetch(const struct operand *operand, struct span lanes, struct span steps, size_t part,
-                  size_t parts)
+/* Nothing, where neither lanes nor steps lie side by side, or there are none. */
+static struct training_ahead ahead_of(const struct operand *operand, struct span lanes,
+                                      struct span steps, size_t tiles)
 {
     const bool along = operand->step == 1;
-    if (!along && operand->lane != 1)
-        return;
-    const size_t runs = along ? lanes.count : steps.count;
-    const size_t length = along ? steps.count : lanes.count;
-    const size_t stride = along ? operand->lane : operand->step;
-    const float *const from = operand_at(operand, lanes.first, steps.first);
-    for (size_t run = runs * part / parts; run < runs * (part + 1) / parts; run++)
-        for (size_t i = 0; i < length + 15; i += 16)
-            __builtin_prefetch(from + run * stride + (i < length ? i : length - 1), 0, 2);
+    struct training_ahead ahead = {.at = operand_at(operand, lanes.first, steps.first)};
+    if (steps.count == 0 || (!along && operand->lane != 1))
+        return ahead;
+    ahead.stride = along ? operand->lane : operand->step;
+    ahead.runs = along ? lanes.count : steps.count;
+    ahead.length = along ? steps.count : lanes.count;
+    const size_t lines = ahead.runs * parts_of(ahead.length + 15, 16);
+    ahead.each = parts_of(lines, tiles * parts_of(steps.count, TRAINING_AHEAD_STEPS));
+    return ahead;
 }
 
 /* A rectangle of out on its way through one thread. */
@@ -141,7 +141,7 @@ struct walk {
 };
 
 static void multiply(const struct walk *walk, struct span rows, struct span columns, const float *a,
-                     const float *b, const float *next)
+                     const float *b, const float *next, struct training_ahead *ahead)
 {
     const struct gemm *const product = walk->product;
     const bool last = walk->steps.first + walk->steps.count == product->depth;
@@ -156,6 +156,7 @@ static void multiply(const struct walk *walk, struct span rows, struct span colu
         .accumulate = product->accumulate || walk->steps.first != 0,
         .bias = last && product->bias != NULL ? product->bias + columns.first : NULL,
         .next = next,
+        .ahead = ahead,
     });
 }
 
@@ -197,13 +198,14 @@ static void walk_rows(const struct walk *walk, struct span rows, struct span col
     for (size_t i = 0; i < down; i++) {
         const struct span height = tile_of_rows(rows, down, i);
         const struct span below = i + 1 < down ? tile_of_rows(rows, down, i + 1) : height;
+        struct training_ahead ahead = ahead_of(&a, below, walk->steps, across);
         pack(walk, &a, height, height.count, walk->panel);
         for (size_t j = 0; j < across; j++) {
             const bool end = j + 1 == across;
             const struct span next = tile_of_columns(walk, columns, end ? 0 : j + 1);
-            fetch(&a, below, walk->steps, j, across);
             multiply(walk, height, tile_of_columns(walk, columns, j), walk->panel,
-                     walk->block + j * size, out_at(walk->product, end ? below : height, next));
+                     walk->block + j * size, out_at(walk->product, end ? below : height, next),
+                     &ahead);
         }
     }
 }
@@ -223,15 +225,15 @@ static void walk_columns(const struct walk *walk, struct span rows, struct span 
     for (size_t j = 0; j < across; j++) {
         const struct span here = tile_of_columns(walk, columns, j);
         const struct span beside = tile_of_columns(walk, columns, j + 1 < across ? j + 1 : j);
+        struct training_ahead ahead = ahead_of(&b, beside, walk->steps, down);
         pack(walk, &b, here, width, walk->panel);
         for (size_t i = 0; i < down; i++) {
             const bool end = i + 1 == down;
             const struct span height = tile_of_rows(rows, down, i);
             const struct span next = tile_of_rows(rows, down, end ? 0 : i + 1);
-            fetch(&b, beside, walk->steps, i, down);
             multiply(walk, height, here,
                      walk->block + (height.first - rows.first) * walk->steps.count, walk->panel,
-                     out_at(walk->product, next, end ? beside : here));
+                     out_at(walk->product, next, end ? beside : here), &ahead);
         }
     }
 }
@@ -263,6 +265,8 @@ static void run_rectangle(const struct gemm_workspace *workspace, const struct g
 
 void gemm_run_here(struct gemm_workspace *workspace, const struct gemm *product, size_t thread)
 {
+    if (product->rows == 0 || product->columns == 0)
+        return;
     run_rectangle(workspace, product, (struct span){0, product->rows},
                   (struct span){0, product->columns}, thread);
 }

@@ -15,9 +15,9 @@
 #include <stdalign.h>
 
 #define FEW_TOKENS     16
-#define MIDDLE_ROWS    16  /* of A, in one task */
+#define MIDDLE_ROWS    16 /* of A, in one task */
 #define MIDDLE_TOKENS  64
-#define STRIP_ROWS     64  /* of B, in one task for many tokens */
+#define STRIP_ROWS     64 /* of B, in one task for many tokens */
 #define STRIP_TOKENS   64
 #define FEW_STRIP_ROWS 512 /* the same for few tokens */
 #define HELD_FLOATS    (FEW_STRIP_ROWS * FEW_TOKENS)
@@ -91,7 +91,7 @@ static void add_strip(void *context, size_t task, size_t thread)
     alignas(MEMORY_ALIGNMENT) float held[HELD_FLOATS];
     const struct low_rank_job *job = context;
     const struct tensor_low_rank *const first = pair_of(job, task), *const end =
-        job->pairs + job->count;
+                                                                        job->pairs + job->count;
     const struct cut cut = strip_cut(first);
     const size_t strips = pieces(first->rows, cut.rows), own = task - first->first_task;
     const size_t row = own % strips * cut.rows, token = own / strips * cut.tokens;
@@ -99,16 +99,15 @@ static void add_strip(void *context, size_t task, size_t thread)
                  tokens = lesser(first->tokens - token, cut.tokens);
     for (const struct tensor_low_rank *p = first; p < end && p->out == first->out; p++) {
         job->kernel->float_product(QUANT_F32, p->b + row * p->rank, p->rank * sizeof *p->b, rows,
-                                   p->rank, p->middle + token * p->middle_stride,
-                                   p->middle_stride, tokens, held, cut.rows);
-        job->kernel->finish(
-            &(struct kernel_finish){.sums = held,
-                                    .sums_stride = cut.rows,
-                                    .tokens = tokens,
-                                    .rows = rows,
-                                    .accumulate = true,
-                                    .out = p->out + token * p->out_stride + row,
-                                    .out_stride = p->out_stride});
+                                   p->rank, p->middle + token * p->middle_stride, p->middle_stride,
+                                   tokens, held, cut.rows);
+        job->kernel->finish(&(struct kernel_finish){.sums = held,
+                                                    .sums_stride = cut.rows,
+                                                    .tokens = tokens,
+                                                    .rows = rows,
+                                                    .accumulate = true,
+                                                    .out = p->out + token * p->out_stride + row,
+                                                    .out_stride = p->out_stride});
     }
 }
 

@@ -45,7 +45,7 @@ struct bpe_train_options {
      * 256 MiB. */
     size_t pieces_most;
     uint64_t bytes_most;
-    size_t part; /* bytes of a text that a thread takes at once; 0: 1 MiB */
+    size_t part; /* bytes of a text that a thread takes at once; 0: 512 KiB */
     /* NULL, or told of progress; false stops with PRIMER_ECANCELED. */
     bool (*progress)(void *context, const char *what, uint64_t done, uint64_t all);
     void *context;

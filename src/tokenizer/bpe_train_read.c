@@ -20,7 +20,7 @@
 #ifdef PRIMER_STRESS
 enum { PARTS = 3, PART_BYTES = 64 };
 #else
-enum { PARTS = 64, PART_BYTES = 1 << 20 };
+enum { PARTS = 64, PART_BYTES = 1 << 19 };
 #endif
 
 #define PIECES_MOST ((size_t)1 << 23)

@@ -19,16 +19,19 @@
  *   dp_j = dout . v_j        ds_j = p_j (dp_j - D)
  *   dq = sum_j ds_j k_j      dk_j += ds_j q      dv_j += p_j dout
  *
- * Tasks are (row, query head) forward. Backward they are (row, key head): all that adds to one key's
- * gradient is one task's, in order.
+ * Tasks are (row, query head) forward. Backward they are (row, key head): all that adds to one
+ * key's gradient is one task's, in order.
  */
 #include "train/train_attention.h"
 
 #include <math.h>
 #include <string.h>
 
-#define QUERIES 64
-#define KEYS    512
+#ifdef PRIMER_STRESS
+enum { QUERIES = 3, KEYS = 5 };
+#else
+enum { QUERIES = 64, KEYS = 512 };
+#endif
 
 static size_t keys_at_once(size_t length)
 {
@@ -85,8 +88,8 @@ void train_attention_rotate(const struct train_context *context,
 
 /* ---- one head ---- */
 
-/* Queries, keys and values of one head in one row of tokens, `width` floats from token to token; and
- * the gradients, which lie the same way. */
+/* Queries, keys and values of one head in one row of tokens, `width` floats from token to token;
+ * and the gradients, which lie the same way. */
 struct head {
     const struct train_context *context;
     const struct train_attention *attention;

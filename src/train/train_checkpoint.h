@@ -29,9 +29,9 @@ struct train_state {
 };
 
 /* `tokenizer` as in train_model_save. Makes the folder (not those above it) where it is missing.
- * Keeps the newest `keep` (at least 1). After a failure the older ones are as they were. A step that
- * is there already is replaced; from its new weights to its new state it counts as torn, unless the
- * weights are the same. */
+ * Keeps the newest `keep` (at least 1). After a failure the older ones are as they were. A step
+ * that is there already is replaced; from its new weights to its new state it counts as torn,
+ * unless the weights are the same. */
 primer_status train_checkpoint_write(const char *folder, const struct train_model *model,
                                      const struct train_optimizer *optimizer,
                                      const struct train_state *state, const struct gguf *tokenizer,

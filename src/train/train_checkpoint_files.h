@@ -3,9 +3,9 @@
  *   state   | "PRIMERTS" | u32 version | u32 bytes of numbers | numbers | mean | variance | hash |
  *   number  | u32 length | name | u32 kind (0: u64, 1: f64) | u32 count | count x 8 bytes |
  *
- * Little-endian; mean and variance are f32 [floats]. The hash is XXH64 of each 64 KiB before it (the
- * last may be shorter), seeded with the one before. It ends the file in every version, so that a
- * torn file and one of a later primer can be told apart.
+ * Little-endian; mean and variance are f32 [floats]. The hash is XXH64 of each 64 KiB before it
+ * (the last may be shorter), seeded with the one before. It ends the file in every version, so
+ * that a torn file and one of a later primer can be told apart.
  */
 #ifndef TRAIN_TRAIN_CHECKPOINT_FILES_H
 #define TRAIN_TRAIN_CHECKPOINT_FILES_H

@@ -121,30 +121,34 @@ size_t train_not_finite(const struct train_context *context, const float *x, siz
     return atomic_load(&job.bad);
 }
 
-/* ---- sums of columns: pieces are columns, so that nothing need be joined ---- */
-
-#define COLUMNS_AT_ONCE 64
+/* ---- sums of columns: each slice of rows its own, joined in order ---- */
 
 struct columns_job {
     const struct train_context *context;
     const float *x;
-    size_t x_row, rows, columns;
-    float *sums;
+    size_t x_row, columns;
 };
 
-static void add_columns(void *context, size_t task, size_t thread)
+static void add_columns(void *context, size_t first, size_t count, size_t slice)
 {
     const struct columns_job *job = context;
-    const size_t first = task * COLUMNS_AT_ONCE, left = job->columns - first;
-    (void)thread;
-    for (size_t r = 0; r < job->rows; r++)
-        job->context->training->add(job->sums + first, job->x + r * job->x_row + first,
-                                    left < COLUMNS_AT_ONCE ? left : COLUMNS_AT_ONCE);
+    const struct training_kernel *kernel = job->context->training;
+    float *const sums = job->context->partials + slice * job->columns;
+    const float *x = job->x + first * job->x_row;
+    memset(sums, 0, job->columns * sizeof *sums);
+    if (job->x_row == job->columns) {
+        kernel->add_rows(x, count, job->columns, sums);
+        return;
+    }
+    for (size_t r = 0; r < count; r++)
+        kernel->add(sums, x + r * job->x_row, job->columns);
 }
 
 void train_add_columns(const struct train_context *context, const float *x, size_t x_row,
                        size_t rows, size_t columns, float *sums)
 {
-    struct columns_job job = {context, x, x_row, rows, columns, sums};
-    pool_run(context->pool, add_columns, &job, (columns + COLUMNS_AT_ONCE - 1) / COLUMNS_AT_ONCE);
+    struct columns_job job = {context, x, x_row, columns};
+    const size_t slices = train_over_slices(context, add_columns, &job, rows);
+    for (size_t s = 0; s < slices; s++)
+        context->training->add(sums, context->partials + s * columns, columns);
 }

@@ -23,8 +23,14 @@ struct train_context {
     struct gemm_workspace *gemm;
     bool bfloat;       /* matrices and activations are rounded before they multiply */
     float *rounded[3]; /* input, weight, gradient, where bfloat */
-    float *partials;   /* [TRAIN_SLICES][2][widest norm] */
+    float *partials;   /* [TRAIN_SLICES][train_context_partial] */
 };
+
+/* Floats that one slice of a sum over tokens needs, in a model of this widest row and norm. */
+static inline size_t train_context_partial(size_t widest, size_t norm)
+{
+    return widest > 2 * norm ? widest : 2 * norm;
+}
 
 /* Rows [first, first + count) of a job, which are its piece number `slice`. */
 typedef void train_rows(void *job, size_t first, size_t count, size_t slice);
@@ -34,8 +40,8 @@ void train_over_rows(const struct train_context *context, train_rows *task, void
 size_t train_over_slices(const struct train_context *context, train_rows *task, void *job,
                          size_t rows);
 
-/* x [rows][columns] row by row: zeros at a place of the model, the others enlarged; the same seed and
- * place give the same zeros. */
+/* x [rows][columns] row by row: zeros at a place of the model, the others enlarged; the same seed
+ * and place give the same zeros. */
 struct train_dropout {
     double probability; /* 0: nothing happens */
     uint64_t seed, place;
@@ -47,7 +53,7 @@ void train_add(const struct train_context *context, const float *from, float *to
                size_t columns);
 void train_copy(const struct train_context *context, const float *from, float *to, size_t rows,
                 size_t columns);
-/* sums [columns] += the rows of x, x_row floats apart, in order. */
+/* sums [columns] += the rows of x, x_row floats apart. */
 void train_add_columns(const struct train_context *context, const float *x, size_t x_row,
                        size_t rows, size_t columns, float *sums);
 /* The first row of x [rows][columns] that holds a NaN or infinity; `rows` where none does. */

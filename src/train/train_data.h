@@ -68,6 +68,9 @@ primer_status train_shard_writer_create(struct train_shard_writer **writer, cons
                                         size_t vocabulary, uint64_t tokenizer, primer_error *error);
 /* What train_shard_information.key will be. */
 void train_shard_writer_key(struct train_shard_writer *writer, uint64_t key);
+/* Of what was written so far. */
+const struct train_shard_information *
+train_shard_writer_info(const struct train_shard_writer *writer);
 /* A document of at least one token, its end-of-text token included. asked [count], or NULL: the
  * loss asks for every token (but the first). */
 primer_status train_shard_write(struct train_shard_writer *writer, const int32_t *ids,

@@ -85,7 +85,7 @@ static primer_status grow(struct train_grow_file *file, primer_grow_summary *sum
         goto cleanup;
     }
     TRY(train_grow_map_create(summary, file->model->architecture->form.interleaved, error));
-    TRY(train_grow_axis_create(&axes, summary, error));
+    TRY(train_grow_axis_create(&axes, summary, file->method, error));
     file->summary = summary;
     file->axes = &axes;
     summary->to.parameters = train_grow_file_parameters(file);

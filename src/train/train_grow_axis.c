@@ -1,8 +1,18 @@
-/* train_grow_axis.c - axes from the maps of a summary. */
+/* train_grow_axis.c - axes from the maps of a summary.
+ *
+ * Factors of queries (method spread). A score is q . k / sqrt(D), D dimensions of a head. Where
+ * dimensions are repeated, m(t) copies of one, and a head has D' of them,
+ *
+ *   q'[t] = q[s(t)] / m(t) * sqrt(D' / D),   k'[t] = k[s(t)]
+ *   q' . k' / sqrt(D') = q . k / sqrt(D)
+ *
+ * where RoPE turns all copies of a dimension alike, as it does those that it doesn't turn.
+ */
 #include "train/train_grow_axis.h"
 
+#include <math.h>
+
 #include "base/memory.h"
-#include "train/train_grow_map.h"
 
 static primer_status allocate(struct train_grow_axis *axis, size_t count, size_t source_count,
                               primer_error *error)
@@ -54,6 +64,32 @@ static primer_status product(struct train_grow_axis *axis, const primer_grow_map
     return PRIMER_OK;
 }
 
+static primer_status query_factors(struct train_grow_axes *axes, const primer_grow_summary *summary,
+                                   primer_error *error)
+{
+    const primer_grow_map *map = &summary->maps[PRIMER_GROW_HEAD_DIMENSIONS];
+    const size_t from = summary->from.head_dimensions, to = map->count;
+    struct train_grow_axis *queries = &axes->of[MODEL_QUERIES], *fused = &axes->of[MODEL_FUSED];
+    queries->factors = memory_allocate(queries->count, sizeof *queries->factors);
+    fused->factors = memory_allocate(fused->count, sizeof *fused->factors);
+    size_t *copies = memory_allocate(from, sizeof *copies);
+    if (queries->factors == NULL || fused->factors == NULL || copies == NULL) {
+        memory_free(copies);
+        return memory_failure(error, "an axis of growth", fused->count * sizeof *fused->factors);
+    }
+    for (size_t t = 0; t < to; t++)
+        copies[map->sources[t]]++;
+    for (size_t i = 0; i < fused->count; i++)
+        fused->factors[i] = 1.0;
+    for (size_t i = 0; i < queries->count; i++) {
+        queries->factors[i] =
+            sqrt((double)to / (double)from) / (double)copies[map->sources[i % to]];
+        fused->factors[i] = queries->factors[i];
+    }
+    memory_free(copies);
+    return PRIMER_OK;
+}
+
 /* Rows of queries, keys and values in one matrix. */
 static primer_status fused(struct train_grow_axes *axes, primer_error *error)
 {
@@ -87,7 +123,8 @@ static primer_status pairs(struct train_grow_axis *axis, const primer_grow_summa
 }
 
 primer_status train_grow_axis_create(struct train_grow_axes *axes,
-                                     const primer_grow_summary *summary, primer_error *error)
+                                     const primer_grow_summary *summary,
+                                     enum train_grow_method method, primer_error *error)
 {
     const primer_grow_shape *from = &summary->from;
     const primer_grow_map *maps = summary->maps, *heads = &maps[PRIMER_GROW_HEADS],
@@ -105,7 +142,10 @@ primer_status train_grow_axis_create(struct train_grow_axes *axes,
     FORWARD(product(&axes->values, kv_heads, still, from->kv_heads, k, error));
     FORWARD(product(&axes->attended, heads, still, from->heads, k, error));
     FORWARD(pairs(&of[MODEL_PAIRS], summary, error));
-    return fused(axes, error);
+    FORWARD(fused(axes, error));
+    if (method == TRAIN_GROW_SPREAD && summary->to.head_dimensions != k)
+        return query_factors(axes, summary, error);
+    return PRIMER_OK;
 }
 
 static void release(struct train_grow_axis *axis)
@@ -113,6 +153,7 @@ static void release(struct train_grow_axis *axis)
     memory_free(axis->sources);
     memory_free(axis->repeats);
     memory_free(axis->copies);
+    memory_free(axis->factors);
     *axis = (struct train_grow_axis){0};
 }
 

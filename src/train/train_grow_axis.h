@@ -15,12 +15,14 @@
 #include "base/error.h"
 #include "model/model.h"
 #include "primer_train.h"
+#include "train/train_grow_map.h"
 
 struct train_grow_axis {
     size_t count, source_count;
     uint32_t *sources; /* [count] */
     bool *repeats;     /* [count] an earlier place has the same source */
     uint32_t *copies;  /* [source_count] places made of it */
+    double *factors;   /* [count] what rows are multiplied by; NULL: 1 */
 };
 
 struct train_grow_axes {
@@ -31,7 +33,8 @@ struct train_grow_axes {
 
 /* To be freed after a failure too. */
 primer_status train_grow_axis_create(struct train_grow_axes *axes,
-                                     const primer_grow_summary *summary, primer_error *error);
+                                     const primer_grow_summary *summary,
+                                     enum train_grow_method method, primer_error *error);
 void train_grow_axis_free(struct train_grow_axes *axes);
 
 const struct train_grow_axis *train_grow_axis_rows(const struct train_grow_axes *axes,

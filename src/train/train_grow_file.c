@@ -50,14 +50,11 @@ static enum train_grow_kind kind_of(const struct model_part *part, bool bias)
     return part->role == MODEL_TOKEN_EMBEDDING ? TRAIN_GROW_TABLE : TRAIN_GROW_LINEAR;
 }
 
-/* What an exact clone divides the final norm by, where the embedding is the output matrix too. */
-static double final_divisor(const struct train_grow_file *file, const struct model_part *part)
+/* Where the embedding is the output matrix too, a clone divides the final norm. */
+static bool final_divided(const struct train_grow_file *file, const struct model_part *part)
 {
-    const primer_grow_shape *from = &file->summary->from, *to = &file->summary->to;
-    const bool tied = gguf_tensor_named(file->source, "output.weight") == NULL;
-    if (file->method != TRAIN_GROW_CLONE || part->role != MODEL_FINAL_NORM || !tied)
-        return 1.0;
-    return (double)(to->embedding / from->embedding);
+    return file->method >= TRAIN_GROW_SPREAD && part->role == MODEL_FINAL_NORM &&
+           gguf_tensor_named(file->source, "output.weight") == NULL;
 }
 
 static void add_item(struct job *job, const struct model_part *part, size_t layer, bool bias)
@@ -84,8 +81,8 @@ static void add_item(struct job *job, const struct model_part *part, size_t laye
         .rows = vector ? &axes->of[MODEL_ONE] : train_grow_axis_rows(axes, part),
         .columns = bias && part->rows != MODEL_ONE ? train_grow_axis_rows(axes, part)
                                                    : train_grow_axis_columns(axes, part),
-        .silent = file->method == TRAIN_GROW_CLONE && adds && layered && layers->repeats[layer],
-        .divisor = final_divisor(file, part),
+        .silent = file->method >= TRAIN_GROW_SPREAD && adds && layered && layers->repeats[layer],
+        .divided = final_divided(file, part),
         .noise = file->options->noise,
         .seed = hash_bytes(item->name, strlen(item->name), file->options->seed),
     };

@@ -6,6 +6,8 @@
  *   tile    W'[r, c] = W[s(r), s(c)] + noise sd z          z only where r or c is a repeat
  *   reuse   W'[r, c] = W[s(r), s(c)], where r or c is a repeat: sd z
  *   clone   W'[r, c] = W[s(r), s(c)] / m(c) + e[r, c]      of a table: W[s(r), s(c)]
+ *   spread  the same, where the embedding grows by any factor and heads may get dimensions: their
+ *           rows of queries are multiplied by the axis's factors (train_grow_axis.c)
  *
  * Clone (HyperCloning, arXiv 2409.12903; for units of the feed-forward Net2Net, arXiv 1511.05641).
  * Let every place c of an input hold x[s(c)]: copies are equal. Then
@@ -30,7 +32,11 @@
  * The table has no noise: equal copies begin there. Where the output matrix is the table, nothing
  * can be divided in it; the final norm's factors (and terms) are divided instead:
  *
- *   sum over c of E[v, s(c)] (w[s(c)] / n) x[s(c)] = sum over j of E[v, j] w[j] x[j].
+ *   sum over c of E[v, s(c)] (w[s(c)] / m(c)) x[s(c)] = sum over j of E[v, j] w[j] x[j].
+ *
+ * Spread is exact but for the norms, whose means are taken over dimensions of which some are there
+ * once more than others, and for rotary pairs whose angle is the nearest and not the same. It is
+ * what bert2BERT's function-preserving initialization does to a transformer (arXiv 2110.07143).
  *
  * A layer that is to change nothing has all 0 in what it adds to the residual stream, weights and
  * biases, and the numbers of the layer it repeats inside.
@@ -60,10 +66,16 @@ static void fill_vector(const struct train_grow_fill *fill, const float *source,
     const struct train_grow_axis *columns = fill->columns;
     const bool fresh = fill->method == TRAIN_GROW_REUSE && fill->kind != TRAIN_GROW_FACTORS;
     const double other = fill->kind == TRAIN_GROW_NORM ? fill->mean : 0.0;
-    for (size_t c = 0; c < columns->count; c++)
-        out[c] = fresh && columns->repeats[c]
-                     ? (float)other
-                     : (float)((double)source[columns->sources[c]] / fill->divisor);
+    for (size_t c = 0; c < columns->count; c++) {
+        double value = (double)source[columns->sources[c]];
+        if (fresh && columns->repeats[c])
+            value = other;
+        else if (fill->divided)
+            value /= (double)columns->copies[columns->sources[c]];
+        else if (columns->factors != NULL && fill->kind == TRAIN_GROW_BIAS)
+            value *= columns->factors[c];
+        out[c] = (float)value;
+    }
 }
 
 static void tile_row(const struct train_grow_fill *fill, size_t row, const float *source,
@@ -112,6 +124,8 @@ static void clone_row(const struct train_grow_fill *fill, size_t row, const floa
         double weight = (double)source[from] / copies;
         if (noisy)
             weight += clone_spread(fill, copies) * (deviates[c] - sums[from] / copies);
+        if (fill->rows->factors != NULL)
+            weight *= fill->rows->factors[row];
         out[c] = (float)weight;
     }
 }
@@ -129,7 +143,7 @@ void train_grow_fill_row(const struct train_grow_fill *fill, size_t row, const f
         memset(out, 0, fill->columns->count * sizeof *out);
     else if (fill->kind >= TRAIN_GROW_NORM)
         fill_vector(fill, source, out);
-    else if (fill->method != TRAIN_GROW_CLONE)
+    else if (fill->method < TRAIN_GROW_SPREAD)
         tile_row(fill, row, source, out);
     else if (fill->kind == TRAIN_GROW_TABLE)
         copy_row(fill, source, out);

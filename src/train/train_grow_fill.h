@@ -24,7 +24,7 @@ struct train_grow_fill {
     enum train_grow_kind kind;
     const struct train_grow_axis *rows, *columns; /* of a vector: rows is one */
     bool silent;            /* all 0: what a layer that is to change nothing adds */
-    double divisor;         /* of a vector, 1: none */
+    bool divided;           /* a vector's elements are divided by the number of their copies */
     double mean, deviation; /* of the source's tensor */
     double noise;           /* relative to `deviation` */
     uint64_t seed;          /* the tensor's own */

@@ -44,6 +44,7 @@
 static const char *const methods[] = {
     [TRAIN_GROW_TILE] = "tile",
     [TRAIN_GROW_REUSE] = "reuse",
+    [TRAIN_GROW_SPREAD] = "spread",
     [TRAIN_GROW_CLONE] = "clone",
 };
 
@@ -68,11 +69,12 @@ primer_status train_grow_map_method(const char *name, enum train_grow_method *me
     }
     error_printable(name, strlen(name), shown, sizeof shown);
     if (nearest.best != NULL)
-        return error_set(error, PRIMER_EINVAL,
-                         "method: found \"%s\", expected tile, reuse or clone; did you mean %s?",
-                         shown, nearest.best);
-    return error_set(error, PRIMER_EINVAL, "method: found \"%s\", expected tile, reuse or clone",
-                     shown);
+        return error_set(
+            error, PRIMER_EINVAL,
+            "method: found \"%s\", expected tile, reuse, spread or clone; did you mean %s?", shown,
+            nearest.best);
+    return error_set(error, PRIMER_EINVAL,
+                     "method: found \"%s\", expected tile, reuse, spread or clone", shown);
 }
 
 /* ---- shapes ---- */

@@ -12,7 +12,7 @@
 #include "base/error.h"
 #include "primer_train.h"
 
-enum train_grow_method { TRAIN_GROW_TILE, TRAIN_GROW_REUSE, TRAIN_GROW_CLONE };
+enum train_grow_method { TRAIN_GROW_TILE, TRAIN_GROW_REUSE, TRAIN_GROW_SPREAD, TRAIN_GROW_CLONE };
 
 /* PRIMER_EINVAL lists the names there are. NULL is "tile". */
 primer_status train_grow_map_method(const char *name, enum train_grow_method *method,

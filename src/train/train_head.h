@@ -9,7 +9,11 @@
 
 #include "train/train_linear.h"
 
+#ifdef PRIMER_STRESS
+#define TRAIN_HEAD_CHUNK 7
+#else
 #define TRAIN_HEAD_CHUNK 256 /* tokens */
+#endif
 
 /* Room for one chunk. */
 struct train_head {

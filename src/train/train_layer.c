@@ -156,8 +156,8 @@ void train_layer_forward(const struct train_context *context, const struct train
 
 /* ---- backward ---- */
 
-/* dx, the gradient of the layer's output; scratch->normed, what the branch read; scratch->dnormed is
- * set to its gradient. */
+/* dx, the gradient of the layer's output; scratch->normed, what the branch read; scratch->dnormed
+ * is set to its gradient. */
 static void feed_forward_backward(const struct step *s, const float *dx)
 {
     const struct train_layer *l = s->layer;

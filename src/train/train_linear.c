@@ -1,8 +1,8 @@
 /* train_linear.c - see train_linear.h.
  *
  * With bfloat both factors of each product are rounded to bfloat16 first, as hardware for it would
- * take them; sums stay f32, and the rounding counts as the identity in the backward pass (the weights
- * that are stepped stay f32: Micikevicius et al. 2018, arXiv 1710.03740, section 3.1).
+ * take them; sums stay f32, and the rounding counts as the identity in the backward pass (the
+ * weights that are stepped stay f32: Micikevicius et al. 2018, arXiv 1710.03740, section 3.1).
  */
 #include "train/train_linear.h"
 

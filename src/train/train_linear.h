@@ -1,12 +1,12 @@
-/* train_linear.h - y = W x + b over tokens, and its gradients; every matrix of a model goes through
- * here.
+/* train_linear.h - y = W x + b over tokens, and its gradients; every matrix of a model goes
+ * through here.
  *
  *   y[t][o]  = sum over i of W[o][i] x[t][i] + b[o]
  *   dx[t][i] = sum over o of W[o][i] dy[t][o]
  *   dW[o][i] += sum over t of dy[t][o] x[t][i]        db[o] += sum over t of dy[t][o]
  *
- * A linear says what it multiplies with and where its gradients go; callers know no more of it. What
- * isn't trained has no gradients.
+ * A linear says what it multiplies with and where its gradients go; callers know no more of it.
+ * What isn't trained has no gradients.
  */
 #ifndef TRAIN_TRAIN_LINEAR_H
 #define TRAIN_TRAIN_LINEAR_H

@@ -1,7 +1,7 @@
 /* train_norm.c - see train_norm.h.
  *
- * The gradients of weight and bias are sums over tokens: each slice of tokens has its own, joined in
- * the slices' order.
+ * The gradients of weight and bias are sums over tokens: each slice of tokens has its own, joined
+ * in the slices' order.
  */
 #include "train/train_norm.h"
 

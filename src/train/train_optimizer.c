@@ -16,10 +16,7 @@
 
 #include "base/memory.h"
 
-enum {
-    PIECE = 16384, /* floats: 64 KiB of each of four arrays */
-    LANES = 8      /* partial sums of a piece */
-};
+enum { PIECE = 16384 }; /* floats: 64 KiB of each of four arrays */
 /* Beyond it (1 - b2) g^2 may not be a float any more. */
 static const double largest_norm = 1e18;
 static const double largest_rate = 1e6; /* far from what helps; its products are still floats */
@@ -72,7 +69,8 @@ primer_status train_optimizer_create(struct train_optimizer *optimizer,
     FORWARD(check_options(options, error));
     if (!memory_product(floats, sizeof(float), &bytes))
         return error_set(error, PRIMER_ELIMIT, "an optimizer of %zu floats is too large", floats);
-    struct train_optimizer made = {.options = *options, .floats = floats};
+    struct train_optimizer made = {
+        .options = *options, .floats = floats, .kernel = training_kernel_of(kernel_best())};
     made.mean = zeros(floats);
     made.variance = zeros(floats);
     made.squares = memory_allocate(piece_count(floats), sizeof *made.squares);
@@ -99,11 +97,7 @@ struct step {
     struct train_optimizer *optimizer;
     struct train_model *model;
     const float *gradients;
-    float scale;                          /* of gradients: clipping */
-    float beta_1, beta_2, rest_1, rest_2; /* rest: 1 - beta */
-    float rate;                           /* rate / (1 - b1^t) */
-    float root;                           /* 1 / sqrt(1 - b2^t) */
-    float epsilon, decay;                 /* decay: rate * decay */
+    struct training_adam matrix, vector; /* which decays, and which doesn't */
 };
 
 static size_t tensor_end(const struct train_tensor *tensor)
@@ -125,7 +119,8 @@ static size_t first_tensor(const struct train_model *model, size_t from)
     return low;
 }
 
-/* The run of floats [*from, *to) that the piece holds of a tensor; false: none, nor of later ones. */
+/* The run of floats [*from, *to) that the piece holds of a tensor; false: none, nor of later
+ * ones. */
 static bool run_of(const struct train_model *model, size_t tensor, size_t piece, size_t *from,
                    size_t *to)
 {
@@ -138,21 +133,6 @@ static bool run_of(const struct train_model *model, size_t tensor, size_t piece,
     return *from < last;
 }
 
-/* Eight partial sums by index, joined in order. */
-static double squares_of(const float *values, size_t count)
-{
-    double lane[LANES] = {0}, sum = 0;
-    size_t i = 0;
-    for (; i + LANES <= count; i += LANES)
-        for (size_t j = 0; j < LANES; j++)
-            lane[j] += (double)values[i + j] * (double)values[i + j];
-    for (size_t j = 0; i < count; i++, j++)
-        lane[j] += (double)values[i] * (double)values[i];
-    for (size_t j = 0; j < LANES; j++)
-        sum += lane[j];
-    return sum;
-}
-
 static void sum_piece(void *context, size_t piece, size_t thread)
 {
     const struct step *const s = context;
@@ -161,32 +141,20 @@ static void sum_piece(void *context, size_t piece, size_t thread)
     (void)thread;
     for (size_t t = first_tensor(s->model, piece * PIECE); run_of(s->model, t, piece, &from, &to);
          t++)
-        sum += squares_of(s->gradients + from, to - from);
+        sum += s->optimizer->kernel->square_sum(s->gradients + from, to - from);
     s->optimizer->squares[piece] = sum;
-}
-
-static void update_run(const struct step *s, size_t from, size_t count, float decay)
-{
-    float *restrict const w = s->model->weights + from;
-    float *restrict const m = s->optimizer->mean + from;
-    float *restrict const v = s->optimizer->variance + from;
-    const float *restrict const gradients = s->gradients + from;
-    for (size_t i = 0; i < count; i++) {
-        const float g = gradients[i] * s->scale;
-        m[i] = s->beta_1 * m[i] + s->rest_1 * g;
-        v[i] = s->beta_2 * v[i] + s->rest_2 * (g * g);
-        w[i] -= s->rate * m[i] / (sqrtf(v[i]) * s->root + s->epsilon) + decay * w[i];
-    }
 }
 
 static void update_piece(void *context, size_t piece, size_t thread)
 {
     const struct step *const s = context;
+    struct train_optimizer *const o = s->optimizer;
     size_t from, to;
     (void)thread;
     for (size_t t = first_tensor(s->model, piece * PIECE); run_of(s->model, t, piece, &from, &to);
          t++)
-        update_run(s, from, to - from, s->model->tensors[t].matrix ? s->decay : 0.0f);
+        o->kernel->adam(s->model->tensors[t].matrix ? &s->matrix : &s->vector, s->gradients + from,
+                        to - from, o->mean + from, o->variance + from, s->model->weights + from);
 }
 
 /* Names the first value of the gradient that isn't finite. */
@@ -207,27 +175,31 @@ static primer_status not_finite(const struct train_model *model, const float *gr
     return error_set(error, PRIMER_EINTERNAL, "the gradient's norm isn't finite, its values are");
 }
 
-/* rate: the schedule's, of this step. */
-static void set_factors(struct step *s, double rate)
+/* `rate`: the schedule's; `factor`: of the gradient. */
+static void set_factors(struct step *s, double rate, double factor)
 {
-    const struct train_optimizer *const optimizer = s->optimizer;
-    const struct train_optimizer_options *const o = &optimizer->options;
-    const double t = (double)(optimizer->step + 1);
-    s->beta_1 = (float)o->beta_1;
-    s->beta_2 = (float)o->beta_2;
-    s->rest_1 = (float)(1 - o->beta_1);
-    s->rest_2 = (float)(1 - o->beta_2);
-    s->rate = (float)(rate / (1 - pow(o->beta_1, t)));
-    s->root = (float)(1 / sqrt(1 - pow(o->beta_2, t)));
-    s->epsilon = (float)o->epsilon;
-    s->decay = (float)(rate * o->decay);
+    const struct train_optimizer_options *const o = &s->optimizer->options;
+    const double t = (double)(s->optimizer->step + 1);
+    s->vector = (struct training_adam){
+        .beta_1 = (float)o->beta_1,
+        .rest_1 = (float)(1 - o->beta_1),
+        .beta_2 = (float)o->beta_2,
+        .rest_2 = (float)(1 - o->beta_2),
+        .correction_1 = (float)(1 / (1 - pow(o->beta_1, t))),
+        .correction_2 = (float)(1 / (1 - pow(o->beta_2, t))),
+        .epsilon = (float)o->epsilon,
+        .rate = (float)rate,
+        .factor = (float)factor,
+    };
+    s->matrix = s->vector;
+    s->matrix.decay = (float)o->decay;
 }
 
 primer_status train_optimizer_step(struct train_optimizer *optimizer, struct train_model *model,
                                    const float *gradients, double rate, struct pool *pool,
                                    double *norm, primer_error *error)
 {
-    struct step s = {.optimizer = optimizer, .model = model, .gradients = gradients, .scale = 1};
+    struct step s = {.optimizer = optimizer, .model = model, .gradients = gradients};
     const double clip = optimizer->options.clip;
     double squares = 0;
     if (optimizer->floats != model->floats)
@@ -248,9 +220,7 @@ primer_status train_optimizer_step(struct train_optimizer *optimizer, struct tra
                          "the gradient's norm is %g, expected at most %g; the weights are as they "
                          "were before the step",
                          left, largest_norm);
-    if (left < found)
-        s.scale = (float)(left / found);
-    set_factors(&s, rate);
+    set_factors(&s, rate, left < found ? left / found : 1);
     pool_run(pool, update_piece, &s, pieces);
     optimizer->step++;
     *norm = found;

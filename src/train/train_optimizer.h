@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include "base/error.h"
 #include "base/pool.h"
+#include "kernel/training.h"
 #include "train/train_model.h"
 
 struct train_optimizer_options {
@@ -25,6 +26,7 @@ struct train_optimizer {
     size_t floats;          /* as the model's */
     float *mean, *variance; /* m, v [floats] */
     double *squares;        /* of the gradient, a sum for each piece of a step */
+    const struct training_kernel *kernel;
 };
 /* Each option that makes no sense is named in the error. */
 primer_status train_optimizer_create(struct train_optimizer *optimizer,

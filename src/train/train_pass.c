@@ -174,7 +174,10 @@ static void carve_all(struct train_pass *p, struct carver *c)
     p->attention_scratch =
         carve_matrix(c, pool_size(p->context.pool),
                      train_attention_scratch(s->head_dimensions, p->options.length));
-    p->context.partials = carve_matrix(c, TRAIN_SLICES * 2, s->embedding);
+    const size_t widest =
+        larger(larger(s->vocabulary, s->feed_forward), larger(s->embedding, fused_width(s)));
+    p->context.partials =
+        carve_matrix(c, TRAIN_SLICES, train_context_partial(widest, s->embedding));
     if (p->options.bfloat)
         carve_rounded(p, c, tokens);
 }

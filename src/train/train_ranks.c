@@ -28,8 +28,9 @@ enum {
 
 /* ---- beginning and end ----------------------------------------------------------------------- */
 
-/* Whether a launcher has started this process as one of several: Open MPI's mpirun and the launchers
- * that speak PMI say how many there are; those that speak PMIx alone, which one this is. */
+/* Whether a launcher has started this process as one of several: Open MPI's mpirun and the
+ * launchers that speak PMI say how many there are; those that speak PMIx alone, which one this is.
+ * */
 static bool is_launched(void)
 {
     size_t size;

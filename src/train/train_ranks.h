@@ -1,16 +1,17 @@
 /* train_ranks.h - the processes of one run, and what they do together.
  *
- * A run of N processes (ranks 0..N-1) is started by a launcher (mpirun -n N primer train ..., srun).
- * Every rank calls the same functions in the same order; each returns once its part is done. Results
- * are the same bits on all ranks, and the same each time: whatever is added is added in the order of
- * the ranks.
+ * A run of N processes (ranks 0..N-1) is started by a launcher (mpirun -n N primer train ...,
+ * srun). Every rank calls the same functions in the same order; each returns once its part is
+ * done. Results are the same bits on all ranks, and the same each time: whatever is added is added
+ * in the order of the ranks.
  *
- *   array    | part 0 | part 1 | part 2 |      in pieces; rank r gets part r of all ranks, adds them
- *                                              in order, and hands the sum to all
+ *   array    | part 0 | part 1 | part 2 |      in pieces; rank r gets part r of all ranks, adds
+ *                                              them in order, and hands the sum to all
  *
- * A rank that is lost ends the others' waiting with an error that says so (the launcher tells them by
- * SIGTERM, or the network does). After an error of theirs, no function but train_ranks_end may be
- * called. Without a launcher, or without MPI in this build, there is one rank and nothing to do.
+ * A rank that is lost ends the others' waiting with an error that says so (the launcher tells them
+ * by SIGTERM, or the network does). After an error of theirs, no function but train_ranks_end may
+ * be called. Without a launcher, or without MPI in this build, there is one rank and nothing to
+ * do.
  */
 #ifndef TRAIN_TRAIN_RANKS_H
 #define TRAIN_TRAIN_RANKS_H
@@ -41,9 +42,9 @@ primer_status train_ranks_broadcast(const struct train_ranks *ranks, size_t root
                                     size_t length, primer_error *error);
 /* Returns when all have come here. */
 primer_status train_ranks_barrier(const struct train_ranks *ranks, primer_error *error);
-/* Puts together what each rank has come to: PRIMER_OK where all have, else the status and message of
- * the first rank that hasn't, on every rank ("rank 3: ..."). `own`: this rank's status; its message
- * is in `error`. */
+/* Puts together what each rank has come to: PRIMER_OK where all have, else the status and message
+ * of the first rank that hasn't, on every rank ("rank 3: ..."). `own`: this rank's status; its
+ * message is in `error`. */
 primer_status train_ranks_agree(const struct train_ranks *ranks, primer_status own,
                                 primer_error *error);
 

@@ -2,8 +2,8 @@
  *
  * All waiting is in one place: requests are tested rather than waited for, so that a rank notices
  * when it waits in vain. Shared memory doesn't tell that a peer was killed; the launcher does, by
- * SIGTERM to those that are left, and a second later by SIGKILL. In between the waiting ends with an
- * error. Where the network tells, MPI's own error does the same.
+ * SIGTERM to those that are left, and a second later by SIGKILL. In between the waiting ends with
+ * an error. Where the network tells, MPI's own error does the same.
  *
  * A failed rank doesn't call MPI_Finalize, which waits for all others: it exits, and the launcher
  * ends them.
@@ -80,6 +80,12 @@ primer_status train_ranks_transport_begin(struct train_ranks *ranks, primer_erro
         return error_set(error, PRIMER_EUNSUPPORTED,
                          "MPI allows a process no threads (level %d, expected %d)", provided,
                          MPI_THREAD_FUNNELED);
+    if (count == 1) {
+        MPI_Finalize();
+        return error_set(error, PRIMER_EUNSUPPORTED,
+                         "this process was started as one of several, but MPI knows of one alone: "
+                         "the launcher is another MPI's than this build's");
+    }
     ranks->rank = own_rank = (size_t)rank;
     ranks->count = (size_t)count;
     watch();
@@ -115,15 +121,16 @@ static primer_status post(const struct train_ranks_message *message, MPI_Request
 }
 
 static primer_status given_up(const struct train_ranks_message *messages, size_t count,
-                              const MPI_Request *requests, primer_error *error)
+                              MPI_Request *requests, primer_error *error)
 {
     size_t first = 0;
-    while (first + 1 < count && requests[first] == MPI_REQUEST_NULL)
-        first++;
+    for (int done = 0; first + 1 < count; first++)
+        if (MPI_Test(&requests[first], &done, MPI_STATUS_IGNORE) != MPI_SUCCESS || !done)
+            break;
     broken = true;
     return error_set(error, PRIMER_EIO,
-                     "rank %zu: told to end (SIGTERM) while it waited for rank %zu; most likely "
-                     "another process of the run is gone",
+                     "rank %zu: waited for rank %zu and was told to end (SIGTERM): another "
+                     "process of the run is gone, or the run was stopped from outside",
                      own_rank, messages[first].peer);
 }
 

@@ -1,9 +1,9 @@
 /* train_recipe.c - reading a recipe: lines to fields, by the table; and its identity.
  *
- *   file | overrides  ->  lines  ->  values by the table  ->  standards  ->  checks (train_recipe_check.c)
+ *   file | overrides  ->  lines  ->  values by the table  ->  standards  ->  train_recipe_check.c
  *
- * Nothing in a recipe is trusted: it is UTF-8 of at most RECIPE_MOST bytes, numbers are read by their
- * own grammar (no locale, no hexadecimal, no overflow), and what is wrong is named by file and line.
+ * Nothing in a recipe is trusted: it is UTF-8 of at most RECIPE_MOST bytes, numbers are read by
+ * their own grammar (no hexadecimal, no overflow), and what is wrong is named by file and line.
  */
 #include "train/train_recipe.h"
 

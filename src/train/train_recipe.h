@@ -4,8 +4,8 @@
  *   value       bare text, or "quoted" with \" \\ \n \t
  *   data        path [weight]    may come again, as may evaluate; no other field may
  *
- * One table (train_recipe_fields.c) drives reading, help and docs/recipes.md. What the fields ask of
- * each other, and what follows from them, is train_recipe_check.c.
+ * One table (train_recipe_fields.c) drives reading, help and docs/recipes.md. What the fields ask
+ * of each other, and what follows from them, is train_recipe_check.c.
  */
 #ifndef TRAIN_TRAIN_RECIPE_H
 #define TRAIN_TRAIN_RECIPE_H

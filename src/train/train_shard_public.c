@@ -15,10 +15,9 @@ void primer_shard_free(primer_shard *shard)
     train_shard_free(shard);
 }
 
-void primer_shard_info(const primer_shard *shard, primer_shard_information *information)
+static primer_shard_information public_of(const struct train_shard_information *about)
 {
-    const struct train_shard_information *const about = train_shard_info(shard);
-    *information = (primer_shard_information){
+    return (primer_shard_information){
         .documents = about->documents,
         .tokens = about->tokens,
         .asked = about->asked,
@@ -28,6 +27,11 @@ void primer_shard_info(const primer_shard *shard, primer_shard_information *info
         .tokenizer = about->tokenizer,
         .key = about->key,
     };
+}
+
+void primer_shard_info(const primer_shard *shard, primer_shard_information *information)
+{
+    *information = public_of(train_shard_info(shard));
 }
 
 primer_status primer_shard_verify(const primer_shard *shard, primer_error *error)
@@ -51,6 +55,12 @@ primer_status primer_shard_writer_create(const char *path, size_t vocabulary, ui
 void primer_shard_writer_key(primer_shard_writer *writer, uint64_t key)
 {
     train_shard_writer_key(writer, key);
+}
+
+void primer_shard_writer_info(const primer_shard_writer *writer,
+                              primer_shard_information *information)
+{
+    *information = public_of(train_shard_writer_info(writer));
 }
 
 primer_status primer_shard_write(primer_shard_writer *writer, const int32_t *ids,

@@ -163,6 +163,12 @@ void train_shard_writer_key(struct train_shard_writer *writer, uint64_t key)
     writer->header.information.key = key;
 }
 
+const struct train_shard_information *
+train_shard_writer_info(const struct train_shard_writer *writer)
+{
+    return &writer->header.information;
+}
+
 /* ---- data, in pieces ------------------------------------------------------------------------- */
 
 static primer_status end_piece(struct train_shard_writer *writer, primer_error *error)

@@ -222,11 +222,43 @@ static primer_status make_schedule(primer_trainer *trainer, primer_error *error)
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
         if (strcmp(recipe->schedule, kinds[i].name) == 0) {
             trainer->schedule.kind = kinds[i].kind;
-            return PRIMER_OK;
+            return train_schedule_check(&trainer->schedule, error);
         }
     return error_set(error, PRIMER_EINVAL,
                      "schedule: found \"%s\", expected constant, linear, cosine or stable",
                      recipe->schedule);
+}
+
+/* What the first rank read of the newest checkpoint, to all: the others may be elsewhere. */
+static primer_status share_checkpoint(primer_trainer *trainer, bool *found, primer_error *error)
+{
+    const struct train_ranks *const ranks = &trainer->ranks;
+    const size_t bytes = trainer->model.floats * sizeof(float);
+    if (ranks->count == 1)
+        return PRIMER_OK;
+    FORWARD(train_ranks_broadcast(ranks, 0, found, sizeof *found, error));
+    if (!*found)
+        return PRIMER_OK;
+    FORWARD(train_ranks_broadcast(ranks, 0, &trainer->state, sizeof trainer->state, error));
+    FORWARD(train_ranks_broadcast(ranks, 0, &trainer->optimizer.step,
+                                  sizeof trainer->optimizer.step, error));
+    FORWARD(train_ranks_broadcast(ranks, 0, trainer->model.weights, bytes, error));
+    FORWARD(train_ranks_broadcast(ranks, 0, trainer->optimizer.mean, bytes, error));
+    return train_ranks_broadcast(ranks, 0, trainer->optimizer.variance, bytes, error);
+}
+
+static primer_status read_checkpoint(primer_trainer *trainer, bool *found, primer_error *error)
+{
+    primer_status own = PRIMER_OK;
+    if (trainer->ranks.rank == 0 && trainer->options.fresh)
+        own = train_checkpoint_clear(trainer->recipe->folder, error);
+    else if (trainer->ranks.rank == 0)
+        own = train_checkpoint_read(trainer->recipe->folder, &trainer->model, &trainer->optimizer,
+                                    &trainer->state, found, &trainer->skipped, error);
+    if (trainer->ranks.count > 1)
+        own = train_ranks_agree(&trainer->ranks, own, error);
+    FORWARD(own);
+    return share_checkpoint(trainer, found, error);
 }
 
 /* Weights as they begin, or as the newest checkpoint has them. */
@@ -236,9 +268,8 @@ static primer_status begin(primer_trainer *trainer, primer_error *error)
     const uint64_t identity = train_recipe_hash(recipe);
     struct random random;
     bool found = false;
-    if (!trainer->options.fresh)
-        FORWARD(train_checkpoint_read(recipe->folder, &trainer->model, &trainer->optimizer,
-                                      &trainer->state, &found, &trainer->skipped, error));
+    if (!trainer->options.plan_only)
+        FORWARD(read_checkpoint(trainer, &found, error));
     if (found) {
         if (trainer->state.recipe != identity)
             return error_set(
@@ -258,9 +289,21 @@ static primer_status begin(primer_trainer *trainer, primer_error *error)
     return PRIMER_OK;
 }
 
+static primer_status check_ranks(const primer_trainer *trainer, primer_error *error)
+{
+    const size_t ranks = trainer->ranks.count, accumulate = trainer->recipe->accumulate;
+    if (accumulate % ranks == 0)
+        return PRIMER_OK;
+    return error_set(error, PRIMER_EINVAL,
+                     "accumulate: found %zu, expected a multiple of the %zu processes, which share "
+                     "a step's batches",
+                     accumulate, ranks);
+}
+
 static primer_status open_all(primer_trainer *trainer, primer_error *error)
 {
     const primer_recipe *const recipe = trainer->recipe;
+    FORWARD(check_ranks(trainer, error));
     FORWARD(make_schedule(trainer, error));
     FORWARD(make_model(trainer, error));
     const size_t vocabulary = trainer->model.shape.vocabulary;
@@ -272,8 +315,8 @@ static primer_status open_all(primer_trainer *trainer, primer_error *error)
                                  recipe->seed, recipe->whole, recipe->length, error));
     FORWARD(make_buffers(trainer, error));
     FORWARD(check_memory(trainer, error));
-    FORWARD(take_folder(trainer, error));
-    return begin(trainer, error);
+    return trainer->ranks.rank == 0 && !trainer->options.plan_only ? take_folder(trainer, error)
+                                                                   : PRIMER_OK;
 }
 
 primer_status primer_trainer_create(const primer_recipe *recipe,
@@ -288,12 +331,20 @@ primer_status primer_trainer_create(const primer_recipe *recipe,
     made->recipe = recipe;
     if (options != NULL)
         made->options = *options;
-    TRY(pool_create(&made->pool, made->options.threads, error));
-    TRY(open_all(made, error));
+    made->ranks.count = 1;
+    TRY(train_ranks_begin(&made->ranks, error));
+    status = pool_create(&made->pool, made->options.threads, error);
+    if (status == PRIMER_OK)
+        status = open_all(made, error);
+    if (made->ranks.count > 1)
+        status = train_ranks_agree(&made->ranks, status, error);
+    TRY(status);
+    TRY(begin(made, error));
     *trainer = made;
     return PRIMER_OK;
 
 cleanup:
+    made->failed = true;
     primer_trainer_free(made);
     return status;
 }
@@ -327,12 +378,18 @@ void primer_trainer_free(primer_trainer *trainer)
     memory_free(trainer->skipped);
     if (trainer->lock >= 0)
         close(trainer->lock);
+    train_ranks_end(&trainer->ranks, trainer->failed);
     memory_free(trainer);
 }
 
 uint64_t primer_trainer_resumed(const primer_trainer *trainer)
 {
     return trainer->resumed;
+}
+
+bool primer_trainer_reports(const primer_trainer *trainer)
+{
+    return trainer->ranks.rank == 0;
 }
 
 const char *primer_trainer_skipped(const primer_trainer *trainer)

@@ -21,6 +21,7 @@
 #include "train/train_model.h"
 #include "train/train_optimizer.h"
 #include "train/train_pass.h"
+#include "train/train_ranks.h"
 
 struct trainer_data {
     struct train_shard *shards[PRIMER_RECIPE_SOURCES_MOST];
@@ -39,6 +40,8 @@ struct trainer_rows {
 struct primer_trainer {
     const primer_recipe *recipe;
     primer_train_options options;
+    struct train_ranks ranks;
+    bool failed; /* the other ranks can't be waited for */
     struct pool *pool;
     struct gguf *tokenizer, *source; /* source: the model to go on from; or NULL */
     struct train_model model;
@@ -68,7 +71,7 @@ uint64_t trainer_step_tokens(const primer_trainer *trainer);
 /* 6 * parameters without the embedding table (2 forwards, 4 backwards), and attention's products
  * over half of the length on average (Kaplan et al. 2020, arXiv 2001.08361, section 2.1). */
 double trainer_token_operations(const struct train_shape *shape, size_t parameters, size_t length);
-/* The gradient of one step's rows, by this process. */
+/* The gradient of one step's rows, of all ranks together. */
 primer_status trainer_gradient(primer_trainer *trainer, double weight, struct train_result *result,
                                primer_error *error);
 

@@ -38,12 +38,13 @@ static uint64_t seed_of(const primer_trainer *trainer, size_t batch)
     return hash_bytes(parts, sizeof parts, 1);
 }
 
-primer_status trainer_gradient(primer_trainer *trainer, double weight, struct train_result *result,
-                               primer_error *error)
+static primer_status own_gradient(primer_trainer *trainer, double weight,
+                                  struct train_result *result, primer_error *error)
 {
     const size_t rows = trainer->recipe->batch;
     memset(trainer->gradients, 0, trainer->model.floats * sizeof(float));
-    for (size_t batch = 0; batch < trainer->recipe->accumulate; batch++) {
+    for (size_t batch = trainer->ranks.rank; batch < trainer->recipe->accumulate;
+         batch += trainer->ranks.count) {
         const struct train_batch part = batch_of(&trainer->step, batch * rows, rows);
         struct train_result one = {0};
         FORWARD(train_pass_backward(trainer->pass, &trainer->model, &part, (float)(1.0 / weight),
@@ -53,6 +54,21 @@ primer_status trainer_gradient(primer_trainer *trainer, double weight, struct tr
         result->loss += one.loss;
         result->weight += one.weight;
     }
+    return PRIMER_OK;
+}
+
+primer_status trainer_gradient(primer_trainer *trainer, double weight, struct train_result *result,
+                               primer_error *error)
+{
+    const struct train_ranks *const ranks = &trainer->ranks;
+    const primer_status own = own_gradient(trainer, weight, result, error);
+    if (ranks->count == 1)
+        return own;
+    double sums[2] = {result->loss, result->weight};
+    FORWARD(train_ranks_agree(ranks, own, error));
+    FORWARD(train_ranks_sum(ranks, trainer->gradients, trainer->model.floats, error));
+    FORWARD(train_ranks_sum_doubles(ranks, sums, 2, error));
+    *result = (struct train_result){sums[0], sums[1]};
     return PRIMER_OK;
 }
 
@@ -223,13 +239,15 @@ static primer_status report(primer_trainer *trainer, primer_train_progress *prog
     return trainer_log_step(trainer, progress, error);
 }
 
-/* What is due after a step. */
+/* What is due after a step; the first rank's business. */
 static primer_status look_after(primer_trainer *trainer, const primer_train_callbacks *callbacks,
                                 bool stopping, primer_train_progress *progress, primer_error *error)
 {
     const primer_recipe *const recipe = trainer->recipe;
     const uint64_t step = trainer->state.step, steps = recipe->steps;
     const bool reported = due(step, recipe->log_every, steps);
+    if (trainer->ranks.rank != 0)
+        return PRIMER_OK;
     if (reported)
         FORWARD(report(trainer, progress, error));
     if (trainer->evaluation.count > 0 && due(step, recipe->evaluate_every, steps)) {
@@ -269,13 +287,25 @@ cleanup:
     return status;
 }
 
+/* One rank that is to stop stops all. */
+static primer_status stops(primer_trainer *trainer, const primer_train_callbacks *callbacks,
+                           bool *stopping, primer_error *error)
+{
+    double sum = callbacks->stop != NULL && callbacks->stop(callbacks->context) ? 1.0 : 0.0;
+    if (trainer->ranks.count > 1)
+        FORWARD(train_ranks_sum_doubles(&trainer->ranks, &sum, 1, error));
+    *stopping = sum > 0.0;
+    return PRIMER_OK;
+}
+
 static primer_status run(primer_trainer *trainer, const primer_train_callbacks *callbacks,
                          primer_error *error)
 {
     while (trainer->state.step < trainer->recipe->steps) {
         primer_train_progress progress = {.steps = trainer->recipe->steps};
         FORWARD(take_step(trainer, &progress, error));
-        const bool stopping = callbacks->stop != NULL && callbacks->stop(callbacks->context);
+        bool stopping = false;
+        FORWARD(stops(trainer, callbacks, &stopping, error));
         progress.step = trainer->state.step;
         progress.tokens = trainer->state.tokens;
         FORWARD(look_after(trainer, callbacks, stopping, &progress, error));
@@ -285,23 +315,29 @@ static primer_status run(primer_trainer *trainer, const primer_train_callbacks *
                              (unsigned long long)trainer->state.step,
                              (unsigned long long)trainer->recipe->steps);
     }
-    return write_output(trainer, error);
+    return trainer->ranks.rank == 0 ? write_output(trainer, error) : PRIMER_OK;
 }
 
 primer_status primer_trainer_run(primer_trainer *trainer, const primer_train_callbacks *callbacks,
                                  primer_error *error)
 {
     static const primer_train_callbacks none;
+    const bool logs = trainer->ranks.rank == 0;
     primer_error found = {0};
-    FORWARD(trainer_log_begin(trainer, error));
+    primer_status status = logs ? trainer_log_begin(trainer, &found) : PRIMER_OK;
     trainer->begun = clock_nanoseconds();
     trainer->seconds_before_report = 0.0;
     trainer->reported_tokens = trainer->state.tokens;
-    const primer_status status = run(trainer, callbacks != NULL ? callbacks : &none, &found);
-    if (error != NULL)
+    if (status == PRIMER_OK)
+        status = run(trainer, callbacks != NULL ? callbacks : &none, &found);
+    trainer->failed = status != PRIMER_OK && status != PRIMER_ECANCELED;
+    if (logs && trainer->log != NULL) {
+        const bool finished = status == PRIMER_OK;
+        const primer_status logged = trainer_log_end(trainer, finished ? "finished" : found.message,
+                                                     finished ? &found : NULL);
+        status = finished ? logged : status;
+    }
+    if (error != NULL && status != PRIMER_OK)
         *error = found;
-    const primer_status logged =
-        trainer_log_end(trainer, status == PRIMER_OK ? "finished" : found.message,
-                        status == PRIMER_OK ? error : NULL);
-    return status != PRIMER_OK ? status : logged;
+    return status;
 }

@@ -397,6 +397,25 @@ static void writes_of_every_size_arrive(void **state)
     memory_free(all);
 }
 
+static void written_bytes_are_replaced(void **state)
+{
+    (void)state;
+    primer_error error;
+    struct file_writer writer;
+    assert_int_equal(file_writer_open(&writer, path_of("a"), &error), PRIMER_OK);
+    assert_int_equal(file_writer_write(&writer, "0123456789", 10, &error), PRIMER_OK);
+    assert_int_equal(file_writer_rewrite(&writer, 2, "ab", 2, &error), PRIMER_OK);
+    assert_int_equal(file_writer_rewrite(&writer, 8, "yz", 2, &error), PRIMER_OK);
+    assert_int_equal(file_writer_write(&writer, "!", 1, &error), PRIMER_OK);
+    assert_int_equal(file_writer_rewrite(&writer, 10, "12", 2, &error), PRIMER_EINVAL);
+    assert_int_equal(file_writer_rewrite(&writer, 12, "", 0, &error), PRIMER_EINVAL);
+    assert_int_equal(file_writer_rewrite(&writer, UINT64_MAX, "12", 2, &error), PRIMER_EINVAL);
+    assert_true(writer.written == 11);
+    assert_int_equal(file_writer_commit(&writer, &error), PRIMER_OK);
+    check_contents(path_of("a"), "01ab4567yz!", 11);
+    assert_int_equal(file_writer_rewrite(&writer, 0, "a", 1, &error), PRIMER_EINVAL);
+}
+
 static void alignment_writes_zeros(void **state)
 {
     (void)state;
@@ -604,6 +623,7 @@ int main(void)
         in_folder(dash_is_standard_input),
         in_folder(nothing_appears_before_commit),
         in_folder(writes_of_every_size_arrive),
+        in_folder(written_bytes_are_replaced),
         in_folder(alignment_writes_zeros),
         in_folder(full_disks_are_errors),
         in_folder(failed_commits_leave_the_old_file),

@@ -48,7 +48,7 @@ expect_code 2 "$PRIMER" grow "$small"
 expect_code 2 "$PRIMER" grow "$small" --embedding 512
 expect_message "-o FILE is missing"
 expect_code 2 "$PRIMER" grow "$small" -o "$large" --embedding 512 --method clon
-expect_message 'found "clon", expected tile, reuse or clone; did you mean clone?'
+expect_message 'found "clon", expected tile, reuse, spread or clone; did you mean clone?'
 expect_code 2 "$PRIMER" grow "$small" -o "$large" --embedding 512 --noise lots
 expect_message '--noise: found "lots", expected 0 or more'
 expect_code 1 "$PRIMER" grow "$small" -o "$large" --method clone --embedding 300

@@ -114,6 +114,12 @@ static const struct {
     {"llama biases, factors, width 2, noise",
      {.architecture = "llama", .bias = true, .rope = "factors", .kv_heads = 2},
      {.embedding = 128, .noise = 0.3}},
+    {"phi2 spread, heads of 16 -> 32, noise", /* exact: the embedding's factor is whole */
+     {.rotary = 8, .layers = 3},
+     {.method = "spread", .embedding = 128, .layers = 4, .noise = 0.3}},
+    {"phi2 spread, split, heads of 16 -> 20 alone",
+     {.rotary = 8, .split_qkv = true},
+     {.method = "spread", .embedding = 64, .head_dimensions = 20, .noise = 0.3}},
     {"llama long heads, window",
      {.architecture = "llama", .head_dimension = 32, .window = 16},
      {.embedding = 128, .layers = 3, .noise = 0.3}},
@@ -126,7 +132,8 @@ static void test_clones_compute_the_same(void **state)
     for (size_t i = 0; i < sizeof CLONES / sizeof *CLONES; i++) {
         const char *small = made(CLONES[i].small);
         primer_grow_options options = CLONES[i].large;
-        options.method = "clone";
+        if (options.method == NULL)
+            options.method = "clone";
         const char *large = grown(small, options);
         const double apart = difference(small, large);
         print_message("%-40s %.2g\n", CLONES[i].what, apart);
@@ -166,11 +173,33 @@ static void test_methods_run(void **state)
         }
 }
 
+/* Phi-1.5 to Phi-2 in small: 4 heads of 16 -> 20; what a quarter of the embedding's copies does to
+ * the norms is small beside what tiles without division do. */
+static void test_spread_is_near(void **state)
+{
+    (void)state;
+    static const struct model_maker_options MODELS[] = {
+        {.rotary = 8}, {.architecture = "llama", .kv_heads = 2, .tied = true}};
+    for (size_t i = 0; i < 2; i++) {
+        const char *small = made(MODELS[i]);
+        primer_grow_options options = {
+            .layers = 3, .embedding = 80, .feed_forward = 120, .method = "spread", .noise = 0.3};
+        const double spread = difference(small, grown(small, options));
+        options.noise = 0;
+        options.method = "tile";
+        const double tile = difference(small, grown(small, options));
+        print_message("spread %.2g, tile %.2g\n", spread, tile);
+        assert_true(spread > 1e-3 && tile > 2 * spread);
+        assert_true(i == 1 || spread < 0.6); /* llama: every pair has another angle too */
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_clones_compute_the_same),
         cmocka_unit_test(test_methods_run),
+        cmocka_unit_test(test_spread_is_near),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

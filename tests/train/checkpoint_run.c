@@ -137,7 +137,6 @@ void checkpoint_save_well(const struct checkpoint_run *r, size_t keep)
         fail_msg("%s", error.message);
 }
 
-/* The step that is read into `r`, 0: none; `torn` must stand in what was skipped (NULL: nothing). */
 uint64_t checkpoint_load(struct checkpoint_run *r, const char *torn)
 {
     bool found = false;

@@ -1,5 +1,5 @@
-/* checkpoint_run.h - a small run to make checkpoints of, and the folder they lie in: for the tests of
- * checkpoints. */
+/* checkpoint_run.h - a small run to make checkpoints of, and the folder they lie in, for the tests
+ * of checkpoints. */
 #ifndef TESTS_TRAIN_CHECKPOINT_RUN_H
 #define TESTS_TRAIN_CHECKPOINT_RUN_H
 
@@ -21,7 +21,8 @@ extern struct gguf *checkpoint_tokenizer;
 /* A model of two heads at step 0, always the same. */
 struct checkpoint_run checkpoint_run_of(size_t embedding);
 void checkpoint_run_free(struct checkpoint_run *run);
-/* Steps whose gradients depend on their number and on the weights; every field of the state moves. */
+/* Steps whose gradients depend on their number and on the weights; every field of the state
+ * moves. */
 void checkpoint_steps(struct checkpoint_run *run, unsigned steps);
 void checkpoint_same(const struct checkpoint_run *a, const struct checkpoint_run *b);
 

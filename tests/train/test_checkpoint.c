@@ -150,8 +150,11 @@ static void the_newest_stay(void **state)
     for (unsigned i = 1; i <= 5; i++) {
         checkpoint_steps(&r, 1);
         if (i == 4)
-            unlink(checkpoint_path(WEIGHTS(2))); /* what is torn doesn't count, and goes */
+            unlink(checkpoint_path(WEIGHTS(3))); /* what is torn doesn't count, and goes */
         checkpoint_save_well(&r, 2);
+        if (i == 4)
+            assert_string_equal(checkpoint_names(),
+                                WEIGHTS(2) " " STATE(2) " " WEIGHTS(4) " " STATE(4) " log.jsonl ");
     }
     assert_string_equal(checkpoint_names(),
                         WEIGHTS(4) " " STATE(4) " " WEIGHTS(5) " " STATE(5) " log.jsonl ");
@@ -287,6 +290,34 @@ static primer_status load_hashed(const struct bytes *b, struct checkpoint_run *r
                                  NULL, error);
 }
 
+/* A state without its last number ("weights.hash", 32 bytes of the file), and with it twice. */
+static void numbers_are_there_once(const struct bytes *whole, size_t header)
+{
+    enum { LAST = 32 };
+    struct checkpoint_run r = checkpoint_run_of(8);
+    struct bytes b = {malloc(whole->length + LAST), whole->length - LAST};
+    const unsigned length = whole->at[12] + 256u * whole->at[13];
+    primer_error error;
+    bool found = false;
+    memcpy(b.at, whole->at, header - LAST);
+    memcpy(b.at + header - LAST, whole->at + header, whole->length - header);
+    b.at[12] = (unsigned char)(length - LAST);
+    b.at[13] = (unsigned char)((length - LAST) >> 8);
+    assert_int_equal(load_hashed(&b, &r, &found, &error), PRIMER_EUNSUPPORTED);
+    assert_non_null(strstr(error.message, "weights.hash is missing"));
+    b.length = whole->length + LAST;
+    memcpy(b.at, whole->at, header);
+    memcpy(b.at + header, whole->at + header - LAST, LAST);
+    memcpy(b.at + header + LAST, whole->at + header, whole->length - header);
+    b.at[12] = (unsigned char)(length + LAST);
+    b.at[13] = (unsigned char)((length + LAST) >> 8);
+    assert_int_equal(load_hashed(&b, &r, &found, &error), PRIMER_EUNSUPPORTED);
+    assert_non_null(strstr(error.message, "weights.hash stands there twice"));
+    assert_false(found);
+    free(b.at);
+    checkpoint_run_free(&r);
+}
+
 /* Bytes that somebody changed together with the hash: they get as far as the parser. */
 static void hashed_nonsense_is_refused(void **state)
 {
@@ -305,6 +336,7 @@ static void hashed_nonsense_is_refused(void **state)
     b.at[8] = 2;
     assert_int_equal(load_hashed(&b, &other, &found, &error), PRIMER_EUNSUPPORTED);
     assert_non_null(strstr(error.message, "version 2, expected 1"));
+    numbers_are_there_once(&whole, header);
     size_t refused = 0;
     for (size_t i = 8; i < header; i++)
         for (unsigned bit = 0; bit < 8; bit += 7) {

@@ -77,9 +77,10 @@ int unlink(const char *path)
     return (int)syscall(SYS_unlinkat, AT_FDCWD, path, 0);
 }
 
-/* ---- a process that ends ---------------------------------------------------------------------- */
+/* ---- a process that ends --------------------------------------------------------------------- */
 
-/* Does `task` in another process, with `trouble` as it is then; its exit status, -1: it was killed. */
+/* Does `task` in another process, with `trouble` as it is then; its exit status, -1: it was
+ * killed. */
 static int in_child(int (*task)(const struct checkpoint_run *), const struct checkpoint_run *r)
 {
     fflush(NULL);

@@ -405,7 +405,7 @@ static const struct {
     {{0},
      {.method = "widen", .embedding = 128},
      PRIMER_EINVAL,
-     "method: found \"widen\", expected tile, reuse or clone"},
+     "method: found \"widen\", expected tile, reuse, spread or clone"},
     {{0}, {.embedding = 128, .noise = -1}, PRIMER_EINVAL, "noise: found -1"},
     {{0}, {.embedding = 128, .noise = NAN}, PRIMER_EINVAL, "noise: found nan"},
     {{0},

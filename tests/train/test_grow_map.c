@@ -205,10 +205,10 @@ static bool row_repeats[ROWS] = {false, false, true},
             column_repeats[COLUMNS] = {false, false, false, true, true};
 static uint32_t row_copies[SMALL_ROWS] = {2, 1}, column_copies[SMALL_COLUMNS] = {2, 2, 1};
 
-static const struct train_grow_axis row_axis = {ROWS, SMALL_ROWS, row_sources, row_repeats,
-                                                row_copies};
-static const struct train_grow_axis column_axis = {COLUMNS, SMALL_COLUMNS, column_sources,
-                                                   column_repeats, column_copies};
+static const struct train_grow_axis row_axis = {ROWS,        SMALL_ROWS, row_sources,
+                                                row_repeats, row_copies, NULL};
+static const struct train_grow_axis column_axis = {COLUMNS,        SMALL_COLUMNS, column_sources,
+                                                   column_repeats, column_copies, NULL};
 
 static struct train_grow_fill filling(enum train_grow_method method, enum train_grow_kind kind)
 {
@@ -216,7 +216,6 @@ static struct train_grow_fill filling(enum train_grow_method method, enum train_
                                     .kind = kind,
                                     .rows = &row_axis,
                                     .columns = &column_axis,
-                                    .divisor = 1.0,
                                     .mean = 3.5,
                                     .deviation = 1.5,
                                     .seed = 7};
@@ -317,7 +316,7 @@ static void test_clone_noise_size(void **state)
             sources[i] = (uint32_t)(i % SOURCES);
         for (size_t i = 0; i < SOURCES; i++)
             counts[i] = (uint32_t)copies;
-        const struct train_grow_axis columns = {count, SOURCES, sources, repeats, counts};
+        const struct train_grow_axis columns = {count, SOURCES, sources, repeats, counts, NULL};
         struct train_grow_fill fill = filling(TRAIN_GROW_CLONE, TRAIN_GROW_LINEAR);
         fill.columns = &columns;
         fill.noise = 0.2;
@@ -345,9 +344,9 @@ static void test_vector_elements(void **state)
     train_grow_fill_row(&fill, 0, SOURCE, NULL, out);
     assert_memory_equal(out, ((float[]){2, 4, 6, 2, 4}), sizeof out);
     fill.method = TRAIN_GROW_CLONE;
-    fill.divisor = 2.0;
+    fill.divided = true;
     train_grow_fill_row(&fill, 0, SOURCE, NULL, out);
-    assert_memory_equal(out, ((float[]){1, 2, 3, 1, 2}), sizeof out);
+    assert_memory_equal(out, ((float[]){1, 2, 6, 1, 2}), sizeof out);
 }
 
 int main(void)

@@ -227,7 +227,7 @@ static void numbers_are_exact(void **state)
                                         "1kk",
                                         "1m",
                                         "1.0",
-                                        "99999999999999999999",
+                                        "18446744073709551621",
                                         "18446744073709551615G",
                                         ""};
     static const struct {

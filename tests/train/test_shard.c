@@ -169,6 +169,48 @@ static void bits_are_left_out_where_all_are_asked(void **state)
     buffer_free(&without);
 }
 
+/* Shards of another writer of the format (fuzz/make_corpus_shard.py). */
+static void another_writers_shards_are_read(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *path;
+        size_t vocabulary;
+        uint64_t documents, tokens, asked;
+    } cases[] = {
+        {"fuzz/corpus/shard/one", 5, 1, 3, 2},
+        {"fuzz/corpus/shard/narrow", 100, 4, 67, 63},
+        {"fuzz/corpus/shard/marked", 100, 4, 67, 32},
+        {"fuzz/corpus/shard/wide", 70000, 5, 69, 64},
+        {"fuzz/corpus/shard/wide-marked", 70000, 4, 67, 32},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        primer_error error = {0};
+        struct train_shard *shard = NULL;
+        int32_t ids[64];
+        unsigned char asked[64];
+        size_t count = 0;
+        if (train_shard_open(&shard, cases[i].path, &error) != PRIMER_OK ||
+            train_shard_verify(shard, &error) != PRIMER_OK)
+            fail_msg("%s", error.message);
+        const struct train_shard_information *const about = train_shard_info(shard);
+        assert_int_equal(about->vocabulary, cases[i].vocabulary);
+        assert_int_equal(about->documents, cases[i].documents);
+        assert_int_equal(about->tokens, cases[i].tokens);
+        assert_int_equal(about->asked, cases[i].asked);
+        if (i > 0) {
+            assert_int_equal(train_shard_document(shard, 3, 64, ids, asked, &count, &error),
+                             PRIMER_OK);
+            assert_int_equal(count, 60);
+            for (size_t j = 0; j < 59; j++)
+                assert_int_equal(ids[j], j + 1);
+            for (size_t j = 1; j < 60; j++)
+                assert_int_equal(asked[j], strstr(cases[i].path, "marked") ? (j - 1) % 2 : 1);
+        }
+        train_shard_free(shard);
+    }
+}
+
 /* ---- a shard in memory, to be broken ---- */
 
 static int some(size_t document, size_t index)
@@ -419,6 +461,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(written_is_read, setup, teardown),
         cmocka_unit_test_setup_teardown(tables_leave_memory, setup, teardown),
         cmocka_unit_test_setup_teardown(bits_are_left_out_where_all_are_asked, setup, teardown),
+        cmocka_unit_test_setup_teardown(another_writers_shards_are_read, setup, teardown),
         cmocka_unit_test_setup_teardown(header_fields_are_checked, setup, teardown),
         cmocka_unit_test_setup_teardown(other_lengths_are_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(every_flipped_bit_is_found, setup, teardown),

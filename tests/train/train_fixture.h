@@ -27,8 +27,8 @@ const struct model_architecture *train_fixture_architecture(const char *name);
 struct train_shape train_fixture_shape(const char *architecture);
 /* Weight `element` of tensor number `tensor`. */
 float train_fixture_weight(size_t tensor, const char *name, size_t element);
-/* A model of the shape, its weights by the rule; in the order of `names` [model->count], NULL: in its
- * own. */
+/* A model of the shape, its weights by the rule; in the order of `names` [model->count], NULL: in
+ * its own. */
 void train_fixture_model(struct train_model *model, const struct train_shape *shape,
                          const char (*names)[64]);
 
