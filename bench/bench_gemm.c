@@ -6,9 +6,9 @@
  * Each line: the shape out[rows][columns] over depth; which operand lies transposed (xW: y = x W^T,
  * dx = dy W, dW = dy^T x; QK and PV, those of attention, many small products on one thread); the
  * number of threads; GFLOP/s (a multiply-add counted twice), the peak, and the share of it; all
- * by processor time, divided by the number of threads, and last the share by the clock. A product and
- * a loop of nothing but multiply-adds take turns; of each the best counts, since on a busy machine
- * other programs only ever take time away.
+ * by processor time, divided by the number of threads, and last the share by the clock. A product
+ * and a loop of nothing but multiply-adds take turns; of each the best counts, since on a busy
+ * machine other programs only ever take time away.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -165,7 +165,8 @@ static struct rate product_rate(struct bench *bench, bool small)
                       bench->threads);
 }
 
-/* x W^T: x [rows][depth], W [columns][depth]; dy W: W [depth][columns]; dy^T x: dy [depth][rows]. */
+/* x W^T: x [rows][depth], W [columns][depth]; dy W: W [depth][columns];
+ * dy^T x: dy [depth][rows]. */
 static void lay_out(struct bench *bench, const struct shape *shape)
 {
     const bool a_across = shape->layout == WEIGHTS;

@@ -4,19 +4,25 @@ _primer()
     local word=${COMP_WORDS[COMP_CWORD]} options=
     COMPREPLY=()
     if [ "$COMP_CWORD" -eq 1 ]; then
-        options='run serve inspect tokens logprobs bench perplexity quantize help version'
+        options='run serve inspect tokens logprobs bench perplexity quantize merge train plot grow data tokenizer help version'
         COMPREPLY=($(compgen -W "$options" -- "$word"))
         return
     fi
     case ${COMP_WORDS[1]} in
-    run) options=' -p --prompt -f --file --system -sys --system-prompt --template --chat-template --raw --special --json-schema --grammar --grammar-file --regex --choice --temp --temperature --top-k --top_k --top-p --top_p --min-p --min_p --typical --typical-p --typical_p --repeat-penalty --repeat_penalty --presence-penalty --presence_penalty --frequency-penalty --frequency_penalty --repeat-last-n --repeat_last_n -s --seed --logit-bias --logit_bias --samplers -n --predict --n-predict --num-predict --stop -r --reverse-prompt --ignore-eos -c --ctx-size --num-ctx --kv --kv-format -ctk --cache-type-k --self-extend --grp-attn-n -gan --grp-attn-w -gaw --rope-freq-base --rope-scale --drop-oldest --context-shift --keep -t --threads --no-prefix-cache --ignore-memory --draft -md --model-draft --no-speculation -v --verbose --think --color --colour -h --help' ;;
-    serve) options=' --template --chat-template -c --ctx-size --num-ctx --kv --kv-format -ctk --cache-type-k --self-extend --grp-attn-n -gan --grp-attn-w -gaw --rope-freq-base --rope-scale -t --threads --no-prefix-cache --ignore-memory --host --port --api-key-file --insecure --origins --alias --parallel -np --max-queue --max-loaded --keep-alive --max-body --grace --access-log --log-prompts --color --colour -h --help' ;;
+    run) options=' -p --prompt -f --file --system -sys --system-prompt --template --chat-template --raw --special --json-schema --grammar --grammar-file --regex --choice --temp --temperature --top-k --top_k --top-p --top_p --min-p --min_p --typical --typical-p --typical_p --repeat-penalty --repeat_penalty --presence-penalty --presence_penalty --frequency-penalty --frequency_penalty --repeat-last-n --repeat_last_n -s --seed --logit-bias --logit_bias --samplers -n --predict --n-predict --num-predict --stop -r --reverse-prompt --ignore-eos -c --ctx-size --num-ctx --kv --kv-format -ctk --cache-type-k --self-extend --grp-attn-n -gan --grp-attn-w -gaw --rope-freq-base --rope-scale --drop-oldest --context-shift --keep --adapter --lora -t --threads --no-prefix-cache --ignore-memory --draft -md --model-draft --no-speculation -v --verbose --think --color --colour -h --help' ;;
+    serve) options=' --template --chat-template -c --ctx-size --num-ctx --kv --kv-format -ctk --cache-type-k --self-extend --grp-attn-n -gan --grp-attn-w -gaw --rope-freq-base --rope-scale --adapter --lora -t --threads --no-prefix-cache --ignore-memory --host --port --api-key-file --insecure --origins --alias --parallel -np --max-queue --max-loaded --keep-alive --max-body --grace --access-log --log-prompts --color --colour -h --help' ;;
     inspect) options=' -j --json --color --colour -h --help --tensors --all --knobs' ;;
     tokens) options=' --special --color --colour -h --help -d --decode' ;;
-    logprobs) options=' -c --ctx-size --num-ctx --kv --kv-format -ctk --cache-type-k --self-extend --grp-attn-n -gan --grp-attn-w -gaw --rope-freq-base --rope-scale -t --threads --ignore-memory --color --colour -h --help --ids --top' ;;
+    logprobs) options=' -c --ctx-size --num-ctx --kv --kv-format -ctk --cache-type-k --self-extend --grp-attn-n -gan --grp-attn-w -gaw --rope-freq-base --rope-scale --adapter --lora -t --threads --ignore-memory --color --colour -h --help --ids --top' ;;
     bench) options=' -c --ctx-size --num-ctx --kv --kv-format -ctk --cache-type-k --self-extend --grp-attn-n -gan --grp-attn-w -gaw --rope-freq-base --rope-scale -t --threads --ignore-memory -j --json --color --colour -h --help -p --prompt -n --predict -d --depth --clients --runs --speculate --prefix --no-limits --limits-only' ;;
-    perplexity) options=' --special -c --ctx-size --num-ctx --kv --kv-format -ctk --cache-type-k --self-extend --grp-attn-n -gan --grp-attn-w -gaw --rope-freq-base --rope-scale -t --threads --ignore-memory -j --json --color --colour -h --help --chunks' ;;
+    perplexity) options=' --special -c --ctx-size --num-ctx --kv --kv-format -ctk --cache-type-k --self-extend --grp-attn-n -gan --grp-attn-w -gaw --rope-freq-base --rope-scale --adapter --lora -t --threads --ignore-memory -j --json --color --colour -h --help --chunks' ;;
     quantize) options=' -t --threads -j --json --color --colour -h --help' ;;
+    merge) options=' -t --threads -j --json --color --colour -h --help -o --output --type' ;;
+    train) options=' -t --threads --ignore-memory --plan --fresh --set --color --colour -h --help' ;;
+    plot) options=' --color --colour -h --help -o --output --x --y --log-x --log-y --smooth --title --names --group' ;;
+    grow) options=' -t --threads -j --json --color --colour -h --help -o --output --method --layers --embedding --heads --kv-heads --head-dimensions --rotary --feed-forward --noise -s --seed --type' ;;
+    data) options=' --template --chat-template -t --threads -j --json --color --colour -h --help --tokenizer -o --output --field --separator --skip-bad --samples' ;;
+    tokenizer) options=' -t --threads -j --json --color --colour -h --help -o --output --vocab --vocab-size --pattern --pre --split-digits --special --special-last --least-count --fewer --characters' ;;
     help) options=' --color --colour -h --help --completion' ;;
     version) options=' --color --colour -h --help' ;;
     esac

@@ -1,6 +1,6 @@
-/* fuzz_shard.c - any bytes as a shard: they are refused with a message, or every document can be read, or
- * is refused, without leaving the file; what can be verified deals batches, and goes on from where it
- * was.
+/* fuzz_shard.c - any bytes as a shard: they are refused with a message, or every document can be
+ * read, or is refused, without leaving the file; what can be verified deals batches, and goes on
+ * from where it was.
  */
 #include <string.h>
 

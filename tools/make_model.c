@@ -4,12 +4,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model_adapter.h"
 #include "model_maker.h"
 #include "model_set.h"
 
 static const char USAGE[] =
     "usage: make-model OUT [options]    writes one GGUF with random weights\n"
     "       make-model --all DIR        one small model of every architecture, RoPE kind and type\n"
+    "       make-model --adapter MODEL OUT RANK SEED    a random LoRA adapter for a model\n"
     "\n"
     "  --shape phi2|phi1|tiny   sizes of a known model, before the options that follow\n"
     "  --arch phi2|llama  --type Q4_0|...  --output-type T  --mix (type is a target, as Q4_K_M)\n"
@@ -90,6 +92,19 @@ static bool apply(struct model_maker_options *options, char **arguments, int lef
     return false;
 }
 
+/* MODEL OUT RANK SEED */
+static int make_adapter(char **arguments)
+{
+    primer_error error = {0};
+    uint64_t rank = 0, seed = 0;
+    if (!number(arguments[2], &rank) || rank == 0 || !number(arguments[3], &seed))
+        return usage("no good rank or seed:", arguments[2]);
+    if (model_adapter_write(arguments[0], arguments[1], (size_t)rank, seed, &error) == PRIMER_OK)
+        return 0;
+    fprintf(stderr, "make-model: %s\n", error.message);
+    return 1;
+}
+
 static void say(void *context, const char *path)
 {
     (void)context;
@@ -109,6 +124,8 @@ int main(int count, char **arguments)
     const char *out = NULL;
     if (count == 3 && strcmp(arguments[1], "--all") == 0)
         return model_set_write(arguments[2], say, NULL, &error) == PRIMER_OK ? 0 : failed(&error);
+    if (count == 6 && strcmp(arguments[1], "--adapter") == 0)
+        return make_adapter(arguments + 2);
     for (int i = 1, used = 1; i < count; i += used) {
         used = 1;
         if (arguments[i][0] != '-') {

@@ -8,7 +8,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "command/adapter_option.h"
-#include "convert/merge.h"
+#include "convert/merge_model.h"
 #include "convert/mixes.h"
 #include "terminal/interrupt.h"
 #include "terminal/output.h"
@@ -26,7 +26,7 @@ static bool report(void *context, uint64_t done, uint64_t total)
 
 /* What the command line names: the model first, then adapters. */
 struct merge {
-    struct merge_adapter adapters[SETTINGS_ARGUMENTS];
+    struct merge_model_adapter adapters[SETTINGS_ARGUMENTS];
     char *paths[SETTINGS_ARGUMENTS];
     size_t count, matrices;
     struct quantize_summary summary;
@@ -38,7 +38,7 @@ static primer_status split_adapters(struct merge *merge, const struct settings *
                                     primer_error *error)
 {
     for (size_t i = 1; i < settings->argument_count; i++) {
-        struct merge_adapter *const adapter = &merge->adapters[merge->count];
+        struct merge_model_adapter *const adapter = &merge->adapters[merge->count];
         FORWARD(adapter_option_split(settings->arguments[i], &merge->paths[merge->count],
                                      &adapter->scale, error));
         adapter->path = merge->paths[merge->count++];
@@ -94,8 +94,8 @@ static int run(struct settings *settings)
     TRY(split_adapters(&merge, settings, error));
     interrupt_install(NULL);
     interrupt_hold();
-    status = merge_file(settings->arguments[0], merge.adapters, merge.count, settings->output,
-                        &options, &merge.summary, &merge.matrices, error);
+    status = merge_model_write(settings->arguments[0], merge.adapters, merge.count,
+                               settings->output, &options, &merge.summary, &merge.matrices, error);
     progress_end(&progress);
     if (status == PRIMER_ECANCELED)
         interrupt_end();

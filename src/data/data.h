@@ -45,8 +45,8 @@ struct data_shard_summary {
 };
 
 /* Errors name file and line: PRIMER_EFORMAT for a line that is no JSON, invalid UTF-8, fields that
- * are missing; PRIMER_ELIMIT for lines beyond 64 MiB and documents beyond 1 GiB. Memory doesn't grow
- * with the inputs. The shard appears whole or not at all. */
+ * are missing; PRIMER_ELIMIT for lines beyond 64 MiB and documents beyond 1 GiB. Memory doesn't
+ * grow with the inputs. The shard appears whole or not at all. */
 primer_status data_shard_make(const char *const *inputs, size_t count, const char *path,
                               const struct data_shard_options *options,
                               struct data_shard_summary *summary, primer_error *error);

@@ -14,9 +14,9 @@
  *   end      where F ends in T
  *
  * The other answer begins and ends with characters of the same kind as the true one, so that the
- * tokens around are the same, but with other ones. Where a token reaches across the border it counts
- * as the answer's. What follows an end token inside `its end` (the line's end that ChatML writes) is
- * not asked for: nobody generates it.
+ * tokens around are the same, but with other ones. Where a token reaches across the border it
+ * counts as the answer's. What follows an end token inside `its end` (the line's end that ChatML
+ * writes) is not asked for: nobody generates it.
  *
  * Where T begins otherwise than F does (a thought that is left out once the conversation goes on)
  * the end is where the tokens of `its end` stand in T for the first time behind the begin.

@@ -1,5 +1,5 @@
-/* data_shard.c - making a shard: records are read one after the other, tokenized by all threads, and
- * written in the order they were read.
+/* data_shard.c - making a shard: records are read one after the other, tokenized by all threads,
+ * and written in the order they were read.
  *
  *   reader --records--> | slot slot slot ... |  --pool--> tokens in each slot --in order--> writer
  *

@@ -1,10 +1,14 @@
 /* snapshot.c - a session in a file, and back to the same bits.
  *
  *   "PRIMERKV"  u32 version  u32 numerics  u64 model identity
- *   u64 KV format, context length trained, vocabulary, Self-Extend group, window   f64 rope base,
- * scale u64 adapters[2] (hashes of their contents and scales; 0: none) u64 tokens  i32 ids[tokens] u64 logits (0 or vocabulary)  f32 logits[] KV of the tokens
- * (src/kv/kv_snapshot.c) u64 checksum of all before: XXH64 of each 64 KiB (the last may be
- * shorter), seeded with the one before
+ *   u64 KV format, context length trained, vocabulary, Self-Extend group, window
+ *   f64 rope base, scale
+ *   u64 adapters[2]: hashes of their contents and scales, 0 where there are none
+ *   u64 tokens  i32 ids[tokens]
+ *   u64 logits (0 or vocabulary)  f32 logits[]
+ *   KV of the tokens (src/kv/kv_snapshot.c)
+ *   u64 checksum of all before: XXH64 of each 64 KiB (the last may be shorter), seeded with the one
+ *   before
  *
  * `numerics` is the version of docs/NUMERICS.md: keys computed under another order of sums are not
  * reused.

@@ -1,5 +1,5 @@
-/* training.h - the table of training's inner loops, one per instruction level: functions forward and
- * backward over rows, the optimizer's step, and the tile that matrix products are made of.
+/* training.h - the table of training's inner loops, one per instruction level: functions forward
+ * and backward over rows, the optimizer's step, and the tile that matrix products are made of.
  *
  * All f32, "[a][b]" row-major and without gaps; a count or a number of columns is of floats. Every
  * level equals kernel/scalar/scalar_training.c bit for bit: sums over a row run in sixteen lanes by
@@ -18,14 +18,16 @@
 #include <stdint.h>
 #include "kernel/kernel.h"
 
-/* Sums over a row of logits or scores: sixteen lanes over so many columns at a time, whose trees are
- * added up in double. */
+/* Sums over a row of logits or scores: sixteen lanes over so many columns at a time, whose trees
+ * are added up in double. */
 #define TRAINING_CHUNK 1024
 
 /* LayerNorm (Ba et al. 2016) or RMSNorm of each row, forward:
  *
- *   layer   xhat = (x - mean) * inverse     out = xhat * weight + bias    inverse = 1 / sqrt(var + e)
- *   rms     xhat = x * inverse              out = xhat * weight           inverse = 1 / sqrt(ms + e)
+ *   layer   inverse = 1 / sqrt(variance + epsilon)       xhat = (x - mean) * inverse
+ *           out = xhat * weight + bias
+ *   rms     inverse = 1 / sqrt(mean of x^2 + epsilon)    xhat = x * inverse
+ *           out = xhat * weight
  */
 struct training_norm {
     size_t rows, columns;
@@ -87,8 +89,8 @@ struct training_adam {
 };
 
 /* The heads of one token, rotated in place: the first 2 * pairs dimensions of each, pair i being
- * (2i, 2i + 1) if interleaved, else (i, i + pairs); by the angle whose cosine and sine are given, or
- * back by it, which is the gradient's way. Forward equals kernel.rotate. */
+ * (2i, 2i + 1) if interleaved, else (i, i + pairs); by the angle whose cosine and sine are given,
+ * or back by it, which is the gradient's way. Forward equals kernel.rotate. */
 struct training_rotation {
     float *x; /* [heads][dimensions] */
     size_t heads, dimensions;
@@ -97,23 +99,23 @@ struct training_rotation {
     bool interleaved, back;
 };
 
-/* What is packed next, fetched into the second cache while tiles are multiplied: `runs` of `length`
- * floats, `stride` floats apart. A tile goes on where the last one stopped. */
+/* What is packed next, to be fetched into the second cache while a tile is multiplied: before each
+ * TRAINING_AHEAD_STEPS steps the lines at `at` and `at + second`, `each` times `stride` floats
+ * apart; then `at` moves on by `advance`. All regular: no branch depends on where in memory it is.
+ * May reach past what there is. */
 struct training_ahead {
     const float *at;
-    size_t stride, runs, length;
-    size_t done; /* floats of the run at `at` */
-    size_t each; /* cache lines in every TRAINING_AHEAD_STEPS steps of a tile */
+    size_t second, stride, each, advance;
 };
-#define TRAINING_AHEAD_STEPS 16
+#define TRAINING_AHEAD_STEPS 32
 
 /* A tile of a matrix product (tensor/gemm.h) out of packed panels:
  *
  *   a  [depth][rows]                     b  [depth][tile_columns]
  *   out[i][j] = start + sum over p of a[p][i] * b[p][j] + bias[j]
  *
- * The sum is one chain of fused multiply-adds over p in order. Rows of out are out_row floats apart;
- * columns of b past `columns` may hold anything. */
+ * The sum is one chain of fused multiply-adds over p in order. Rows of out are out_row floats
+ * apart; columns of b past `columns` may hold anything. */
 struct training_tile {
     size_t rows, columns; /* 1..tile_rows, 1..tile_columns */
     size_t depth;         /* may be 0 */
@@ -123,7 +125,7 @@ struct training_tile {
     bool accumulate;   /* starts from out, else from +0 */
     const float *bias; /* [columns], added once at the end; or NULL */
     const float *next; /* where out of the next tile lies, to be fetched meanwhile; or NULL */
-    struct training_ahead *ahead; /* or NULL */
+    struct training_ahead ahead;
 };
 
 /* Floats past its end that training_kernel.pack may write. */
@@ -178,8 +180,8 @@ struct training_kernel {
     void (*rotate)(const struct training_rotation *rotation);
     /* out = x rounded to bfloat16 (nearest, ties to even; NaN stays) and back; out may be x. */
     void (*round_bfloat)(const float *x, size_t count, float *out);
-    /* x[j] = 0 with this probability, else x[j] / (1 - probability), j chosen by (key, j) alone: the
-     * same call on the gradient is the backward. 0 <= probability < 1. count <= 2^32. */
+    /* x[j] = 0 with this probability, else x[j] / (1 - probability), j chosen by (key, j) alone:
+     * the same call on the gradient is the backward. 0 <= probability < 1. count <= 2^32. */
     void (*dropout)(float *x, size_t count, uint64_t key, float probability);
 
     /* ---- the optimizer ---- */
@@ -193,8 +195,8 @@ struct training_kernel {
     size_t tile_rows, tile_columns; /* of the register tile */
     size_t panel_depth;             /* depth of a panel such that tile_rows of it stay in L1 */
     size_t block_columns;           /* columns of b of that depth that stay in L2 */
-    /* to[p * width + i] = from[i * lane + p * step] for i < lanes <= width <= tile_columns, p < depth;
-     * between `lanes` and `width` anything is written, and past the end up to
+    /* to[p * width + i] = from[i * lane + p * step] for i < lanes <= width <= tile_columns, p <
+     * depth; between `lanes` and `width` anything is written, and past the end up to
      * TRAINING_PACK_SLACK. One of lane and step is best 1. */
     void (*pack)(const float *from, size_t lane, size_t step, size_t lanes, size_t depth,
                  size_t width, float *to);

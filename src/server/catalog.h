@@ -38,8 +38,8 @@ struct catalog_entry {
 struct catalog_use {
     const struct catalog_entry *entry;
     primer_model *model;
-    const primer_chat_format *format; /* never NULL */
-    double load_seconds;              /* 0: it was loaded already */
+    const primer_chat_format *format;                  /* never NULL */
+    double load_seconds;                               /* 0: it was loaded already */
     primer_adapter_use adapters[PRIMER_ADAPTERS_MOST]; /* [adapter_count] with today's scales, which
                                                           the request may change */
     size_t adapter_count;

@@ -16,7 +16,8 @@ static primer_status wrong(struct problem *problem, size_t index, primer_error *
                            const char *what, size_t count)
 {
     return problem_set(problem, 400, NULL, "lora", PRIMER_EINVAL, error, "lora[%zu]: %s (%zu %s)",
-                       index, what, count, count == 1 ? "adapter is loaded" : "adapters are loaded");
+                       index, what, count,
+                       count == 1 ? "adapter is loaded" : "adapters are loaded");
 }
 
 /* The scales [count] that a list asks for: 0 where it names none. */
@@ -27,8 +28,8 @@ static primer_status read_scales(const json_t *list, float *scales, size_t count
         scales[i] = 0;
     for (size_t i = 0; i < json_array_size(list); i++) {
         const json_t *const item = json_array_get(list, i);
-        const json_t *const id = json_object_get(item, "id"),
-                           *const scale = json_object_get(item, "scale");
+        const json_t *const id = json_object_get(item, "id"), *const scale =
+                                                                  json_object_get(item, "scale");
         if (!json_is_object(item) || !json_is_integer(id) || !json_is_number(scale))
             return wrong(problem, i, error,
                          "expected {\"id\": a whole number, \"scale\": a number}", count);

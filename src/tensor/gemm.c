@@ -2,8 +2,8 @@
  * "Anatomy of high-performance matrix multiplication"; the tile is kernel/training.h).
  *
  * Of the two operands one is packed a block at a time, which stays in the second cache, the other a
- * panel at a time, which stays in the first, and meets all of the block. What is packed by the panel
- * is the larger of the two, since its next panel can be fetched from memory meanwhile:
+ * panel at a time, which stays in the first, and meets all of the block. What is packed by the
+ * panel is the larger of the two, since its next panel can be fetched from memory meanwhile:
  *
  *      rows >= columns: blocks of b               rows < columns: blocks of a
  *
@@ -116,19 +116,25 @@ static const float *operand_at(const struct operand *operand, size_t lane, size_
     return operand->at + lane * operand->lane + step * operand->step;
 }
 
-/* Nothing, where neither lanes nor steps lie side by side, or there are none. */
+/* The share of tile `tile` of `tiles` in fetching lanes x steps of an operand: a tile of so many
+ * steps fetches as many of some lanes, or all lanes of some steps. Nothing, where
+ * neither lanes nor steps lie side by side. */
 static struct training_ahead ahead_of(const struct operand *operand, struct span lanes,
-                                      struct span steps, size_t tiles)
+                                      struct span steps, size_t tile, size_t tiles)
 {
-    const bool along = operand->step == 1;
     struct training_ahead ahead = {.at = operand_at(operand, lanes.first, steps.first)};
-    if (steps.count == 0 || (!along && operand->lane != 1))
-        return ahead;
-    ahead.stride = along ? operand->lane : operand->step;
-    ahead.runs = along ? lanes.count : steps.count;
-    ahead.length = along ? steps.count : lanes.count;
-    const size_t lines = ahead.runs * parts_of(ahead.length + 15, 16);
-    ahead.each = parts_of(lines, tiles * parts_of(steps.count, TRAINING_AHEAD_STEPS));
+    if (operand->step == 1) {
+        ahead.second = TRAINING_AHEAD_STEPS / 2;
+        ahead.stride = operand->lane;
+        ahead.each = parts_of(lanes.count, tiles);
+        ahead.advance = TRAINING_AHEAD_STEPS;
+    } else if (operand->lane == 1) {
+        ahead.second = lanes.count - 1;
+        ahead.stride = operand->step;
+        ahead.each = parts_of(TRAINING_AHEAD_STEPS, tiles);
+        ahead.advance = TRAINING_AHEAD_STEPS * operand->step;
+    }
+    ahead.at += tile * ahead.each * ahead.stride;
     return ahead;
 }
 
@@ -141,7 +147,7 @@ struct walk {
 };
 
 static void multiply(const struct walk *walk, struct span rows, struct span columns, const float *a,
-                     const float *b, const float *next, struct training_ahead *ahead)
+                     const float *b, const float *next, struct training_ahead ahead)
 {
     const struct gemm *const product = walk->product;
     const bool last = walk->steps.first + walk->steps.count == product->depth;
@@ -198,14 +204,13 @@ static void walk_rows(const struct walk *walk, struct span rows, struct span col
     for (size_t i = 0; i < down; i++) {
         const struct span height = tile_of_rows(rows, down, i);
         const struct span below = i + 1 < down ? tile_of_rows(rows, down, i + 1) : height;
-        struct training_ahead ahead = ahead_of(&a, below, walk->steps, across);
         pack(walk, &a, height, height.count, walk->panel);
         for (size_t j = 0; j < across; j++) {
             const bool end = j + 1 == across;
             const struct span next = tile_of_columns(walk, columns, end ? 0 : j + 1);
             multiply(walk, height, tile_of_columns(walk, columns, j), walk->panel,
                      walk->block + j * size, out_at(walk->product, end ? below : height, next),
-                     &ahead);
+                     ahead_of(&a, below, walk->steps, j, across));
         }
     }
 }
@@ -225,7 +230,6 @@ static void walk_columns(const struct walk *walk, struct span rows, struct span 
     for (size_t j = 0; j < across; j++) {
         const struct span here = tile_of_columns(walk, columns, j);
         const struct span beside = tile_of_columns(walk, columns, j + 1 < across ? j + 1 : j);
-        struct training_ahead ahead = ahead_of(&b, beside, walk->steps, down);
         pack(walk, &b, here, width, walk->panel);
         for (size_t i = 0; i < down; i++) {
             const bool end = i + 1 == down;
@@ -233,7 +237,8 @@ static void walk_columns(const struct walk *walk, struct span rows, struct span 
             const struct span next = tile_of_rows(rows, down, end ? 0 : i + 1);
             multiply(walk, height, here,
                      walk->block + (height.first - rows.first) * walk->steps.count, walk->panel,
-                     out_at(walk->product, next, end ? beside : here), &ahead);
+                     out_at(walk->product, next, end ? beside : here),
+                     ahead_of(&b, beside, walk->steps, i, down));
         }
     }
 }

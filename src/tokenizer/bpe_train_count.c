@@ -8,6 +8,7 @@
 enum {
     LONG = 0xFF,           /* the last byte of a long piece's key */
     FIRST_CAPACITY = 1024, /* slots */
+    BLOCK = 64,            /* slots */
     LAST = sizeof(struct word_cache_key) - 1
 };
 
@@ -179,12 +180,23 @@ static primer_status add_slot(struct bpe_train_counts *counts,
     return add_long(counts, piece, length, slot->count, error);
 }
 
+/* The i-th slot of a table that is gone through to fill another one: in blocks, a golden section of
+ * the table apart. Slots lie in the order of their hashes; filled in that order the other table
+ * would be crowded at its front, where every search takes its steps, while the rest is empty. */
+static const struct bpe_train_slot *slot_apart(const struct bpe_train_counts *counts, size_t i)
+{
+    const size_t blocks = counts->capacity / BLOCK;
+    const size_t stride = (size_t)((uint64_t)blocks * 0x9E3779B9u >> 32) | 1;
+    return &counts->slots[(i / BLOCK * stride & (blocks - 1)) * BLOCK + i % BLOCK];
+}
+
 primer_status bpe_train_counts_join(struct bpe_train_counts *counts,
                                     const struct bpe_train_counts *others, primer_error *error)
 {
     for (size_t i = 0; i < others->capacity; i++) {
-        if (others->slots[i].count != 0)
-            FORWARD(add_slot(counts, others, &others->slots[i], error));
+        const struct bpe_train_slot *const slot = slot_apart(others, i);
+        if (slot->count != 0)
+            FORWARD(add_slot(counts, others, slot, error));
     }
     return PRIMER_OK;
 }
@@ -218,7 +230,7 @@ primer_status bpe_train_counts_prune(struct bpe_train_counts *counts, size_t pie
     for (rare = 1; !fits_above(counts, rare, pieces, bytes); rare *= 2) {
     }
     for (size_t i = 0; i < counts->capacity; i++) {
-        const struct bpe_train_slot *const slot = &counts->slots[i];
+        const struct bpe_train_slot *const slot = slot_apart(counts, i);
         if (slot->count > rare) {
             TRY(add_slot(&kept, counts, slot, error));
         } else if (slot->count > 0) {

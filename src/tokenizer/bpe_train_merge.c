@@ -324,7 +324,7 @@ static primer_status begin_list(struct merger *merger, uint64_t pair, uint64_t c
     return PRIMER_OK;
 }
 
-/* ---- the first pairs, of bytes ---------------------------------------------------------------- */
+/* ---- the first pairs, of bytes --------------------------------------------------------------- */
 
 struct first_pairs {
     uint64_t count[65536]; /* then: where the next place is written */

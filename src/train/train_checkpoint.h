@@ -21,10 +21,12 @@
 
 struct train_state {
     uint64_t recipe; /* hash of everything in the recipe that changes the run's bits */
+    uint64_t data;   /* hash of the data, and of the models it went on from or learns from */
     uint64_t step;   /* steps done */
     uint64_t tokens; /* trained on so far */
     struct train_position position;
     double loss_sum, weight_sum; /* since the last log line */
+    uint64_t clipped;            /* steps since then whose gradient was */
     double best;                 /* least evaluation loss; infinity: none yet */
 };
 

@@ -41,6 +41,7 @@ struct number {
 
 static const struct number numbers[] = {
     INTEGER("recipe", state.recipe),
+    INTEGER("data", state.data),
     INTEGER("step", state.step),
     INTEGER("tokens", state.tokens),
     INTEGER("position.rows", state.position.rows),
@@ -50,6 +51,7 @@ static const struct number numbers[] = {
     INTEGERS("position.dealt", TRAIN_SOURCES_MOST, state.position.dealt),
     REAL("loss_sum", state.loss_sum),
     REAL("weight_sum", state.weight_sum),
+    INTEGER("clipped", state.clipped),
     REAL("best", state.best),
     INTEGER("optimizer.step", optimizer_step),
     INTEGER("optimizer.floats", floats),
@@ -61,7 +63,7 @@ enum { NUMBERS = sizeof numbers / sizeof *numbers };
 /* A field that the table above doesn't know would be lost: whoever adds one comes here. */
 _Static_assert(sizeof(struct train_position) == (3 + 2 * TRAIN_SOURCES_MOST) * 8,
                "a position has fields that no checkpoint keeps");
-_Static_assert(sizeof(struct train_state) == sizeof(struct train_position) + 6 * 8,
+_Static_assert(sizeof(struct train_state) == sizeof(struct train_position) + 8 * 8,
                "a state has fields that no checkpoint keeps");
 _Static_assert(sizeof(struct train_checkpoint_numbers) == sizeof(struct train_state) + 4 * 8,
                "there are numbers that no checkpoint keeps");

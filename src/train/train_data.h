@@ -44,6 +44,9 @@ struct train_shard_information {
     uint64_t key;       /* of the inputs and options that it was made of; 0: unknown */
 };
 const struct train_shard_information *train_shard_info(const struct train_shard *shard);
+/* Hash of all its documents and marks, as the header has it: the same wherever and whenever it was
+ * made. */
+uint64_t train_shard_content(const struct train_shard *shard);
 /* Reads it all: every hash, every border, every id, the counts. PRIMER_EFORMAT names what is wrong
  * and where. */
 primer_status train_shard_verify(const struct train_shard *shard, primer_error *error);
@@ -51,8 +54,8 @@ primer_status train_shard_verify(const struct train_shard *shard, primer_error *
 /* Tokens of document `index` (less than `documents`), at least 1. PRIMER_EFORMAT: torn borders. */
 primer_status train_shard_length(const struct train_shard *shard, uint64_t index, size_t *count,
                                  primer_error *error);
-/* Its ids to out [capacity], loss marks (0 or 1) to asked [capacity] (NULL: not wanted); *count: its
- * tokens, which may exceed the capacity: then only so many are written. */
+/* Its ids to out [capacity], loss marks (0 or 1) to asked [capacity] (NULL: not wanted); *count:
+ * its tokens, which may exceed the capacity: then only so many are written. */
 primer_status train_shard_document(const struct train_shard *shard, uint64_t index, size_t capacity,
                                    int32_t *ids, unsigned char *asked, size_t *count,
                                    primer_error *error);
@@ -98,9 +101,9 @@ struct train_position {
 
 struct train_sampler;
 /* With `whole` a document that doesn't fit what is left of a row begins the next one (fine-tuning),
- * and the rest of the row is zeros of weight 0; one longer than any row is cut. Without it documents
- * are cut where a row ends, and go on in the next. The shards must outlive the sampler, and agree in
- * vocabulary and tokenizer. */
+ * and the rest of the row is zeros of weight 0; one longer than any row is cut. Without it
+ * documents are cut where a row ends, and go on in the next. The shards must outlive the sampler,
+ * and agree in vocabulary and tokenizer. */
 primer_status train_sampler_create(struct train_sampler **sampler,
                                    const struct train_source *sources, size_t count, uint64_t seed,
                                    bool whole, size_t length, primer_error *error);

@@ -191,7 +191,8 @@ static void measure_task(void *context, size_t task, size_t thread)
     }
 }
 
-/* Mean and deviation of the source's tensor, added row by row in order. */
+/* Mean and deviation of the source's tensor, where they are asked for; added row by row in order,
+ * so that threads don't change them. */
 static void measure_item(struct job *job, struct item *item)
 {
     struct train_grow_fill *fill = &item->fill;
@@ -199,7 +200,8 @@ static void measure_item(struct job *job, struct item *item)
     const double count = (double)rows * (double)fill->columns->source_count;
     double sum = 0, squares = 0;
     struct measure measure = {job, item};
-    if (fill->silent || (fill->method != TRAIN_GROW_REUSE && !(fill->noise > 0)))
+    const bool mean = fill->method == TRAIN_GROW_REUSE && fill->kind == TRAIN_GROW_NORM;
+    if (fill->silent || !(mean || (fill->kind < TRAIN_GROW_NORM && fill->noise > 0)))
         return;
     pool_run(job->file->pool, measure_task, &measure, (rows + TASK_ROWS - 1) / TASK_ROWS);
     for (size_t r = 0; r < rows; r++) {

@@ -104,17 +104,49 @@ static void branch_backward(const struct step *s, const struct train_linear *lin
 
 /* ---- forward ---- */
 
-static void attend(const struct step *s)
+/* Q, K and V as one matrix with their rows one after the other, where they lie so. */
+static bool join_projections(const struct train_layer *l, struct train_linear *all)
+{
+    const struct train_linear *const parts[] = {&l->query, &l->key, &l->value};
+    *all = l->query;
+    for (size_t i = 1; i < 3; i++) {
+        const struct train_linear *p = parts[i];
+        const size_t weights = all->out * all->in;
+        if (p->weight != all->weight + weights || (p->bias == NULL) != (all->bias == NULL) ||
+            (p->weight_gradient == NULL) != (all->weight_gradient == NULL) ||
+            (p->bias_gradient == NULL) != (all->bias_gradient == NULL) ||
+            (all->bias != NULL && p->bias != all->bias + all->out) ||
+            (all->weight_gradient != NULL &&
+             p->weight_gradient != all->weight_gradient + weights) ||
+            (all->bias_gradient != NULL && p->bias_gradient != all->bias_gradient + all->out))
+            return false;
+        all->out += p->out;
+    }
+    return true;
+}
+
+static void project(const struct step *s)
 {
     const struct train_layer *l = s->layer;
     const float *x = s->scratch->normed;
     float *const qkv = l->saved.qkv;
+    struct train_linear all;
+    if (join_projections(l, &all)) {
+        train_linear_forward(s->context, &all, x, s->tokens, qkv, s->width, false);
+        return;
+    }
     train_linear_forward(s->context, &l->query, x, s->tokens, qkv, s->width, false);
     train_linear_forward(s->context, &l->key, x, s->tokens, qkv + s->query_width, s->width, false);
     train_linear_forward(s->context, &l->value, x, s->tokens, qkv + s->query_width + s->key_width,
                          s->width, false);
-    train_attention_rotate(s->context, s->attention, qkv, false);
-    train_attention_forward(s->context, s->attention, qkv, l->saved.attended, l->saved.log_sums);
+}
+
+static void attend(const struct step *s)
+{
+    const struct train_saved *saved = &s->layer->saved;
+    project(s);
+    train_attention_rotate(s->context, s->attention, saved->qkv, false);
+    train_attention_forward(s->context, s->attention, saved->qkv, saved->attended, saved->log_sums);
 }
 
 static void widen(const struct step *s)
@@ -172,23 +204,35 @@ static void feed_forward_backward(const struct step *s, const float *dx)
                               s->tokens, scratch->dnormed, true);
 }
 
-/* The same of attention; scratch->dnormed is set, or added to. */
-static void attention_backward(const struct step *s, const float *dx, bool accumulate)
+/* scratch->dqkv to scratch->dnormed, which is set, or added to. */
+static void project_backward(const struct step *s, bool accumulate)
 {
     const struct train_layer *l = s->layer;
-    const struct train_scratch *scratch = s->scratch;
-    const float *x = scratch->normed;
-    float *const dqkv = scratch->dqkv, *const dnormed = scratch->dnormed;
-    branch_backward(s, &l->attention_output, &l->attention_dropout, l->saved.attended, dx,
-                    scratch->dattended);
-    train_attention_backward(s->context, s->attention, l->saved.qkv, l->saved.attended,
-                             l->saved.log_sums, scratch->dattended, dqkv);
-    train_attention_rotate(s->context, s->attention, dqkv, true);
+    const float *x = s->scratch->normed, *dqkv = s->scratch->dqkv;
+    float *const dnormed = s->scratch->dnormed;
+    struct train_linear all;
+    if (join_projections(l, &all)) {
+        train_linear_backward(s->context, &all, x, dqkv, s->width, s->tokens, dnormed, accumulate);
+        return;
+    }
     train_linear_backward(s->context, &l->query, x, dqkv, s->width, s->tokens, dnormed, accumulate);
     train_linear_backward(s->context, &l->key, x, dqkv + s->query_width, s->width, s->tokens,
                           dnormed, true);
     train_linear_backward(s->context, &l->value, x, dqkv + s->query_width + s->key_width, s->width,
                           s->tokens, dnormed, true);
+}
+
+/* As feed_forward_backward; scratch->dnormed is set, or added to. */
+static void attention_backward(const struct step *s, const float *dx, bool accumulate)
+{
+    const struct train_layer *l = s->layer;
+    const struct train_scratch *scratch = s->scratch;
+    branch_backward(s, &l->attention_output, &l->attention_dropout, l->saved.attended, dx,
+                    scratch->dattended);
+    train_attention_backward(s->context, s->attention, l->saved.qkv, l->saved.attended,
+                             l->saved.log_sums, scratch->dattended, scratch->dqkv);
+    train_attention_rotate(s->context, s->attention, scratch->dqkv, true);
+    project_backward(s, accumulate);
 }
 
 void train_layer_backward(const struct train_context *context, const struct train_layer *layer,

@@ -1,7 +1,8 @@
 /* train_model.c - the shape checked, the tensors listed, first weights; see train_model.h.
  *
- * Tensors come in the order of the architecture's list: those of the model, then layer by layer; a
- * part's weight, then its bias. Each begins at a multiple of 16 floats, so that a vector register
+ * Tensors of the model itself come first, then layer by layer; each time matrices, then vectors, in
+ * the order of the architecture's list, so that the matrices, and the biases, of Q, K and V are
+ * neighbours and can be multiplied as one (train_layer.c). Each begins at a multiple of 16 floats, so that a vector register
  * never holds two tensors, and the gaps stay 0.
  */
 #include "train/train_model.h"
@@ -127,7 +128,9 @@ static primer_status add_tensor(struct train_model *model, const struct model_pa
     return PRIMER_OK;
 }
 
-static primer_status add_parts(struct train_model *model, size_t layer, primer_error *error)
+/* The matrices, or the vectors, of the model itself (layer SIZE_MAX) or of a layer. */
+static primer_status add_parts(struct train_model *model, size_t layer, bool matrices,
+                               primer_error *error)
 {
     const struct model_form *form = &model->shape.architecture->form;
     for (size_t i = 0; i < form->part_count; i++) {
@@ -135,8 +138,9 @@ static primer_status add_parts(struct train_model *model, size_t layer, primer_e
         const bool of_layer = part->role >= MODEL_ATTENTION_NORM;
         if (of_layer != (layer != SIZE_MAX) || !has_weight(&model->shape, part))
             continue;
-        FORWARD(add_tensor(model, part, layer, false, error));
-        if (has_bias(&model->shape, part))
+        if (matrices == (part->rows != MODEL_ONE))
+            FORWARD(add_tensor(model, part, layer, false, error));
+        if (!matrices && has_bias(&model->shape, part))
             FORWARD(add_tensor(model, part, layer, true, error));
     }
     return PRIMER_OK;
@@ -145,9 +149,23 @@ static primer_status add_parts(struct train_model *model, size_t layer, primer_e
 static primer_status add_tensors(struct train_model *model, primer_error *error)
 {
     model->count = model->floats = model->parameters = 0;
-    FORWARD(add_parts(model, SIZE_MAX, error));
-    for (size_t layer = 0; layer < model->shape.layers; layer++)
-        FORWARD(add_parts(model, layer, error));
+    FORWARD(add_parts(model, SIZE_MAX, true, error));
+    FORWARD(add_parts(model, SIZE_MAX, false, error));
+    for (size_t layer = 0; layer < model->shape.layers; layer++) {
+        FORWARD(add_parts(model, layer, true, error));
+        FORWARD(add_parts(model, layer, false, error));
+    }
+    return PRIMER_OK;
+}
+
+primer_status train_model_measure(const struct train_shape *shape, size_t *floats,
+                                  size_t *parameters, primer_error *error)
+{
+    struct train_model counted = {.shape = *shape};
+    FORWARD(check_shape(shape, error));
+    FORWARD(add_tensors(&counted, error));
+    *floats = counted.floats;
+    *parameters = counted.parameters;
     return PRIMER_OK;
 }
 

@@ -47,6 +47,12 @@ struct train_model {
 /* Checks the shape (every field named in the error) and makes the tensors; weights are 0. */
 primer_status train_model_create(struct train_model *model, const struct train_shape *shape,
                                  primer_error *error);
+/* The same checks, and what it would come to, without making anything. */
+primer_status train_model_measure(const struct train_shape *shape, size_t *floats,
+                                  size_t *parameters, primer_error *error);
+/* The shape of the model in a GGUF; errors as of train_model_load. */
+primer_status train_model_shape(const struct gguf *gguf, struct train_shape *shape,
+                                primer_error *error);
 /* A model from a GGUF of F32, F16, BF16 or any quantized type, decoded to f32; fused Q, K, V come
  * apart. PRIMER_EUNSUPPORTED: a sliding window, or scaled rotary positions. */
 primer_status train_model_load(struct train_model *model, const struct gguf *gguf,

@@ -105,6 +105,16 @@ static primer_status read_tensor(struct train_model *model, const struct gguf *g
     return PRIMER_OK;
 }
 
+primer_status train_model_shape(const struct gguf *gguf, struct train_shape *shape,
+                                primer_error *error)
+{
+    struct model *bound = NULL;
+    FORWARD(model_create(&bound, gguf, error));
+    const primer_status status = shape_of(bound, shape, error);
+    model_free(bound);
+    return status;
+}
+
 primer_status train_model_load(struct train_model *model, const struct gguf *gguf,
                                primer_error *error)
 {

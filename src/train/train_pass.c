@@ -135,7 +135,7 @@ static size_t larger(size_t a, size_t b)
 static void carve_rounded(struct train_pass *p, struct carver *c, size_t tokens)
 {
     const struct train_shape *s = &p->shape;
-    const size_t widest = larger(larger(s->embedding, s->feed_forward), query_width(s));
+    const size_t widest = larger(larger(s->embedding, s->feed_forward), fused_width(s));
     size_t activations, head;
     if (!memory_product(tokens, widest, &activations) ||
         !memory_product(TRAIN_HEAD_CHUNK, larger(s->vocabulary, s->embedding), &head)) {
@@ -210,6 +210,22 @@ static primer_status fill_rotary(struct train_pass *p, primer_error *error)
     for (size_t t = 0; t < p->options.length; t++)
         rotary_angles(&rotary, t, p->cosine + t * rotary.pairs, p->sine + t * rotary.pairs);
     rotary_free(&rotary);
+    return PRIMER_OK;
+}
+
+primer_status train_pass_measure(const struct train_shape *shape,
+                                 const struct train_pass_options *options, struct pool *pool,
+                                 size_t *bytes, primer_error *error)
+{
+    struct train_pass measured = {.shape = *shape, .options = *options, .context.pool = pool};
+    struct carver carver = {0};
+    FORWARD(check_options(shape, options, error));
+    carve_all(&measured, &carver);
+    if (carver.overflow)
+        return error_set(error, PRIMER_ELIMIT,
+                         "a pass of %zu rows of %zu tokens does not fit a size", options->rows,
+                         options->length);
+    *bytes = sizeof measured + carver.used;
     return PRIMER_OK;
 }
 

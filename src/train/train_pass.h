@@ -50,6 +50,10 @@ primer_status train_pass_create(struct train_pass **pass, const struct train_sha
                                 primer_error *error);
 void train_pass_free(struct train_pass *pass);
 size_t train_pass_bytes(const struct train_pass *pass);
+/* What it will be of such a pass, but for a few buffers of the threads' products. */
+primer_status train_pass_measure(const struct train_shape *shape,
+                                 const struct train_pass_options *options, struct pool *pool,
+                                 size_t *bytes, primer_error *error);
 
 struct train_result {
     double loss, weight; /* sums: of weight * loss in nats, and of weights */

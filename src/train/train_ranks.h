@@ -25,8 +25,8 @@ struct train_ranks {
 };
 
 /* Once in a process, before it has threads. PRIMER_EUNSUPPORTED: started as one of several
- * processes, but this build has no MPI. Until the end, SIGTERM (unless the process has a handler of
- * its own) no longer ends the process at once, but its waiting for others. */
+ * processes, but this build has no MPI. Until the end, SIGTERM no longer ends the process at once, but
+ * its waiting for others; a handler that the process has for it is called too. */
 primer_status train_ranks_begin(struct train_ranks *ranks, primer_error *error);
 /* Waits for the others' end, unless `failed`: then the process should exit with a status other than
  * 0, by which the launcher ends the others. */

@@ -27,29 +27,29 @@ static const struct timespec nap = {.tv_nsec = 50000};
 /* MPI itself is one for the whole process, and so is what a signal says. */
 static volatile sig_atomic_t terminated;
 static bool handles, broken;
+static struct sigaction former; /* what the process did at SIGTERM; it still does if it is more than
+                                   to end */
 static size_t own_rank;
 
 static void on_terminate(int signal_number)
 {
-    (void)signal_number;
     terminated = 1;
+    if (former.sa_handler != SIG_DFL && former.sa_handler != SIG_IGN)
+        former.sa_handler(signal_number);
 }
 
-/* Takes SIGTERM over where nobody else has. */
 static void watch(void)
 {
-    struct sigaction now;
-    if (sigaction(SIGTERM, NULL, &now) != 0 || now.sa_handler != SIG_DFL)
-        return;
     const struct sigaction ours = {.sa_handler = on_terminate, .sa_flags = SA_RESTART};
+    if (sigaction(SIGTERM, NULL, &former) != 0 || (former.sa_flags & SA_SIGINFO) != 0)
+        return;
     handles = sigaction(SIGTERM, &ours, NULL) == 0;
 }
 
 static void unwatch(void)
 {
-    const struct sigaction standard = {.sa_handler = SIG_DFL};
     if (handles)
-        sigaction(SIGTERM, &standard, NULL);
+        sigaction(SIGTERM, &former, NULL);
     handles = false;
 }
 

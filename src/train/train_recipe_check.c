@@ -1,9 +1,8 @@
 /* train_recipe_check.c - what a recipe's fields ask of each other, and what follows from them.
  *
  * First fields that have no effect are refused; then what nothing was said of is filled from other
- * fields (train_recipe_fields.c says so in words); then those that contradict each other are refused.
- * What needs more than the recipe (a vocabulary, a model's own shape) is checked where that is
- * opened.
+ * fields (train_recipe_fields.c says so in words); then what contradicts is refused. What needs
+ * more than the recipe (a vocabulary, a model's own shape) is checked where that is opened.
  */
 #include "train/train_recipe.h"
 

@@ -196,6 +196,11 @@ void train_shard_free(struct train_shard *shard)
     memory_free(shard);
 }
 
+uint64_t train_shard_content(const struct train_shard *shard)
+{
+    return shard->header.pieces_hash;
+}
+
 const struct train_shard_information *train_shard_info(const struct train_shard *shard)
 {
     return &shard->header.information;

@@ -1,5 +1,5 @@
-/* train_shard_public.c - shards for callers of primer_train.h: the calls of train_data.h under public
- * names.
+/* train_shard_public.c - shards for callers of primer_train.h: the calls of train_data.h under
+ * public names.
  */
 #include "train/train_data.h"
 

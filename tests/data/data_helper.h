@@ -1,5 +1,5 @@
-/* data_helper.h - what the tests of this folder share: a temporary folder, a vocabulary of bytes, and
- * shards as text.
+/* data_helper.h - what the tests of this folder share: a temporary folder, a vocabulary of bytes,
+ * and shards as text.
  */
 #ifndef TESTS_DATA_HELPER_H
 #define TESTS_DATA_HELPER_H
@@ -20,8 +20,8 @@ const char *helper_path(const char *name);
 const char *helper_write(const char *name, const char *bytes, size_t length);
 size_t helper_entries(void); /* files in the folder */
 
-/* A GGUF with a vocabulary alone: a token a byte, and <|endoftext|>, <s>, </s>, <|im_start|>, <|im_end|>,
- * <think>, </think>, ... as control tokens; </s> is its end. `template`: NULL: none. */
+/* A GGUF with a vocabulary alone: a token a byte, and <|endoftext|>, <s>, </s>, <|im_start|>,
+ * <|im_end|>, <think>, </think>, ... as control tokens; </s> is its end. `template`: NULL: none. */
 const char *helper_gguf(const char *name, const char *template);
 /* With fewer of its control tokens: another vocabulary. */
 const char *helper_gguf_of(const char *name, const char *template, size_t fewer);

@@ -1,5 +1,6 @@
-/* test_data_shard.c - texts and lines of JSON made to shards: which documents there are, what is asked
- * for, what is refused and in which words; real texts with real tokenizers where they are there.
+/* test_data_shard.c - texts and lines of JSON made to shards: which documents there are, what is
+ * asked for, what is refused and in which words; real texts with real tokenizers where they are
+ * there.
  */
 #include "data/data.h"
 
@@ -414,7 +415,8 @@ static void real_texts_have_known_counts(void **state)
     struct data_shard_summary summary;
     primer_error error;
     const char *const out = helper_path("out.shard");
-    /* 301,966 and 36,059 tokens: Karpathy's nanoGPT, data/shakespeare; and the end-of-text token. */
+    /* 301,966 and 36,059 tokens: Karpathy's nanoGPT, data/shakespeare; and the end-of-text
+     * token. */
     assert_int_equal(data_shard_make(&plays, 1, out, &options, &summary, &error), PRIMER_OK);
     assert_int_equal(summary.tokens, 301966 + 36059 + 1);
     assert_int_equal(summary.documents, 1);
@@ -430,8 +432,8 @@ static void real_texts_have_known_counts(void **state)
     buffer_free(&samples);
 }
 
-/* Tokens that reach across the answer's border belong to it; a vocabulary of pieces, whose texts get
- * a space put before them, has the same borders. */
+/* Tokens that reach across the answer's border belong to it; a vocabulary of pieces, whose texts
+ * get a space put before them, has the same borders. */
 static void real_tokenizers_keep_borders(void **state)
 {
     (void)state;

@@ -1,5 +1,5 @@
-/* test_vocabulary.c - a model opened for its vocabulary alone: the same tokens as the whole model's, also
- * from a file without weights or a tokenizer.json; what needs weights is refused.
+/* test_vocabulary.c - a model opened for its vocabulary alone: the same tokens as the whole
+ * model's, also from a file without weights or a tokenizer.json; what needs weights is refused.
  */
 #include <string.h>
 

@@ -1,5 +1,6 @@
 /* test_report_picture.c - pictures: texts inside and apart from each other, lines inside their
- * plot, gaps, bands, escaping, refusals. The SVG is read back, and widths are those of report_svg.h. */
+ * plot, gaps, bands, escaping, refusals. The SVG is read back, and widths are those of
+ * report_svg.h. */
 #include "report/report.h"
 
 #include <math.h>

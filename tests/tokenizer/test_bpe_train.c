@@ -15,12 +15,13 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/random.h"
+#include "bpe_train_plain.h"
 #include "tokenizer/vocabulary.h"
 #include "tokenizer_helper.h"
 
 #define REFERENCE "data/tok-bpe-trainer-reference/"
 
-static const char *const end_of_text[] = {"<|endoftext|>"};
+static const char *const end_of_text[] = {BPE_TRAIN_PLAIN_END};
 
 /* ---- files ----------------------------------------------------------------------------------- */
 
@@ -180,133 +181,23 @@ static void test_reference_vocabulary(void **state)
 
 /* ---- the plain definition -------------------------------------------------------------------- */
 
-enum { PLAIN_TOKEN = BPE_TRAIN_TOKEN_MOST, PLAIN_MERGES = 200 };
-
-struct plain_token {
-    char bytes[PLAIN_TOKEN];
-    size_t length;
-};
-
-struct plain {
-    uint32_t *symbols; /* all pieces, UINT32_MAX after each */
-    size_t count, capacity;
-    struct plain_token tokens[256 + PLAIN_MERGES];
-    size_t token_count;
-    uint64_t pairs[256 + PLAIN_MERGES][256 + PLAIN_MERGES];
-};
-
-static void plain_push(struct plain *plain, uint32_t symbol)
-{
-    if (plain->count == plain->capacity) {
-        plain->capacity = 2 * plain->capacity + 1024;
-        plain->symbols = realloc(plain->symbols, plain->capacity * sizeof *plain->symbols);
-    }
-    plain->symbols[plain->count++] = symbol;
-}
-
-static primer_status plain_piece(void *context, const char *piece, size_t length, size_t readable,
-                                 primer_error *error)
-{
-    (void)readable, (void)error;
-    for (size_t i = 0; i < length; i++)
-        plain_push(context, (unsigned char)piece[i]);
-    plain_push(context, UINT32_MAX);
-    return PRIMER_OK;
-}
-
-static void plain_cut(struct plain *plain, const struct pattern *pattern, const char *text,
-                      size_t length)
-{
-    struct unicode_class_map map;
-    assert_int_equal(unicode_class_create(&map, NULL), PRIMER_OK);
-    const size_t special = strlen(end_of_text[0]);
-    size_t start = 0;
-    for (size_t at = 0; at < length; at++) {
-        if (length - at < special || memcmp(text + at, end_of_text[0], special) != 0)
-            continue;
-        assert_int_equal(
-            pattern_split(pattern, &map, text + start, at - start, plain_piece, plain, NULL),
-            PRIMER_OK);
-        start = at + special;
-        at = start - 1;
-    }
-    assert_int_equal(
-        pattern_split(pattern, &map, text + start, length - start, plain_piece, plain, NULL),
-        PRIMER_OK);
-    unicode_class_free(&map);
-}
-
-static int plain_compare(const struct plain_token *a, const struct plain_token *b)
-{
-    const int order = memcmp(a->bytes, b->bytes, a->length < b->length ? a->length : b->length);
-    return order != 0 ? order : (a->length > b->length) - (a->length < b->length);
-}
-
-/* The most frequent pair; false: none occurs `least` times. */
-static bool plain_best(struct plain *plain, uint64_t least, uint32_t *left, uint32_t *right)
-{
-    memset(plain->pairs, 0, sizeof plain->pairs);
-    for (size_t i = 0; i + 1 < plain->count; i++) {
-        if (plain->symbols[i] != UINT32_MAX && plain->symbols[i + 1] != UINT32_MAX)
-            plain->pairs[plain->symbols[i]][plain->symbols[i + 1]]++;
-    }
-    uint64_t best = 0;
-    for (uint32_t a = 0; a < plain->token_count; a++) {
-        for (uint32_t b = 0; b < plain->token_count; b++) {
-            const uint64_t count = plain->pairs[a][b];
-            if (count < least || count < best)
-                continue;
-            int order = 1;
-            if (count == best)
-                order = plain_compare(&plain->tokens[a], &plain->tokens[*left]);
-            if (count == best && order == 0)
-                order = plain_compare(&plain->tokens[b], &plain->tokens[*right]);
-            if (order <= 0)
-                continue;
-            best = count;
-            *left = a;
-            *right = b;
-        }
-    }
-    return best > 0;
-}
-
-static void plain_join(struct plain *plain, uint32_t left, uint32_t right)
-{
-    const struct plain_token *const a = &plain->tokens[left], *const b = &plain->tokens[right];
-    const uint32_t made = (uint32_t)plain->token_count++;
-    struct plain_token *const token = &plain->tokens[made];
-    assert_true(a->length + b->length <= PLAIN_TOKEN);
-    memcpy(token->bytes, a->bytes, a->length);
-    memcpy(token->bytes + a->length, b->bytes, b->length);
-    token->length = a->length + b->length;
-    size_t kept = 0;
-    for (size_t i = 0; i < plain->count; i++) {
-        const bool here =
-            i + 1 < plain->count && plain->symbols[i] == left && plain->symbols[i + 1] == right;
-        plain->symbols[kept++] = here ? made : plain->symbols[i];
-        i += here;
-    }
-    plain->count = kept;
-}
-
 static void compare_to_plain(const struct bpe_trained *trained, const char *text, size_t length,
                              uint64_t least)
 {
-    struct plain *const plain = calloc(1, sizeof *plain);
-    plain_cut(plain, &trained->pattern.pattern, text, length);
+    struct bpe_train_plain *const plain = calloc(1, sizeof *plain);
+    bpe_train_plain_cut(plain, &trained->pattern.pattern, text, length);
     for (size_t i = 0; i < 256; i++)
-        plain->tokens[plain->token_count++] = (struct plain_token){{(char)i}, 1};
+        plain->tokens[plain->token_count++] = (struct bpe_train_plain_token){{(char)i}, 1};
     for (size_t i = 0; i < PLAIN_MERGES; i++) {
         uint32_t left = 0, right = 0;
-        if (!plain_best(plain, least, &left, &right)) {
+        if (!bpe_train_plain_best(plain, least, &left, &right)) {
             assert_int_equal(trained->merge_count, i);
             break;
         }
         assert_true(i < trained->merge_count);
         assert_int_equal(trained->merges[i].left, left);
         assert_int_equal(trained->merges[i].right, right);
-        plain_join(plain, left, right);
+        bpe_train_plain_join(plain, left, right);
     }
     free(plain->symbols);
     free(plain);
@@ -385,8 +276,9 @@ static void test_long_piece(void **state)
 static void test_parts(void **state)
 {
     (void)state;
-    static const char *const patterns[] = {"gpt-2",  "llama-bpe", "qwen2",   "starcoder", "falcon",
-                                           "gpt-4o", "tekken",    "default", "\\S+|\\s+"};
+    static const char *const patterns[] = {"gpt-2",     "llama-bpe",    "qwen2",  "starcoder",
+                                           "falcon",    "gpt-4o",       "tekken", "default",
+                                           "\\S+|\\s+", "[a-z ]{2,5}|."};
     struct random random;
     random_seed(&random, 6);
     char text[6000];
@@ -441,8 +333,8 @@ static void test_special_borders(void **state)
 static void encode_plainly(const struct bpe_trained *trained, const char *text, size_t length,
                            struct token_list *out)
 {
-    struct plain *const plain = calloc(1, sizeof *plain);
-    plain_cut(plain, &trained->pattern.pattern, text, length);
+    struct bpe_train_plain *const plain = calloc(1, sizeof *plain);
+    bpe_train_plain_cut(plain, &trained->pattern.pattern, text, length);
     for (uint32_t merge = 0; merge < trained->merge_count; merge++) {
         size_t kept = 0;
         for (size_t i = 0; i < plain->count; i++) {
@@ -488,14 +380,16 @@ static void check_encoding(const struct bpe_trained *trained, const struct token
 
 static void check_special(const struct tokenizer *tokenizer, int32_t id)
 {
-    assert_int_equal(tokenizer_find(tokenizer, end_of_text[0], strlen(end_of_text[0])), id);
+    assert_int_equal(tokenizer_find(tokenizer, BPE_TRAIN_PLAIN_END, strlen(BPE_TRAIN_PLAIN_END)),
+                     id);
     assert_int_equal(tokenizer_eos(tokenizer), id);
     assert_int_equal(tokenizer_bos(tokenizer), id);
     assert_true(tokenizer_is_control(tokenizer, id));
     assert_true(tokenizer_ends(tokenizer, id));
     assert_false(tokenizer_adds_bos(tokenizer));
-    struct token_list ids = helper_encode(tokenizer, end_of_text[0], strlen(end_of_text[0]),
-                                          TOKENIZER_SPECIAL | TOKENIZER_BOS);
+    struct token_list ids =
+        helper_encode(tokenizer, BPE_TRAIN_PLAIN_END, strlen(BPE_TRAIN_PLAIN_END),
+                      TOKENIZER_SPECIAL | TOKENIZER_BOS);
     assert_int_equal(ids.count, 1);
     assert_int_equal(ids.ids[0], id);
     token_list_free(&ids);
@@ -615,14 +509,14 @@ static void test_characters(void **state)
     const struct bpe_train_options options = {
         .characters = true, .special = end_of_text, .special_count = 1, .part = 5};
     struct bpe_trained *const trained = train_text(text, strlen(text), &options);
-    const size_t length = (size_t)(strstr(text, end_of_text[0]) - text);
+    const size_t length = (size_t)(strstr(text, BPE_TRAIN_PLAIN_END) - text);
     bool seen[256] = {false};
     size_t bytes = 0, characters = 0;
     for (size_t i = 0; i < length; i++)
         characters += ((unsigned char)text[i] & 0xC0) != 0x80;
     for (const char *at = text; *at != '\0'; at++) {
-        if (strncmp(at, end_of_text[0], strlen(end_of_text[0])) == 0)
-            at += strlen(end_of_text[0]);
+        if (strncmp(at, BPE_TRAIN_PLAIN_END, strlen(BPE_TRAIN_PLAIN_END)) == 0)
+            at += strlen(BPE_TRAIN_PLAIN_END);
         bytes += !seen[(unsigned char)*at];
         seen[(unsigned char)*at] = true;
     }

@@ -1,5 +1,5 @@
-/* test_shard.c - shards: what is written is read back; what is broken is found when it is opened, read
- * or verified, and by a message that names it; what fails leaves no file.
+/* test_shard.c - shards: what is written is read back; what is broken is found when it is opened,
+ * read or verified, and by a message that names it; what fails leaves no file.
  */
 #include "train/train_shard_layout.h"
 

@@ -1,5 +1,5 @@
-/* avx2_training.c - training's table at this level: the functions over lanes, and a tile of 6 rows x
- * 2 registers, 12 of the 16 registers being sums. */
+/* avx2_training.c - training's table at this level: the functions over lanes, and a tile of 6 rows
+ * x 2 registers, 12 of the 16 registers being sums. */
 #include "kernel/avx2/avx2.h"
 
 #include "kernel/lanes/lanes_avx2.h"

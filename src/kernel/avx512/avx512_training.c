@@ -1,5 +1,5 @@
-/* avx512_training.c - training's table at this level: the functions over lanes, and a tile of 14 rows
- * x 2 registers, 28 of the 32 registers being sums. */
+/* avx512_training.c - training's table at this level: the functions over lanes, and a tile of 14
+ * rows x 2 registers, 28 of the 32 registers being sums. */
 #include "kernel/avx512/avx512.h"
 
 #include "kernel/lanes/lanes_avx512.h"

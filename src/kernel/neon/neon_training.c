@@ -1,5 +1,5 @@
-/* neon_training.c - training's table at this level: the functions over lanes, and a tile of 8 rows x
- * 3 registers, 24 of the 32 registers being sums. */
+/* neon_training.c - training's table at this level: the functions over lanes, and a tile of 8 rows
+ * x 3 registers, 24 of the 32 registers being sums. */
 #include "kernel/neon/neon.h"
 
 #include "kernel/lanes/lanes_neon.h"

@@ -9,8 +9,8 @@
  *
  * Beyond |x| = 16 gelu' is 0 or 1 in f32, and is taken there, so that no square overflows.
  *
- * Dropout's bits: two rounds of a 32-bit mixer (the constants of lowbias32, found by Wellons' search
- * for mixers of little bias, 2018) over the column, each keyed with one half of the key.
+ * Dropout's bits: two rounds of a 32-bit mixer (the constants of lowbias32, found by Wellons'
+ * search for mixers of little bias, 2018) over the column, each keyed with one half of the key.
  */
 #include "kernel/scalar/scalar.h"
 

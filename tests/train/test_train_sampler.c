@@ -1,5 +1,5 @@
-/* test_sampler.c - batches: rows as train_data.h draws them, every document once a pass, shares by
- * weight, and positions from which a run goes on exactly as if it had never stopped.
+/* test_train_sampler.c - batches: rows as train_data.h draws them, every document once a pass,
+ * shares by weight, and positions from which a run goes on exactly as if it had never stopped.
  */
 #include "train/train_data.h"
 
@@ -66,8 +66,8 @@ static int odd(size_t document, size_t index)
     return index % 2;
 }
 
-/* What the rows must be, from the documents in the order in which they were dealt: written once more,
- * token by token. */
+/* What the rows must be, from the documents in the order in which they were dealt: written once
+ * more, token by token. */
 static void check_rows(const struct batch *batch, size_t rows, size_t length,
                        const size_t *documents, const size_t *lengths, bool marked)
 {
@@ -224,8 +224,8 @@ static void documents_come_once_a_pass(void **state)
     assert_int_equal(same_pass + same_seed + sorted, 0);
 }
 
-/* Where document 0 comes in many orders of 8 is spread evenly: chi-squared over 7 degrees of freedom
- * stays below its 99.9 % point, 24.3. */
+/* Where document 0 comes in many orders of 8 is spread evenly: chi-squared over 7 degrees of
+ * freedom stays below its 99.9 % point, 24.3. */
 static void places_are_even(void **state)
 {
     (void)state;
@@ -316,8 +316,8 @@ static void same_batch(const struct batch *a, const struct batch *b, size_t toke
     assert_memory_equal(a->starts, b->starts, 4 * tokens);
 }
 
-/* Another sampler, sought to any point of a run, goes on with the run's own batches; and so does one
- * that was elsewhere before. */
+/* Another sampler, sought to any point of a run, goes on with the run's own batches; and so does
+ * one that was elsewhere before. */
 static void seeking_goes_on_exactly(void **state)
 {
     (void)state;

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "adapter_maker.h"
-#include "convert/merge.h"
+#include "convert/merge_model.h"
 #include "format/gguf.h"
 
 enum { TOKENS = 40 };
@@ -94,7 +94,7 @@ static void merged_is_adapted(void **state)
         adapter_maker_write(path, two, 3, 6, 4, "attn_output ffn_up", true);
         const char *const adapters[] = {one, two};
         static const float scales[] = {0.75F, -0.5F};
-        const struct merge_adapter merges[] = {{one, 0.75}, {two, -0.5}};
+        const struct merge_model_adapter merges[] = {{one, 0.75}, {two, -0.5}};
         float *adapted = logits_of(path, adapters, scales, 2, &vocabulary);
         float *plain = logits_of(path, NULL, NULL, 0, &vocabulary);
         assert_true(distance(adapted, plain, vocabulary) > 0.35);
@@ -102,8 +102,8 @@ static void merged_is_adapted(void **state)
             struct quantize_summary summary;
             size_t matrices = 0;
             const struct quantize_options options = {.target = types[t].type, .threads = 2};
-            must(merge_file(path, merges, 2, t == 0 ? first : merged, &options, &summary, &matrices,
-                            error));
+            must(merge_model_write(path, merges, 2, t == 0 ? first : merged, &options, &summary,
+                                   &matrices, error));
             if (t > 0) {
                 must(quantize_file(first, fixture_path("quantized.gguf"), &options, NULL, error));
                 assert_same_tensors(merged, fixture_path("quantized.gguf"));
@@ -133,8 +133,8 @@ static void weights(void **state)
     snprintf(slow, sizeof slow, "%s", fixture_path("slow.gguf"));
     adapter_maker_write(path, adapter, 5, 7, 8, NULL, false);
     adapter_maker_merge(path, adapter, 1.5, slow);
-    must(merge_file(path, &(struct merge_adapter){adapter, 1.5}, 1, fast,
-                    &(struct quantize_options){.target = "F32"}, NULL, NULL, error));
+    must(merge_model_write(path, &(struct merge_model_adapter){adapter, 1.5}, 1, fast,
+                           &(struct quantize_options){.target = "F32"}, NULL, NULL, error));
     must(gguf_open(&a, fast, error));
     must(gguf_open(&b, slow, error));
     assert_int_equal(gguf_tensor_count(a), gguf_tensor_count(b));
@@ -166,8 +166,8 @@ static void quantized_source(void **state)
     snprintf(adapter, sizeof adapter, "%s", fixture_path("one.gguf"));
     snprintf(merged, sizeof merged, "%s", fixture_path("merged.gguf"));
     adapter_maker_write(path, adapter, 8, 16, 8, "ffn_up attn_k", false);
-    must(merge_file(path, &(struct merge_adapter){adapter, 1}, 1, merged,
-                    &(struct quantize_options){.target = "Q8_0"}, NULL, NULL, error));
+    must(merge_model_write(path, &(struct merge_model_adapter){adapter, 1}, 1, merged,
+                           &(struct quantize_options){.target = "Q8_0"}, NULL, NULL, error));
     must(gguf_open(&a, path, error));
     must(gguf_open(&b, merged, error));
     for (size_t i = 0; i < gguf_tensor_count(a); i++)
@@ -197,19 +197,19 @@ static void refused(void **state)
     snprintf(path, sizeof path, "%s", fixture_model(&models[2], 0));
     snprintf(adapter, sizeof adapter, "%s", fixture_path("one.gguf"));
     adapter_maker_write(fixture_model(&models[0], 1), adapter, 5, 7, 8, NULL, false);
-    assert_int_equal(merge_file(path, &(struct merge_adapter){adapter, 1}, 1,
-                                fixture_path("no.gguf"), &options, NULL, NULL, &error),
+    assert_int_equal(merge_model_write(path, &(struct merge_model_adapter){adapter, 1}, 1,
+                                       fixture_path("no.gguf"), &options, NULL, NULL, &error),
                      PRIMER_EFORMAT);
     assert_non_null(strstr(error.message, "general.architecture"));
     adapter_maker_write(path, adapter, 5, 7, 8, NULL, false);
-    assert_int_equal(merge_file(path, &(struct merge_adapter){adapter, NAN}, 1,
-                                fixture_path("no.gguf"), &options, NULL, NULL, &error),
+    assert_int_equal(merge_model_write(path, &(struct merge_model_adapter){adapter, NAN}, 1,
+                                       fixture_path("no.gguf"), &options, NULL, NULL, &error),
                      PRIMER_EINVAL);
-    assert_int_equal(merge_file(path, &(struct merge_adapter){adapter, 1}, 1, path, &options, NULL,
-                                NULL, &error),
+    assert_int_equal(merge_model_write(path, &(struct merge_model_adapter){adapter, 1}, 1, path,
+                                       &options, NULL, NULL, &error),
                      PRIMER_EINVAL);
-    assert_int_equal(merge_file(path, &(struct merge_adapter){adapter, 1e9}, 1,
-                                fixture_path("no.gguf"), &options, NULL, NULL, &error),
+    assert_int_equal(merge_model_write(path, &(struct merge_model_adapter){adapter, 1e9}, 1,
+                                       fixture_path("no.gguf"), &options, NULL, NULL, &error),
                      PRIMER_ENUMERIC);
     assert_non_null(strstr(error.message, "too large for F16"));
 }

@@ -1,4 +1,4 @@
-/* merge.c - see merge.h.
+/* merge_model.c - see merge_model.h.
  *
  *   tensor attn_qkv  | rows of Q | rows of K | rows of V |      parts: what is added to which rows
  *   parts               q of adapter 1, then of 2 ...
@@ -6,7 +6,7 @@
  * A change comes for a run of weights that may begin and end inside rows; it is made row by row, in
  * strips of columns whose sums stay in the first cache.
  */
-#include "convert/merge.h"
+#include "convert/merge_model.h"
 
 #include <math.h>
 #include <string.h>
@@ -26,7 +26,7 @@ struct part {
 
 struct sums {
     size_t columns;
-    struct part parts[3 * MERGE_ADAPTERS_MOST]; /* Q, K and V of each */
+    struct part parts[3 * MERGE_MODEL_ADAPTERS_MOST]; /* Q, K and V of each */
     size_t count;
 };
 
@@ -34,7 +34,7 @@ struct merging {
     struct gguf *gguf;
     struct model *model;
     struct adapter *adapters; /* [count] */
-    double scales[MERGE_ADAPTERS_MOST];
+    double scales[MERGE_MODEL_ADAPTERS_MOST];
     size_t count;
     struct sums **sums; /* [tensors of the file]; NULL: not changed */
     size_t changed;
@@ -139,7 +139,7 @@ static void change(void *context, size_t tensor, size_t start, float *weights, s
 
 /* ---- all of it ------------------------------------------------------------------------------- */
 
-static primer_status open_adapter(struct merging *m, const struct merge_adapter *from,
+static primer_status open_adapter(struct merging *m, const struct merge_model_adapter *from,
                                   primer_error *error)
 {
     struct adapter_data data = {0};
@@ -153,12 +153,12 @@ static primer_status open_adapter(struct merging *m, const struct merge_adapter 
 }
 
 static primer_status prepare(struct merging *m, const char *in,
-                             const struct merge_adapter *adapters, size_t count,
+                             const struct merge_model_adapter *adapters, size_t count,
                              primer_error *error)
 {
-    if (count > MERGE_ADAPTERS_MOST)
+    if (count > MERGE_MODEL_ADAPTERS_MOST)
         return error_set(error, PRIMER_ELIMIT, "%zu adapters to merge, at most %d", count,
-                         MERGE_ADAPTERS_MOST);
+                         MERGE_MODEL_ADAPTERS_MOST);
     FORWARD(gguf_open(&m->gguf, in, error));
     FORWARD(model_create(&m->model, m->gguf, error));
     m->adapters = memory_allocate(count, sizeof *m->adapters);
@@ -170,9 +170,11 @@ static primer_status prepare(struct merging *m, const char *in,
     return plan(m, error);
 }
 
-primer_status merge_file(const char *in, const struct merge_adapter *adapters, size_t count,
-                         const char *out, const struct quantize_options *options,
-                         struct quantize_summary *summary, size_t *matrices, primer_error *error)
+primer_status merge_model_write(const char *in, const struct merge_model_adapter *adapters,
+                                size_t count, const char *out,
+                                const struct quantize_options *options,
+                                struct quantize_summary *summary, size_t *matrices,
+                                primer_error *error)
 {
     struct merging m = {0};
     struct quantize_options own = *options;
