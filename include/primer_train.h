@@ -113,7 +113,8 @@ typedef struct primer_train_callbacks {
     void *context;
     /* After a step that has something to say. */
     void (*progress)(void *context, const primer_train_progress *progress);
-    /* `path`: a GGUF of the weights as they are, for the time of the call. */
+    /* `path`: a GGUF of the weights as they are (of adapters alone, where these are trained), for the
+     * time of the call. */
     void (*sample)(void *context, const char *path);
     /* true: stop after this step, with a checkpoint. */
     bool (*stop)(void *context);

@@ -1,16 +1,20 @@
 /* command_train.c - primer train: runs a recipe.
  *
  * Texts and conversations of the recipe are made to shards in the run's folder first; the trainer
- * sees tokens alone. A line for every report goes to standard output (with --json the lines of the
- * log), a bar to standard error meanwhile. Ctrl-C, SIGTERM and the like stop after the step that is
- * running, with a checkpoint: the same command goes on from there.
+ * sees tokens alone. A line for every report goes to standard output (with --json an object a
+ * line). Where all is one terminal a single line is written over and over instead, on standard
+ * error, and only evaluations, samples and the end stay. Ctrl-C, SIGTERM and the like stop after the
+ * step that is running, with a checkpoint: the same command goes on from there. A second Ctrl-C ends
+ * at once, which loses what came after the last checkpoint and nothing else.
  */
 #include "command/command.h"
 
 #include <inttypes.h>
 #include <math.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/buffer.h"
 #include "base/clock.h"
@@ -30,26 +34,42 @@ struct watcher {
     const primer_recipe *recipe;
     const struct settings *settings;
     struct progress progress;
-    uint64_t step; /* done */
-    char note[64];
-    primer_error error; /* of output */
+    uint64_t step, first; /* done; before this process */
+    uint64_t begun;       /* clock nanoseconds */
+    bool live;            /* reports are written over each other */
+    char note[128];       /* of the last report; "": none yet */
+    primer_error error;   /* of output */
 };
+
+/* JSON has no NaN and no infinity. */
+static primer_status say_number(struct buffer *out, const char *name, double value,
+                                primer_error *error)
+{
+    return isfinite(value) ? buffer_format(out, error, ",\"%s\":%.9g", name, value)
+                           : buffer_format(out, error, ",\"%s\":null", name);
+}
 
 static primer_status say_json(const primer_train_progress *p, struct buffer *out,
                               primer_error *error)
 {
+    const struct {
+        const char *name;
+        double value;
+        bool there;
+    } numbers[] = {{"loss", p->loss, p->tokens_per_second > 0.0},
+                   {"rate", p->rate, p->tokens_per_second > 0.0},
+                   {"norm", p->norm, p->tokens_per_second > 0.0},
+                   {"tokens_per_second", p->tokens_per_second, p->tokens_per_second > 0.0},
+                   {"peak_share", p->peak_share, p->tokens_per_second > 0.0},
+                   {"seconds", p->seconds, p->tokens_per_second > 0.0},
+                   {"seconds_left", p->seconds_left, p->tokens_per_second > 0.0},
+                   {"evaluation_loss", p->evaluation_loss, p->evaluated},
+                   {"bits_per_byte", p->bits_per_byte, p->evaluated && !isnan(p->bits_per_byte)}};
     FORWARD(
         buffer_format(out, error, "{\"step\":%" PRIu64 ",\"tokens\":%" PRIu64, p->step, p->tokens));
-    if (p->seconds_left >= 0.0 && p->tokens_per_second > 0.0)
-        FORWARD(buffer_format(out, error,
-                              ",\"loss\":%.9g,\"rate\":%.9g,\"norm\":%.9g,\"tokens_per_second\":"
-                              "%.6g,\"peak_share\":%.4g,\"seconds\":%.6g,\"seconds_left\":%.6g",
-                              p->loss, p->rate, p->norm, p->tokens_per_second, p->peak_share,
-                              p->seconds, p->seconds_left));
-    if (p->evaluated)
-        FORWARD(buffer_format(out, error, ",\"evaluation_loss\":%.9g", p->evaluation_loss));
-    if (p->evaluated && !isnan(p->bits_per_byte))
-        FORWARD(buffer_format(out, error, ",\"bits_per_byte\":%.6g", p->bits_per_byte));
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
+        if (numbers[i].there)
+            FORWARD(say_number(out, numbers[i].name, numbers[i].value, error));
     return buffer_format(out, error, ",\"checkpoint\":%s}\n", p->checkpointed ? "true" : "false");
 }
 
@@ -89,12 +109,26 @@ static void say(struct watcher *watcher, const struct buffer *text)
         keep_error(watcher, &error);
 }
 
+/* What stands in the line that is written over and over until the next report. */
+static void take_note(struct watcher *watcher, const primer_train_progress *p)
+{
+    char speed[RENDER_TEXT], share[32] = "";
+    if (p->tokens_per_second <= 0.0)
+        return;
+    if (p->peak_share > 0.0)
+        snprintf(share, sizeof share, "  %.0f %% of peak", 100.0 * p->peak_share);
+    snprintf(watcher->note, sizeof watcher->note, "  loss %.4f  %.24s tokens/s%s", p->loss,
+             render_count((uint64_t)p->tokens_per_second, speed), share);
+}
+
 static void on_progress(void *context, const primer_train_progress *p)
 {
     struct watcher *const watcher = context;
     struct buffer out = {0};
     primer_error error = {0};
-    snprintf(watcher->note, sizeof watcher->note, "loss %.4f", p->loss);
+    take_note(watcher, p);
+    if (watcher->live && !p->evaluated && p->step < p->steps)
+        return;
     if ((watcher->settings->json ? say_json(p, &out, &error) : say_text(p, &out, &error)) !=
         PRIMER_OK)
         keep_error(watcher, &error);
@@ -103,12 +137,25 @@ static void on_progress(void *context, const primer_train_progress *p)
     buffer_free(&out);
 }
 
+static void show_progress(struct watcher *watcher)
+{
+    char line[512], done[RENDER_TEXT], all[RENDER_TEXT], left[RENDER_TEXT];
+    const uint64_t steps = watcher->recipe->steps;
+    const double seconds = clock_seconds_since(watcher->begun);
+    render_duration(
+        seconds * (double)(steps - watcher->step) / (double)(watcher->step - watcher->first), left);
+    snprintf(line, sizeof line, "step %s of %s%s  %s left", render_count(watcher->step, done),
+             render_count(steps, all), watcher->note, left);
+    progress_line(&watcher->progress, line);
+}
+
 /* Called after every step. */
 static bool on_step(void *context)
 {
     struct watcher *const watcher = context;
-    progress_step(&watcher->progress, ++watcher->step, watcher->recipe->steps,
-                  watcher->note[0] == '\0' ? NULL : watcher->note);
+    watcher->step++;
+    if (progress_due(&watcher->progress))
+        show_progress(watcher);
     return interrupt_seen() || watcher->error.status != PRIMER_OK;
 }
 
@@ -127,6 +174,8 @@ static primer_status write_sample(const char *path, const struct watcher *watche
         .max_tokens = recipe->sample_tokens, .callback = collect, .context = text};
     primer_sampling sampling = primer_sampling_default();
     primer_generation_result result;
+    primer_session_options session_options = {0};
+    primer_adapter_use use = {.scale = 1.0f};
     primer_model *model = NULL;
     primer_session *session = NULL;
     int32_t *ids = NULL;
@@ -134,8 +183,13 @@ static primer_status write_sample(const char *path, const struct watcher *watche
     primer_status status = PRIMER_OK;
     sampling.seed = recipe->seed;
     generation.sampling = &sampling;
-    TRY(primer_model_open(path, &options, &model, error));
-    TRY(primer_session_create(model, NULL, &session, error));
+    TRY(primer_model_open(recipe->lora_rank > 0 ? recipe->model : path, &options, &model, error));
+    if (recipe->lora_rank > 0) {
+        TRY(primer_adapter_open(model, path, &use.adapter, error));
+        session_options.adapters = &use;
+        session_options.adapter_count = 1;
+    }
+    TRY(primer_session_create(model, &session_options, &session, error));
     TRY(primer_tokenize(model, prompt, strlen(prompt), PRIMER_TEXT_BOS, &ids, &count, error));
     if (count == 0) {
         /* Nothing to begin with: a document's end stands before every document. */
@@ -149,6 +203,7 @@ static primer_status write_sample(const char *path, const struct watcher *watche
 cleanup:
     primer_free(ids);
     primer_session_free(session);
+    primer_adapter_free(use.adapter);
     primer_model_free(model);
     return status;
 }
@@ -181,19 +236,61 @@ static void on_sample(void *context, const char *path)
     buffer_free(&out);
 }
 
+/* There is nothing to be kept at the next Ctrl-C. */
+static volatile sig_atomic_t at_once;
+
+/* Inside the signal's handler. */
+static void on_interrupt(void)
+{
+    static const char text[] = "\nprimer: stopping; Ctrl-C again stops at once\n";
+    if (at_once != 0)
+        _exit(EXIT_CODE_INTERRUPTED);
+    at_once = 1;
+    if (isatty(STDERR_FILENO) != 0 && write(STDERR_FILENO, text, sizeof text - 1) < 0)
+        return;
+}
+
 static primer_status write_plan(primer_trainer *trainer, const struct settings *settings,
                                 const primer_recipe *recipe, double peak, primer_error *error)
 {
     primer_train_plan plan;
     struct buffer out = {0};
     primer_status status = PRIMER_OK;
-    TRY(primer_trainer_plan(trainer, PLAN_SECONDS, &plan, error));
+    at_once = 1;
+    if (!interrupt_seen())
+        TRY(primer_trainer_plan(trainer, PLAN_SECONDS, &plan, error));
+    if (interrupt_seen())
+        FAIL(PRIMER_ECANCELED, "stopped before anything was measured");
     TRY(settings->json ? train_plan_json(&plan, peak, &out, error)
                        : train_plan_text(&plan, recipe, peak, &out, error));
     if (primer_trainer_reports(trainer))
         TRY(output_write(out.bytes, out.length, error));
 
 cleanup:
+    buffer_free(&out);
+    return status;
+}
+
+/* Where the model is. */
+static primer_status say_end(const struct settings *settings, const primer_recipe *recipe,
+                             primer_error *error)
+{
+    struct buffer path = {0}, out = {0};
+    primer_status status = PRIMER_OK;
+    TRY(recipe->output != NULL ? buffer_text(&path, recipe->output, error)
+                               : buffer_format(&path, error, "%s/model.gguf", recipe->folder));
+    if (settings->json) {
+        TRY(buffer_format(&out, error, "{\"step\":%" PRIu64 ",\"model\":", recipe->steps));
+        TRY(buffer_json_string(&out, path.bytes, path.length, error));
+        TRY(buffer_text(&out, "}\n", error));
+    } else {
+        TRY(buffer_format(&out, error, "%s: the trained model\n", path.bytes));
+    }
+    TRY(output_write(out.bytes, out.length, error));
+    TRY(output_flush(error));
+
+cleanup:
+    buffer_free(&path);
     buffer_free(&out);
     return status;
 }
@@ -206,19 +303,23 @@ static primer_status train(primer_trainer *trainer, const struct settings *setti
                                         .progress = on_progress,
                                         .sample = recipe->sample_every != 0 ? on_sample : NULL,
                                         .stop = on_step};
-    watcher.step = primer_trainer_resumed(trainer);
+    watcher.step = watcher.first = primer_trainer_resumed(trainer);
+    watcher.begun = clock_nanoseconds();
     watcher.progress = progress_begin("training", "steps");
-    watcher.progress.first = watcher.step;
+    watcher.progress.enabled = watcher.progress.enabled && primer_trainer_reports(trainer);
+    watcher.live = watcher.progress.enabled && output_is_terminal() && !settings->json;
     if (primer_trainer_skipped(trainer) != NULL)
         fprintf(stderr, "primer: %s\n", primer_trainer_skipped(trainer));
     if (watcher.step > 0 && primer_trainer_reports(trainer))
         fprintf(stderr, "primer: going on from the checkpoint of step %" PRIu64 "\n", watcher.step);
-    const primer_status status = primer_trainer_run(trainer, &callbacks, error);
+    primer_status status = primer_trainer_run(trainer, &callbacks, error);
     progress_end(&watcher.progress);
     if (watcher.error.status != PRIMER_OK && (status == PRIMER_OK || status == PRIMER_ECANCELED)) {
         *error = watcher.error;
         return watcher.error.status;
     }
+    if (status == PRIMER_OK && primer_trainer_reports(trainer))
+        status = say_end(settings, recipe, error);
     return status;
 }
 
@@ -235,7 +336,7 @@ static int run(struct settings *settings)
                                     .fresh = settings->fresh};
     TRY(primer_recipe_read(settings->arguments[0], settings->overrides.items,
                            settings->overrides.count, &recipe, error));
-    interrupt_install(NULL);
+    interrupt_install(on_interrupt);
     interrupt_hold();
     TRY(train_shards_make(recipe, settings, &shards, error));
     options.shards = shards.sources;
@@ -278,8 +379,10 @@ const struct command command_train = {
         "  primer train stories.recipe --set rate=0.0005 --set folder=runs/slower\n"
         "  primer plot runs/stories/log.jsonl -o curves.svg\n"
         "\n"
-        "Ctrl-C stops after the step that is running and keeps everything; a run that was killed\n"
-        "goes on from its last checkpoint. Either way the bits are those of a run never stopped.\n",
+        "Ctrl-C stops after the step that is running and keeps everything; a second one stops at\n"
+        "once. A run that was stopped or killed goes on from its last checkpoint, to the same "
+        "bits\n"
+        "as if it had never stopped. Several processes: mpirun -n 2 primer train stories.recipe\n",
     .bit = COMMAND_TRAIN,
     .least = 1,
     .most = 1,

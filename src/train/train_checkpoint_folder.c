@@ -157,21 +157,34 @@ void train_checkpoint_list_free(struct train_checkpoint_list *list)
 
 /* ---- what goes ---- */
 
-/* Whether nobody writes to a half-written checkpoint any more. One of our own number was written by
- * an earlier process: this one is about to write, so it isn't writing. (In a container every
- * process may have the number 1.) */
-static bool is_abandoned(const char *name)
+/* What follows the name of a file that a run makes: a checkpoint's, or one that can be as large as
+ * the model or the data; NULL: it is none of ours. */
+static const char *after_own_name(const char *name)
 {
+    static const char *const models[] = {"model.gguf", "sample.gguf"};
+    static const char *const shards[] = {"data-", "evaluate-"};
     uint64_t step;
     const char *rest;
-    if (!read_name(name, &step, &rest))
-        return false;
+    const bool checkpoint = read_name(name, &step, &rest);
     for (size_t i = 0; i < 2; i++) {
         const char *const suffix = i == 0 ? weights_suffix : state_suffix;
-        if (strncmp(rest, suffix, strlen(suffix)) == 0)
-            rest += strlen(suffix);
+        if (checkpoint && strncmp(rest, suffix, strlen(suffix)) == 0)
+            return rest + strlen(suffix);
+        if (strncmp(name, models[i], strlen(models[i])) == 0)
+            return name + strlen(models[i]);
+        if (strncmp(name, shards[i], strlen(shards[i])) == 0)
+            return strstr(name, partial);
     }
-    if (strncmp(rest, partial, sizeof partial - 1) != 0)
+    return NULL;
+}
+
+/* Whether nobody writes to a half-written file any more. One of our own number was written by an
+ * earlier process: this one is about to write, so it isn't writing. (In a container every process
+ * may have the number 1.) */
+static bool is_abandoned(const char *name)
+{
+    const char *const rest = after_own_name(name);
+    if (rest == NULL || strncmp(rest, partial, sizeof partial - 1) != 0)
         return false;
     const long writer = strtol(rest + sizeof partial - 1, NULL, 10);
     return writer > 0 &&

@@ -1,4 +1,4 @@
-/* train_context.h - what every operator of a pass needs: threads, kernels, room to round in.
+/* train_context.h - what every operator of a pass needs: threads, kernels, products.
  *
  * Operators cut their rows over the pool. Which pieces there are depends on the number of rows
  * alone, and what several pieces add up is joined in their order, so that the bits of a pass don't
@@ -21,9 +21,12 @@ struct train_context {
     const struct kernel *kernel;
     const struct training_kernel *training;
     struct gemm_workspace *gemm;
-    bool bfloat;       /* matrices and activations are rounded before they multiply */
-    float *rounded[3]; /* input, weight, gradient, where bfloat */
-    float *partials;   /* [TRAIN_SLICES][train_context_partial] */
+    bool bfloat;     /* matrices and activations are rounded when they multiply */
+    float *partials; /* [TRAIN_SLICES][train_context_partial] */
+    /* For adapters alone: */
+    float *strip;   /* rows of a matrix, decoded */
+    float *thin[2]; /* [tokens][rank] */
+    float *dropped; /* [tokens][widest input], where adapters leave out */
 };
 
 /* Floats that one slice of a sum over tokens needs, in a model of this widest row and norm. */

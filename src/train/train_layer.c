@@ -109,6 +109,8 @@ static bool join_projections(const struct train_layer *l, struct train_linear *a
 {
     const struct train_linear *const parts[] = {&l->query, &l->key, &l->value};
     *all = l->query;
+    if (all->weight == NULL)
+        return false;
     for (size_t i = 1; i < 3; i++) {
         const struct train_linear *p = parts[i];
         const size_t weights = all->out * all->in;
@@ -130,15 +132,18 @@ static void project(const struct step *s)
     const struct train_layer *l = s->layer;
     const float *x = s->scratch->normed;
     float *const qkv = l->saved.qkv;
+    const bool fused = l->fused.in > 0;
     struct train_linear all;
     if (join_projections(l, &all)) {
         train_linear_forward(s->context, &all, x, s->tokens, qkv, s->width, false);
         return;
     }
-    train_linear_forward(s->context, &l->query, x, s->tokens, qkv, s->width, false);
-    train_linear_forward(s->context, &l->key, x, s->tokens, qkv + s->query_width, s->width, false);
+    if (fused)
+        train_linear_forward(s->context, &l->fused, x, s->tokens, qkv, s->width, false);
+    train_linear_forward(s->context, &l->query, x, s->tokens, qkv, s->width, fused);
+    train_linear_forward(s->context, &l->key, x, s->tokens, qkv + s->query_width, s->width, fused);
     train_linear_forward(s->context, &l->value, x, s->tokens, qkv + s->query_width + s->key_width,
-                         s->width, false);
+                         s->width, fused);
 }
 
 static void attend(const struct step *s)
@@ -214,6 +219,11 @@ static void project_backward(const struct step *s, bool accumulate)
     if (join_projections(l, &all)) {
         train_linear_backward(s->context, &all, x, dqkv, s->width, s->tokens, dnormed, accumulate);
         return;
+    }
+    if (l->fused.in > 0) {
+        train_linear_backward(s->context, &l->fused, x, dqkv, s->width, s->tokens, dnormed,
+                              accumulate);
+        accumulate = true;
     }
     train_linear_backward(s->context, &l->query, x, dqkv, s->width, s->tokens, dnormed, accumulate);
     train_linear_backward(s->context, &l->key, x, dqkv + s->query_width, s->width, s->tokens,

@@ -43,6 +43,9 @@ struct train_layer {
     size_t embedding, feed_forward;
     struct train_norm attention_norm, feed_forward_norm;
     struct train_linear query, key, value, attention_output, gate, up, down;
+    /* Q, K and V as one matrix, where a frozen file has them so (in 0: it doesn't); what the three
+     * above have is added to its rows. */
+    struct train_linear fused;
     struct train_dropout attention_dropout, feed_forward_dropout;
     struct train_saved saved;
 };

@@ -98,7 +98,24 @@ static size_t extent(const struct train_shape *s, enum model_extent of)
     return extents[of];
 }
 
-/* Adds a tensor to model->tensors, or only counts it where there is no room yet. */
+primer_status train_model_add(struct train_model *model, const struct train_tensor *tensor,
+                              primer_error *error)
+{
+    size_t count, end;
+    if (!memory_product(tensor->rows, tensor->columns, &count) ||
+        !memory_sum(model->floats, count, &end) || end > SIZE_MAX / sizeof(float) / 2)
+        return error_set(error, PRIMER_ELIMIT, "tensor %s of %zu x %zu does not fit a size",
+                         tensor->name, tensor->rows, tensor->columns);
+    if (model->tensors != NULL) {
+        model->tensors[model->count] = *tensor;
+        model->tensors[model->count].offset = model->floats;
+    }
+    model->floats = (end + ALIGNED_FLOATS - 1) / ALIGNED_FLOATS * ALIGNED_FLOATS;
+    model->parameters += count;
+    model->count++;
+    return PRIMER_OK;
+}
+
 static primer_status add_tensor(struct train_model *model, const struct model_part *part,
                                 size_t layer, bool bias, primer_error *error)
 {
@@ -114,18 +131,7 @@ static primer_status add_tensor(struct train_model *model, const struct model_pa
                  columns = extent(&model->shape, part->columns);
     tensor.rows = vector ? 1 : rows;
     tensor.columns = bias && part->rows != MODEL_ONE ? rows : columns;
-    tensor.offset = model->floats;
-    size_t count, end;
-    if (!memory_product(tensor.rows, tensor.columns, &count) ||
-        !memory_sum(tensor.offset, count, &end) || end > SIZE_MAX / sizeof(float) / 2)
-        return error_set(error, PRIMER_ELIMIT, "tensor %s of %zu x %zu does not fit a size",
-                         tensor.name, tensor.rows, tensor.columns);
-    model->floats = (end + ALIGNED_FLOATS - 1) / ALIGNED_FLOATS * ALIGNED_FLOATS;
-    model->parameters += count;
-    if (model->tensors != NULL)
-        model->tensors[model->count] = tensor;
-    model->count++;
-    return PRIMER_OK;
+    return train_model_add(model, &tensor, error);
 }
 
 /* The matrices, or the vectors, of the model itself (layer SIZE_MAX) or of a layer. */
@@ -148,7 +154,6 @@ static primer_status add_parts(struct train_model *model, size_t layer, bool mat
 
 static primer_status add_tensors(struct train_model *model, primer_error *error)
 {
-    model->count = model->floats = model->parameters = 0;
     FORWARD(add_parts(model, SIZE_MAX, true, error));
     FORWARD(add_parts(model, SIZE_MAX, false, error));
     for (size_t layer = 0; layer < model->shape.layers; layer++) {
@@ -169,6 +174,24 @@ primer_status train_model_measure(const struct train_shape *shape, size_t *float
     return PRIMER_OK;
 }
 
+primer_status train_model_list(struct train_model *model, primer_error *error)
+{
+    model->tensors = memory_allocate(model->count, sizeof *model->tensors);
+    if (model->tensors == NULL)
+        return memory_failure(error, "a list of tensors", model->count * sizeof *model->tensors);
+    model->count = model->floats = model->parameters = 0;
+    return PRIMER_OK;
+}
+
+primer_status train_model_allocate(struct train_model *model, primer_error *error)
+{
+    model->weights = memory_allocate_aligned(model->floats, sizeof *model->weights);
+    if (model->weights == NULL)
+        return memory_failure(error, "weights", model->floats * sizeof *model->weights);
+    memset(model->weights, 0, model->floats * sizeof *model->weights);
+    return PRIMER_OK;
+}
+
 primer_status train_model_create(struct train_model *model, const struct train_shape *shape,
                                  primer_error *error)
 {
@@ -176,18 +199,9 @@ primer_status train_model_create(struct train_model *model, const struct train_s
     struct train_model made = {.shape = *shape};
     TRY(check_shape(shape, error));
     TRY(add_tensors(&made, error));
-    made.tensors = memory_allocate(made.count, sizeof *made.tensors);
-    if (made.tensors == NULL) {
-        status = memory_failure(error, "a list of tensors", made.count * sizeof *made.tensors);
-        goto cleanup;
-    }
+    TRY(train_model_list(&made, error));
     TRY(add_tensors(&made, error));
-    made.weights = memory_allocate_aligned(made.floats, sizeof *made.weights);
-    if (made.weights == NULL) {
-        status = memory_failure(error, "weights", made.floats * sizeof *made.weights);
-        goto cleanup;
-    }
-    memset(made.weights, 0, made.floats * sizeof *made.weights);
+    TRY(train_model_allocate(&made, error));
     *model = made;
     return PRIMER_OK;
 cleanup:

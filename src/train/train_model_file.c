@@ -10,6 +10,7 @@
 #include <string.h>
 #include "base/half.h"
 #include "base/memory.h"
+#include "train/train_adapter.h"
 
 /* ---- reading ---- */
 
@@ -26,7 +27,8 @@ static uint32_t biases_of(const struct gguf *gguf, const struct model_architectu
     return biases;
 }
 
-static primer_status shape_of(const struct model *m, struct train_shape *shape, primer_error *error)
+primer_status train_model_shape_of(const struct model *m, struct train_shape *shape,
+                                   primer_error *error)
 {
     const char *path = gguf_path(m->gguf);
     if (m->window != 0)
@@ -110,7 +112,7 @@ primer_status train_model_shape(const struct gguf *gguf, struct train_shape *sha
 {
     struct model *bound = NULL;
     FORWARD(model_create(&bound, gguf, error));
-    const primer_status status = shape_of(bound, shape, error);
+    const primer_status status = train_model_shape_of(bound, shape, error);
     model_free(bound);
     return status;
 }
@@ -123,7 +125,7 @@ primer_status train_model_load(struct train_model *model, const struct gguf *ggu
     struct train_shape shape;
     struct train_model made = {0};
     TRY(model_create(&bound, gguf, error));
-    TRY(shape_of(bound, &shape, error));
+    TRY(train_model_shape_of(bound, &shape, error));
     TRY(train_model_create(&made, &shape, error));
     for (size_t i = 0; i < made.count; i++)
         TRY(read_tensor(&made, gguf, &made.tensors[i], error));
@@ -183,13 +185,60 @@ static bool begins(const struct gguf_string *text, const char *with)
     return text->length >= strlen(with) && memcmp(text->bytes, with, strlen(with)) == 0;
 }
 
-/* tokenizer.*, and general.license* of another file. */
-static primer_status copy_tokenizer(struct gguf_writer *writer, const struct gguf *from,
-                                    primer_error *error)
+static bool is(const struct gguf_string *text, const char *other)
 {
+    return text->length == strlen(other) && memcmp(text->bytes, other, text->length) == 0;
+}
+
+/* Whether write_shape, or train_model_save, writes this key. */
+static bool is_written(const struct gguf_string *key, const struct train_shape *shape)
+{
+    const char *const general[] = {"general.architecture", "general.name", "general.file_type",
+                                   "general.quantization_version"};
+    const char *const sizes[] = {"context_length",       "embedding_length",
+                                 "feed_forward_length",  "block_count",
+                                 "attention.head_count", "attention.head_count_kv",
+                                 "vocab_size",           shape->architecture->form.epsilon,
+                                 "rope.dimension_count", "rope.freq_base"};
+    const char *const heads[] = {"attention.key_length", "attention.value_length"};
+    char full[MODEL_NAME_LIMIT];
+    for (size_t i = 0; i < sizeof general / sizeof *general; i++)
+        if (is(key, general[i]))
+            return true;
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        snprintf(full, sizeof full, "%s.%s", shape->architecture->name, sizes[i]);
+        if (is(key, full))
+            return true;
+    }
+    for (size_t i = 0; i < sizeof heads / sizeof *heads; i++) {
+        snprintf(full, sizeof full, "%s.%s", shape->architecture->name, heads[i]);
+        if (shape->heads * shape->head_dimensions != shape->embedding && is(key, full))
+            return true;
+    }
+    return false;
+}
+
+/* What is true of the trained weights as it was of those before: not how these were quantized, by
+ * whom, and in how many files. */
+static bool still_holds(const struct gguf_string *key)
+{
+    return !begins(key, "quantize.") && !begins(key, "general.quantized_by") &&
+           !begins(key, "split.");
+}
+
+/* Of the file that the model goes on from all that holds; else tokenizer.*, general.license* of
+ * another. */
+static primer_status copy_keys(struct gguf_writer *writer, const struct train_model *model,
+                               const struct gguf *tokenizer, primer_error *error)
+{
+    const struct gguf *const from = model->origin != NULL ? model->origin : tokenizer;
     for (size_t i = 0; from != NULL && i < gguf_value_count(from); i++) {
         const struct gguf_value *value = gguf_value_at(from, i);
-        if (begins(&value->key, "tokenizer.") || begins(&value->key, "general.license"))
+        const bool wanted =
+            model->origin != NULL
+                ? !is_written(&value->key, &model->shape) && still_holds(&value->key)
+                : begins(&value->key, "tokenizer.") || begins(&value->key, "general.license");
+        if (wanted)
             FORWARD(gguf_write_value(writer, value, error));
     }
     return PRIMER_OK;
@@ -262,6 +311,8 @@ primer_status train_model_save(const struct train_model *model, const char *path
     primer_status status = PRIMER_OK;
     struct gguf_writer *writer = NULL;
     const struct train_shape *shape = &model->shape;
+    if (model->base != NULL)
+        return train_adapter_save(model, path, name, error);
     if (type != QUANT_F32 && type != QUANT_F16 && type != QUANT_BF16)
         FAIL(PRIMER_EINVAL, "%s: matrices are to be of type %d, expected F32, F16 or BF16", path,
              (int)type);
@@ -272,7 +323,7 @@ primer_status train_model_save(const struct train_model *model, const char *path
     TRY(gguf_write_u32(writer, "general.file_type", file_type(type), error));
     TRY(gguf_write_u32(writer, "general.quantization_version", 2, error));
     TRY(write_shape(writer, shape, error));
-    TRY(copy_tokenizer(writer, tokenizer, error));
+    TRY(copy_keys(writer, model, tokenizer, error));
     TRY(write_tensors(writer, model, quant_format_of(type), error));
     TRY(gguf_writer_finish(writer, error));
 cleanup:

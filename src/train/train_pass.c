@@ -15,14 +15,16 @@
 #include "base/memory.h"
 #include "tensor/rotary.h"
 #include "train/train_embedding.h"
+#include "train/train_frozen.h"
 #include "train/train_head.h"
 #include "train/train_layer.h"
 
 #define NONE SIZE_MAX
 
-/* Where a part's floats are in weights and gradients; NONE: it isn't there. */
+/* Where a part's floats are in weights and gradients, and those of its adapter; NONE: it isn't
+ * there. */
 struct place {
-    size_t weight, bias;
+    size_t weight, bias, a, b;
 };
 
 struct train_pass {
@@ -131,21 +133,15 @@ static size_t larger(size_t a, size_t b)
     return a > b ? a : b;
 }
 
-/* Room for the rounded factors of the largest product. */
-static void carve_rounded(struct train_pass *p, struct carver *c, size_t tokens)
+static void carve_adapters(struct train_pass *p, struct carver *c, size_t tokens)
 {
     const struct train_shape *s = &p->shape;
-    const size_t widest = larger(larger(s->embedding, s->feed_forward), fused_width(s));
-    size_t activations, head;
-    if (!memory_product(tokens, widest, &activations) ||
-        !memory_product(TRAIN_HEAD_CHUNK, larger(s->vocabulary, s->embedding), &head)) {
-        c->overflow = true;
-        return;
-    }
-    p->context.rounded[0] = carve(c, larger(activations, head), sizeof(float));
-    p->context.rounded[2] = carve(c, larger(activations, head), sizeof(float));
-    p->context.rounded[1] =
-        carve_matrix(c, larger(s->vocabulary, widest), larger(s->embedding, widest));
+    const size_t widest = larger(larger(s->embedding, s->feed_forward), query_width(s));
+    p->context.strip = carve_matrix(c, train_frozen_strip(p->options.longest_row), 1);
+    for (size_t i = 0; i < 2; i++)
+        p->context.thin[i] = carve_matrix(c, tokens, p->options.rank);
+    if (p->options.rank_dropout > 0)
+        p->context.dropped = carve_matrix(c, tokens, widest);
 }
 
 static void carve_all(struct train_pass *p, struct carver *c)
@@ -178,8 +174,8 @@ static void carve_all(struct train_pass *p, struct carver *c)
         larger(larger(s->vocabulary, s->feed_forward), larger(s->embedding, fused_width(s)));
     p->context.partials =
         carve_matrix(c, TRAIN_SLICES, train_context_partial(widest, s->embedding));
-    if (p->options.bfloat)
-        carve_rounded(p, c, tokens);
+    if (p->options.rank > 0)
+        carve_adapters(p, c, tokens);
 }
 
 static primer_status check_options(const struct train_shape *shape,
@@ -294,12 +290,15 @@ static void find_places(struct train_pass *p, const struct train_model *model)
 {
     const size_t layers = p->shape.layers;
     for (size_t i = 0; i < (layers + 1) * MODEL_ROLES; i++)
-        p->places[i] = (struct place){NONE, NONE};
+        p->places[i] = (struct place){NONE, NONE, NONE, NONE};
     for (size_t i = 0; i < model->count; i++) {
         const struct train_tensor *t = &model->tensors[i];
         const size_t layer = t->layer < layers ? t->layer : layers;
         struct place *place = &p->places[layer * MODEL_ROLES + t->role];
-        *(t->bias ? &place->bias : &place->weight) = t->offset;
+        *(t->low_rank == TRAIN_LOW_RANK_A   ? &place->a
+          : t->low_rank == TRAIN_LOW_RANK_B ? &place->b
+          : t->bias                         ? &place->bias
+                                            : &place->weight) = t->offset;
     }
 }
 
@@ -313,17 +312,49 @@ static float *gradients_at(const struct run *run, size_t offset)
     return offset == NONE || run->gradients == NULL ? NULL : run->gradients + offset;
 }
 
+/* Places of the zeros: the embedding's, then two of each layer, then the adapters'. */
+static struct train_dropout dropout_of(const struct run *run, uint64_t place)
+{
+    return (struct train_dropout){run->dropout, run->seed, place};
+}
+
+static struct train_low_rank low_rank_of(const struct run *run, size_t layer, enum model_role role,
+                                         size_t in, size_t out)
+{
+    const struct train_pass *const p = run->pass;
+    const size_t at = layer * MODEL_ROLES + role, rank = p->options.rank;
+    const struct place *place = &p->places[at];
+    if (place->a == NONE)
+        return (struct train_low_rank){0};
+    return (struct train_low_rank){
+        .in = in,
+        .out = out,
+        .rank = rank,
+        .factor = (float)(run->model->alpha / (double)rank),
+        .a = weights_at(run, place->a),
+        .b = weights_at(run, place->b),
+        .a_gradient = gradients_at(run, place->a),
+        .b_gradient = gradients_at(run, place->b),
+        .dropout = {run->gradients != NULL ? p->options.rank_dropout : 0, run->seed,
+                    1 + 2 * p->shape.layers + at},
+    };
+}
+
 static struct train_linear linear_of(const struct run *run, size_t layer, enum model_role role,
                                      size_t in, size_t out)
 {
     const struct place *place = &run->pass->places[layer * MODEL_ROLES + role];
+    const struct model_linear *const frozen =
+        run->model->base != NULL ? train_frozen_linear(run->model->base, layer, role) : NULL;
     return (struct train_linear){
         .in = in,
         .out = out,
         .weight = weights_at(run, place->weight),
-        .bias = weights_at(run, place->bias),
+        .frozen = frozen != NULL ? &frozen->weight : NULL,
+        .bias = frozen != NULL ? frozen->bias : weights_at(run, place->bias),
         .weight_gradient = gradients_at(run, place->weight),
         .bias_gradient = gradients_at(run, place->bias),
+        .low = low_rank_of(run, layer, role, in, out),
     };
 }
 
@@ -331,12 +362,14 @@ static struct train_norm norm_of(const struct run *run, size_t layer, enum model
 {
     const struct train_shape *s = &run->pass->shape;
     const struct place *place = &run->pass->places[layer * MODEL_ROLES + role];
+    const struct model_norm *const frozen =
+        run->model->base != NULL ? train_frozen_norm(run->model->base, layer, role) : NULL;
     return (struct train_norm){
         .kind = s->architecture->form.norm,
         .columns = s->embedding,
         .epsilon = s->epsilon,
-        .weight = weights_at(run, place->weight),
-        .bias = weights_at(run, place->bias),
+        .weight = frozen != NULL ? frozen->weight : weights_at(run, place->weight),
+        .bias = frozen != NULL ? frozen->bias : weights_at(run, place->bias),
         .weight_gradient = gradients_at(run, place->weight),
         .bias_gradient = gradients_at(run, place->bias),
     };
@@ -349,10 +382,13 @@ static struct train_linear output_of(const struct run *run)
                      s->vocabulary);
 }
 
-/* Places of the zeros: the embedding's, then two of each layer. */
-static struct train_dropout dropout_of(const struct run *run, uint64_t place)
+/* There where the base has it, or an adapter of it is trained. */
+static struct train_linear fused_of(const struct run *run, size_t layer)
 {
-    return (struct train_dropout){run->dropout, run->seed, place};
+    const struct train_shape *s = &run->pass->shape;
+    const struct train_linear found =
+        linear_of(run, layer, MODEL_QUERY_KEY_VALUE, s->embedding, fused_width(s));
+    return found.frozen != NULL ? found : (struct train_linear){0};
 }
 
 static struct train_layer layer_of(const struct run *run, size_t i)
@@ -373,6 +409,7 @@ static struct train_layer layer_of(const struct run *run, size_t i)
         .gate = linear_of(run, i, MODEL_GATE, d, f),
         .up = linear_of(run, i, MODEL_UP, d, f),
         .down = linear_of(run, i, MODEL_DOWN, f, d),
+        .fused = fused_of(run, i),
         .attention_dropout = dropout_of(run, 1 + 2 * i),
         .feed_forward_dropout = dropout_of(run, 2 + 2 * i),
         .saved = run->pass->saved[run->pass->options.recompute ? 0 : i],
@@ -394,7 +431,7 @@ static primer_status check_model(const struct train_pass *p, const struct train_
         a->embedding == b->embedding && a->layers == b->layers && a->heads == b->heads &&
         a->kv_heads == b->kv_heads && a->head_dimensions == b->head_dimensions &&
         a->feed_forward == b->feed_forward && a->rotary_dimensions == b->rotary_dimensions &&
-        a->tied == b->tied)
+        a->tied == b->tied && (model->base != NULL) == (p->options.rank > 0))
         return PRIMER_OK;
     return error_set(error, PRIMER_EINVAL, "the model's shape is not the one the pass was made of");
 }
@@ -473,15 +510,26 @@ static primer_status check_finite(const struct run *run, const float *x, size_t 
                      p->shape.layers);
 }
 
+static void embed(const struct run *run, float *x)
+{
+    const struct train_pass *const p = run->pass;
+    const size_t d = p->shape.embedding;
+    const struct place *place = &p->places[p->shape.layers * MODEL_ROLES + MODEL_TOKEN_EMBEDDING];
+    if (run->model->base != NULL)
+        train_frozen_rows(&p->context, &run->model->base->token_embedding, run->batch->inputs,
+                          run->tokens, x);
+    else
+        train_embedding_forward(&p->context, weights_at(run, place->weight), d, run->batch->inputs,
+                                run->tokens, x);
+}
+
 /* The embedding, all layers and the final norm: pass->hidden. */
 static primer_status forward(const struct run *run, primer_error *error)
 {
     struct train_pass *const p = run->pass;
     const size_t d = p->shape.embedding, layers = p->shape.layers;
-    const struct place *embedding = &p->places[layers * MODEL_ROLES + MODEL_TOKEN_EMBEDDING];
     const struct train_dropout dropout = dropout_of(run, 0);
-    train_embedding_forward(&p->context, weights_at(run, embedding->weight), d, run->batch->inputs,
-                            run->tokens, input_of(run, 0));
+    embed(run, input_of(run, 0));
     train_drop(&p->context, &dropout, input_of(run, 0), run->tokens, d);
     for (size_t i = 0; i < layers; i++) {
         const struct train_layer layer = layer_of(run, i);
@@ -514,6 +562,8 @@ static primer_status backward(const struct run *run, const float *dhidden, prime
                              p->dx);
         FORWARD(check_finite(run, p->dx, i, "in the gradient of the input of", error));
     }
+    if (embedding->weight == NONE)
+        return PRIMER_OK;
     train_drop(&p->context, &dropout, p->dx, run->tokens, d);
     train_embedding_backward(&p->context, p->dx, d, run->batch->inputs, run->tokens,
                              gradients_at(run, embedding->weight));

@@ -136,7 +136,8 @@ static const struct train_recipe_field table[] = {
          "matrices that get adapters, by commas: attn_q,attn_v; all"),
 
     PATH("folder", folder, TRAIN_RECIPE_REQUIRED, "required", SAME, "for checkpoints and the log"),
-    PATH("output", output, OPEN, "FOLDER/model.gguf", SAME, "the trained model"),
+    PATH("output", output, OPEN, "FOLDER/model.gguf", SAME,
+         "the trained model; of adapters FOLDER/adapter.gguf, or without .gguf a folder of PEFT"),
     CHOICE("output-type", output_type, "F32, F16, BF16", "F16", SAME,
            "how the trained model's matrices are kept"),
     COUNT("log-every", log_every, 1, 1000000000, STANDARD, "10", SAME,

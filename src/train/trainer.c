@@ -11,6 +11,7 @@
 #include "base/cpu.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "train/train_adapter.h"
 #include "train/train_recipe.h"
 
 #define MIB 1048576.0
@@ -35,24 +36,6 @@ static primer_status take_folder(primer_trainer *trainer, primer_error *error)
 cleanup:
     buffer_free(&path);
     return status;
-}
-
-static primer_status open_data(struct trainer_data *data, const primer_recipe_source *sources,
-                               size_t count, const char *const *shards, size_t vocabulary,
-                               primer_error *error)
-{
-    for (size_t i = 0; i < count; i++) {
-        const char *const path = shards != NULL && shards[i] != NULL ? shards[i] : sources[i].path;
-        FORWARD(train_shard_open(&data->shards[i], path, error));
-        data->sources[i] = (struct train_source){data->shards[i], sources[i].weight};
-        data->count = i + 1;
-        const size_t found = train_shard_info(data->shards[i])->vocabulary;
-        if (found != vocabulary)
-            return error_set(error, PRIMER_EFORMAT,
-                             "%s: made with a vocabulary of %zu tokens; the model has %zu", path,
-                             found, vocabulary);
-    }
-    return PRIMER_OK;
 }
 
 static primer_status make_rows(struct trainer_rows *rows, size_t count, size_t length,
@@ -124,6 +107,15 @@ static primer_status shape_of(const primer_recipe *recipe, size_t vocabulary,
     return PRIMER_OK;
 }
 
+static primer_status make_adapters(primer_trainer *trainer, primer_error *error)
+{
+    const primer_recipe *const recipe = trainer->recipe;
+    const struct train_adapter_options options = {recipe->lora_rank, recipe->lora_alpha,
+                                                  recipe->lora_targets};
+    FORWARD(model_create(&trainer->base, trainer->source, error));
+    return train_adapter_create(&trainer->model, trainer->base, &options, error);
+}
+
 /* The model's tensors; their contents come once memory is known to hold everything. */
 static primer_status make_model(primer_trainer *trainer, primer_error *error)
 {
@@ -132,7 +124,11 @@ static primer_status make_model(primer_trainer *trainer, primer_error *error)
     struct train_shape shape;
     if (recipe->model != NULL) {
         FORWARD(gguf_open(&trainer->source, recipe->model, error));
-        return train_model_load(&trainer->model, trainer->source, error);
+        if (recipe->lora_rank > 0)
+            return make_adapters(trainer, error);
+        FORWARD(train_model_load(&trainer->model, trainer->source, error));
+        trainer->model.origin = trainer->source;
+        return PRIMER_OK;
     }
     FORWARD(gguf_open(&trainer->tokenizer, recipe->tokenizer, error));
     FORWARD(vocabulary_of(trainer->tokenizer, &vocabulary, error));
@@ -150,6 +146,7 @@ static primer_status make_teacher(primer_trainer *trainer, const struct train_pa
     if (recipe->teacher == NULL)
         return PRIMER_OK;
     own.dropout = 0.0;
+    own.rank = 0;
     own.recompute = true; /* a teacher is never gone back through: least memory */
     TRY(gguf_open(&gguf, recipe->teacher, error));
     TRY(train_model_load(&trainer->teacher_model, gguf, error));
@@ -193,7 +190,12 @@ static primer_status make_buffers(primer_trainer *trainer, primer_error *error)
                                             .length = recipe->length,
                                             .dropout = recipe->dropout,
                                             .recompute = recipe->recompute,
-                                            .bfloat = strcmp(recipe->precision, "bf16") == 0};
+                                            .bfloat = strcmp(recipe->precision, "bf16") == 0,
+                                            .rank = recipe->lora_rank,
+                                            .rank_dropout = recipe->lora_dropout,
+                                            .longest_row = trainer->base != NULL
+                                                               ? trainer->base->longest_row
+                                                               : 0};
     FORWARD(train_optimizer_create(&trainer->optimizer, &options, trainer->model.floats, error));
     trainer->gradients = memory_allocate_aligned(trainer->model.floats, sizeof(float));
     if (trainer->gradients == NULL)
@@ -261,31 +263,65 @@ static primer_status read_checkpoint(primer_trainer *trainer, bool *found, prime
     return share_checkpoint(trainer, found, error);
 }
 
+/* Several processes with different recipes or files would train on, each its own way. */
+static primer_status check_alike(const primer_trainer *trainer, const uint64_t identity[2],
+                                 primer_error *error)
+{
+    const struct train_ranks *const ranks = &trainer->ranks;
+    primer_status own = PRIMER_OK;
+    uint64_t first[2] = {identity[0], identity[1]};
+    if (ranks->count == 1)
+        return PRIMER_OK;
+    FORWARD(train_ranks_broadcast(ranks, 0, first, sizeof first, error));
+    if (first[0] != identity[0] || first[1] != identity[1])
+        own = error_set(error, PRIMER_EINVAL, "its %s is not that of rank 0",
+                        first[0] != identity[0] ? "recipe" : "data, model or teacher");
+    return train_ranks_agree(ranks, own, error);
+}
+
+static primer_status check_resumed(const primer_trainer *trainer, const uint64_t identity[2],
+                                   primer_error *error)
+{
+    const char *const folder = trainer->recipe->folder;
+    const unsigned long long step = trainer->state.step;
+    if (trainer->state.recipe != identity[0])
+        return error_set(error, PRIMER_EINVAL,
+                         "%s: its checkpoint at step %llu was made by another recipe; go back to "
+                         "that one, choose another folder, or begin anew with --fresh",
+                         folder, step);
+    if (trainer->state.data != identity[1])
+        return error_set(error, PRIMER_EINVAL,
+                         "%s: the data, or the model or teacher that the recipe names, has changed "
+                         "since its checkpoint at step %llu; bring the old files back, choose "
+                         "another folder, or begin anew with --fresh",
+                         folder, step);
+    return PRIMER_OK;
+}
+
 /* Weights as they begin, or as the newest checkpoint has them. */
 static primer_status begin(primer_trainer *trainer, primer_error *error)
 {
     const primer_recipe *const recipe = trainer->recipe;
-    const uint64_t identity = train_recipe_hash(recipe);
     struct random random;
     bool found = false;
-    if (!trainer->options.plan_only)
+    trainer->kept = UINT64_MAX;
+    if (!trainer->options.plan_only) {
+        const uint64_t identity[2] = {train_recipe_hash(recipe), trainer_data_identity(trainer)};
+        FORWARD(check_alike(trainer, identity, error));
         FORWARD(read_checkpoint(trainer, &found, error));
-    if (found) {
-        if (trainer->state.recipe != identity)
-            return error_set(
-                error, PRIMER_EINVAL,
-                "%s: its checkpoint at step %llu was made by another recipe (or other "
-                "data); go back to that one, choose another folder, or begin anew with "
-                "--fresh",
-                recipe->folder, (unsigned long long)trainer->state.step);
-        trainer->resumed = trainer->state.step;
-        return train_sampler_seek(trainer->sampler, &trainer->state.position, error);
+        if (found) {
+            FORWARD(check_resumed(trainer, identity, error));
+            trainer->resumed = trainer->kept = trainer->state.step;
+            return train_sampler_seek(trainer->sampler, &trainer->state.position, error);
+        }
+        trainer->state =
+            (struct train_state){.recipe = identity[0], .data = identity[1], .best = HUGE_VAL};
     }
-    if (recipe->model == NULL) {
-        random_seed(&random, recipe->seed);
+    random_seed(&random, recipe->seed);
+    if (recipe->model == NULL)
         train_model_initialize(&trainer->model, (float)recipe->initial_deviation, &random);
-    }
-    trainer->state = (struct train_state){.recipe = identity, .best = HUGE_VAL};
+    else if (recipe->lora_rank > 0)
+        train_adapter_initialize(&trainer->model, &random);
     return PRIMER_OK;
 }
 
@@ -306,11 +342,11 @@ static primer_status open_all(primer_trainer *trainer, primer_error *error)
     FORWARD(check_ranks(trainer, error));
     FORWARD(make_schedule(trainer, error));
     FORWARD(make_model(trainer, error));
-    const size_t vocabulary = trainer->model.shape.vocabulary;
-    FORWARD(open_data(&trainer->data, recipe->sources, recipe->source_count,
-                      trainer->options.shards, vocabulary, error));
-    FORWARD(open_data(&trainer->evaluation, recipe->evaluation, recipe->evaluation_count,
-                      trainer->options.evaluation_shards, vocabulary, error));
+    FORWARD(trainer_data_open(trainer, &trainer->data, recipe->sources, recipe->source_count,
+                              trainer->options.shards, recipe->whole ? 0 : recipe->length, error));
+    FORWARD(trainer_data_open(trainer, &trainer->evaluation, recipe->evaluation,
+                              recipe->evaluation_count, trainer->options.evaluation_shards, 0,
+                              error));
     FORWARD(train_sampler_create(&trainer->sampler, trainer->data.sources, trainer->data.count,
                                  recipe->seed, recipe->whole, recipe->length, error));
     FORWARD(make_buffers(trainer, error));
@@ -372,6 +408,7 @@ void primer_trainer_free(primer_trainer *trainer)
     memory_free(trainer->gradients);
     train_optimizer_free(&trainer->optimizer);
     train_model_free(&trainer->model);
+    model_free(trainer->base);
     gguf_free(trainer->source);
     gguf_free(trainer->tokenizer);
     pool_free(trainer->pool);

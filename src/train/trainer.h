@@ -44,6 +44,7 @@ struct primer_trainer {
     bool failed; /* the other ranks can't be waited for */
     struct pool *pool;
     struct gguf *tokenizer, *source; /* source: the model to go on from; or NULL */
+    struct model *base; /* what adapters are trained of; or NULL */
     struct train_model model;
     struct train_optimizer optimizer;
     struct train_schedule schedule;
@@ -62,15 +63,26 @@ struct primer_trainer {
     FILE *log;
     double loss_first; /* of this run's first step; 0: not yet */
     size_t exploded;   /* steps in a row whose loss was absurd */
-    uint64_t clipped;  /* since the last report */
+    double norm_before; /* of the gradient of the last step; 0: none */
+    uint64_t kept;      /* step of the newest checkpoint; UINT64_MAX: none that is known */
     uint64_t begun, reported_tokens;
     double seconds_before_report;
 };
 
+/* Shards of a recipe's lines, read whole once: torn ones, those made with another vocabulary than
+ * the model's or the tokenizer's, and data that has nothing to learn or is shorter than `least`
+ * tokens are PRIMER_EFORMAT. `data` is closed by the caller. */
+primer_status trainer_data_open(const primer_trainer *trainer, struct trainer_data *data,
+                                const primer_recipe_source *sources, size_t count,
+                                const char *const *shards, uint64_t least, primer_error *error);
+/* Hash of what train_state.data speaks of. */
+uint64_t trainer_data_identity(const primer_trainer *trainer);
+
 uint64_t trainer_step_tokens(const primer_trainer *trainer);
 /* 6 * parameters without the embedding table (2 forwards, 4 backwards), and attention's products
- * over half of the length on average (Kaplan et al. 2020, arXiv 2001.08361, section 2.1). */
-double trainer_token_operations(const struct train_shape *shape, size_t parameters, size_t length);
+ * over half of the length on average (Kaplan et al. 2020, arXiv 2001.08361, section 2.1). What
+ * adapters are added to counts 4 times: no gradient of it is computed. */
+double trainer_token_operations(const struct train_model *model, size_t length);
 /* The gradient of one step's rows, of all ranks together. */
 primer_status trainer_gradient(primer_trainer *trainer, double weight, struct train_result *result,
                                primer_error *error);

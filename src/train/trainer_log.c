@@ -1,7 +1,7 @@
 /* trainer_log.c - a run's log, one JSON object a line: {"event":"start"|"step"|"evaluate"|"end"}.
  *
  * A run that goes on from a checkpoint appends to it, so that steps may come twice: the later line
- * counts.
+ * counts. What a process that was killed left of a line is cut off first.
  */
 #include "train/trainer.h"
 
@@ -9,6 +9,7 @@
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/buffer.h"
 #include "base/clock.h"
@@ -33,13 +34,43 @@ static primer_status number(struct buffer *line, const char *name, double value,
                            : buffer_format(line, error, ",\"%s\":null", name);
 }
 
+/* The length of a log up to its last whole line. */
+static bool whole_lines(FILE *log, off_t *length)
+{
+    char bytes[4096];
+    off_t at = 0;
+    size_t n;
+    *length = 0;
+    while ((n = fread(bytes, 1, sizeof bytes, log)) > 0) {
+        const char *const end = memrchr(bytes, '\n', n);
+        if (end != NULL)
+            *length = at + (end - bytes) + 1;
+        at += (off_t)n;
+    }
+    return ferror(log) == 0;
+}
+
+/* To go on behind what is there; what is no regular file has nothing there. */
+static bool go_on(FILE *log)
+{
+    off_t length;
+    if (fseeko(log, 0, SEEK_END) != 0 || ftello(log) <= 0)
+        return true;
+    rewind(log);
+    return whole_lines(log, &length) && fseeko(log, length, SEEK_SET) == 0 &&
+           ftruncate(fileno(log), length) == 0;
+}
+
 primer_status trainer_log_begin(primer_trainer *trainer, primer_error *error)
 {
     struct buffer line = {0};
     primer_status status = PRIMER_OK;
     TRY(buffer_format(&line, error, "%s/log.jsonl", trainer->recipe->folder));
-    trainer->log = fopen(line.bytes, trainer->resumed > 0 ? "a" : "w");
+    if (trainer->resumed > 0)
+        trainer->log = fopen(line.bytes, "r+");
     if (trainer->log == NULL)
+        trainer->log = fopen(line.bytes, trainer->resumed > 0 ? "a" : "w");
+    if (trainer->log == NULL || (trainer->resumed > 0 && !go_on(trainer->log)))
         FAIL(PRIMER_EIO, "%s: cannot open: %s", line.bytes, strerror(errno));
     buffer_clear(&line);
     TRY(buffer_format(&line, error,
@@ -50,9 +81,7 @@ primer_status trainer_log_begin(primer_trainer *trainer, primer_error *error)
                       trainer->recipe->steps, trainer->resumed, trainer_step_tokens(trainer),
                       clock_wall_seconds()));
     TRY(number(&line, "operations_per_token",
-               trainer_token_operations(&trainer->model.shape, trainer->model.parameters,
-                                        trainer->step.length),
-               error));
+               trainer_token_operations(&trainer->model, trainer->step.length), error));
     return write_line(trainer, &line, error);
 
 cleanup:

@@ -12,33 +12,45 @@ uint64_t trainer_step_tokens(const primer_trainer *trainer)
     return (uint64_t)trainer->step.rows * trainer->step.length;
 }
 
-double trainer_token_operations(const struct train_shape *shape, size_t parameters, size_t length)
+double trainer_token_operations(const struct train_model *model, size_t length)
 {
+    const struct train_shape *const shape = &model->shape;
     const double table = shape->tied ? 0.0 : (double)shape->vocabulary * (double)shape->embedding;
     const double width = (double)(shape->heads * shape->head_dimensions);
-    return 6.0 * ((double)parameters - table) +
-           12.0 * (double)shape->layers * width * ((double)length / 2.0);
+    const double attention = 12.0 * (double)shape->layers * width * ((double)length / 2.0);
+    if (model->base != NULL)
+        return 6.0 * (double)model->parameters + 4.0 * ((double)model->base->parameters - table) +
+               attention;
+    return 6.0 * ((double)model->parameters - table) + attention;
 }
 
-/* One step's gradient, on the rows that come first, and the optimizer's part with a rate of 0: no
- * weight changes, and the moments are put back where nothing had been learned yet. */
+/* A step's gradient and the optimizer's part with a rate of 0: no weight changes, and the moments
+ * are put back where nothing had been learned yet. */
+static primer_status measured_step(primer_trainer *trainer, primer_error *error)
+{
+    struct trainer_rows *const step = &trainer->step;
+    struct train_result result = {0};
+    double norm = 0.0;
+    FORWARD(train_sampler_next(trainer->sampler, step->rows, step->inputs, step->targets,
+                               step->weights, step->starts, error));
+    FORWARD(trainer_gradient(trainer, (double)trainer_step_tokens(trainer), &result, error));
+    if (trainer->state.step != 0)
+        return PRIMER_OK;
+    return train_optimizer_step(&trainer->optimizer, &trainer->model, trainer->gradients, 0.0,
+                                trainer->pool, &norm, error);
+}
+
+/* On the rows that come first. The first step meets cold memory and isn't counted. */
 static primer_status measure(primer_trainer *trainer, double seconds, double *tokens_per_second,
                              primer_error *error)
 {
     primer_status status = PRIMER_OK;
     const struct train_position position = *train_sampler_position(trainer->sampler);
-    struct trainer_rows *const step = &trainer->step;
-    const uint64_t begun = clock_nanoseconds();
     uint64_t tokens = 0;
-    double norm = 0.0;
+    TRY(measured_step(trainer, error));
+    const uint64_t begun = clock_nanoseconds();
     do {
-        struct train_result result = {0};
-        TRY(train_sampler_next(trainer->sampler, step->rows, step->inputs, step->targets,
-                               step->weights, step->starts, error));
-        TRY(trainer_gradient(trainer, 1.0, &result, error));
-        if (trainer->state.step == 0)
-            TRY(train_optimizer_step(&trainer->optimizer, &trainer->model, trainer->gradients, 0.0,
-                                     trainer->pool, &norm, error));
+        TRY(measured_step(trainer, error));
         tokens += trainer_step_tokens(trainer);
     } while (clock_seconds_since(begun) < seconds);
     *tokens_per_second = (double)tokens / clock_seconds_since(begun);
@@ -64,8 +76,7 @@ primer_status primer_trainer_plan(primer_trainer *trainer, double seconds, prime
         .steps = recipe->steps,
         .tokens_per_step = trainer_step_tokens(trainer),
         .tokens = recipe->steps * trainer_step_tokens(trainer),
-        .operations_per_token = trainer_token_operations(
-            &trainer->model.shape, trainer->model.parameters, trainer->step.length),
+        .operations_per_token = trainer_token_operations(&trainer->model, trainer->step.length),
         .weight_bytes = floats,
         .gradient_bytes = floats,
         .optimizer_bytes = 2 * floats,

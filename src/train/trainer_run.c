@@ -3,10 +3,12 @@
 #include "train/trainer.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/hash.h"
 #include "base/memory.h"
 
@@ -72,24 +74,54 @@ primer_status trainer_gradient(primer_trainer *trainer, double weight, struct tr
     return PRIMER_OK;
 }
 
+/* All that was seen of a step that can't be taken, what is left, and what may help. */
+static primer_status diverged(const primer_trainer *trainer, double loss, double rate,
+                              const char *what, primer_error *error)
+{
+    char kept[96] = "There is no checkpoint yet";
+    if (trainer->kept != UINT64_MAX)
+        snprintf(kept, sizeof kept, "The checkpoint of step %llu is as it was",
+                 (unsigned long long)trainer->kept);
+    return error_set(error, PRIMER_ENUMERIC,
+                     "step %llu: %s (loss %.4g, %.4g when this run began; gradient's norm the step "
+                     "before %.4g; learning rate %.4g). %s. A lower rate, a longer warm-up or clip "
+                     "= 1 may help",
+                     (unsigned long long)trainer->state.step + 1, what, loss,
+                     trainer->loss_first == 0.0 ? loss : trainer->loss_first, trainer->norm_before,
+                     rate, kept);
+}
+
 /* A model that knows nothing has a loss of log(vocabulary). */
-static primer_status check_loss(primer_trainer *trainer, double loss, primer_error *error)
+static primer_status check_loss(primer_trainer *trainer, double loss, double rate,
+                                primer_error *error)
 {
     const double nothing = log((double)trainer->model.shape.vocabulary);
+    char what[128];
     if (!isfinite(loss))
-        return error_set(error, PRIMER_ENUMERIC,
-                         "step %llu: the loss is %g; the last checkpoint is as it was. A lower "
-                         "rate, a longer warm-up or clipping may help",
-                         (unsigned long long)trainer->state.step + 1, loss);
+        return diverged(trainer, loss, rate, "the loss is no number any more", error);
     trainer->exploded = loss > 2.0 * nothing + 1.0 ? trainer->exploded + 1 : 0;
     if (trainer->exploded < EXPLODED_STEPS)
         return PRIMER_OK;
-    return error_set(error, PRIMER_ENUMERIC,
-                     "step %llu: the loss is %.4g, the third step in a row beyond twice that of "
-                     "knowing nothing (%.4g); it was %.4g when this run began. The last checkpoint "
-                     "is as it was. A lower rate, a longer warm-up or clipping may help",
-                     (unsigned long long)trainer->state.step + 1, loss, nothing,
-                     trainer->loss_first);
+    snprintf(what, sizeof what,
+             "the third loss in a row beyond twice that of knowing nothing, %.4g", nothing);
+    return diverged(trainer, loss, rate, what, error);
+}
+
+static primer_status update(primer_trainer *trainer, double loss, double rate, double *norm,
+                            primer_error *error)
+{
+    primer_error found = {0};
+    const primer_status status =
+        train_optimizer_step(&trainer->optimizer, &trainer->model, trainer->gradients, rate,
+                             trainer->pool, norm, &found);
+    if (status == PRIMER_ENUMERIC)
+        return diverged(trainer, loss, rate, found.message, error);
+    if (status != PRIMER_OK)
+        return error_set(error, status, "%s", found.message);
+    trainer->norm_before = *norm;
+    if (trainer->recipe->clip > 0.0 && *norm > trainer->recipe->clip)
+        trainer->state.clipped++;
+    return PRIMER_OK;
 }
 
 static primer_status take_step(primer_trainer *trainer, primer_train_progress *progress,
@@ -103,13 +135,11 @@ static primer_status take_step(primer_trainer *trainer, primer_train_progress *p
     const double rate = train_schedule_rate(&trainer->schedule, trainer->state.step);
     if (weight > 0.0) {
         FORWARD(trainer_gradient(trainer, weight, &result, error));
-        FORWARD(check_loss(trainer, result.loss / weight, error));
+        const double loss = result.loss / weight;
+        FORWARD(check_loss(trainer, loss, rate, error));
         if (trainer->loss_first == 0.0)
-            trainer->loss_first = result.loss / weight;
-        FORWARD(train_optimizer_step(&trainer->optimizer, &trainer->model, trainer->gradients, rate,
-                                     trainer->pool, &progress->norm, error));
-        if (trainer->recipe->clip > 0.0 && progress->norm > trainer->recipe->clip)
-            trainer->clipped++;
+            trainer->loss_first = loss;
+        FORWARD(update(trainer, loss, rate, &progress->norm, error));
     }
     trainer->state.loss_sum += result.loss;
     trainer->state.weight_sum += weight;
@@ -185,9 +215,11 @@ static const struct gguf *tokenizer_of(const primer_trainer *trainer)
 
 static primer_status checkpoint(primer_trainer *trainer, primer_error *error)
 {
-    return train_checkpoint_write(trainer->recipe->folder, &trainer->model, &trainer->optimizer,
-                                  &trainer->state, tokenizer_of(trainer), trainer->recipe->keep,
-                                  error);
+    FORWARD(train_checkpoint_write(trainer->recipe->folder, &trainer->model, &trainer->optimizer,
+                                   &trainer->state, tokenizer_of(trainer), trainer->recipe->keep,
+                                   error));
+    trainer->kept = trainer->state.step;
+    return PRIMER_OK;
 }
 
 /* The weights as a file, for the time of a callback. */
@@ -219,21 +251,19 @@ static primer_status report(primer_trainer *trainer, primer_train_progress *prog
     const double now = clock_seconds_since(trainer->begun);
     const double seconds = now - trainer->seconds_before_report;
     const uint64_t done = trainer->state.step - trainer->resumed;
-    progress->clipped = trainer->clipped;
+    progress->clipped = trainer->state.clipped;
     progress->loss =
         trainer->state.weight_sum > 0.0 ? trainer->state.loss_sum / trainer->state.weight_sum : NAN;
     progress->tokens_per_second = seconds > 0.0 ? (double)tokens / seconds : 0.0;
     if (trainer->options.peak_operations_per_second > 0.0)
-        progress->peak_share =
-            progress->tokens_per_second *
-            trainer_token_operations(&trainer->model.shape, trainer->model.parameters,
-                                     trainer->step.length) /
-            trainer->options.peak_operations_per_second;
+        progress->peak_share = progress->tokens_per_second *
+                               trainer_token_operations(&trainer->model, trainer->step.length) /
+                               trainer->options.peak_operations_per_second;
     progress->seconds = now;
     progress->seconds_left =
         now / (double)done * (double)(trainer->recipe->steps - trainer->state.step);
     trainer->state.loss_sum = trainer->state.weight_sum = 0.0;
-    trainer->clipped = 0;
+    trainer->state.clipped = 0;
     trainer->reported_tokens = trainer->state.tokens;
     trainer->seconds_before_report = now;
     return trainer_log_step(trainer, progress, error);
@@ -250,12 +280,15 @@ static primer_status look_after(primer_trainer *trainer, const primer_train_call
         return PRIMER_OK;
     if (reported)
         FORWARD(report(trainer, progress, error));
+    const double before = clock_seconds_since(trainer->begun);
     if (trainer->evaluation.count > 0 && due(step, recipe->evaluate_every, steps)) {
         FORWARD(evaluate(trainer, progress, error));
         progress->seconds = clock_seconds_since(trainer->begun);
         FORWARD(trainer_log_evaluation(trainer, progress, error));
     }
-    if (stopping || step == steps || due(step, recipe->checkpoint_every, steps)) {
+    /* What explodes mustn't push out the checkpoints of when it didn't. */
+    if (stopping || step == steps ||
+        (due(step, recipe->checkpoint_every, steps) && trainer->exploded == 0)) {
         FORWARD(checkpoint(trainer, error));
         progress->checkpointed = true;
     }
@@ -265,7 +298,32 @@ static primer_status look_after(primer_trainer *trainer, const primer_train_call
     }
     if (callbacks->progress != NULL && (reported || progress->evaluated || progress->checkpointed))
         callbacks->progress(callbacks->context, progress);
+    /* Tokens a second are the steps'. */
+    trainer->seconds_before_report += clock_seconds_since(trainer->begun) - before;
     return PRIMER_OK;
+}
+
+static primer_status output_path(const primer_trainer *trainer, struct buffer *path,
+                                 primer_error *error)
+{
+    const primer_recipe *const recipe = trainer->recipe;
+    return recipe->output != NULL ? buffer_text(path, recipe->output, error)
+                                  : buffer_format(path, error, "%s/model.gguf", recipe->folder);
+}
+
+/* What would fail at the end fails at once. */
+static primer_status check_output(const primer_trainer *trainer, primer_error *error)
+{
+    struct buffer path = {0};
+    struct file_writer writer = {0};
+    primer_status status = PRIMER_OK;
+    TRY(output_path(trainer, &path, error));
+    TRY(file_writer_open(&writer, path.bytes, error));
+
+cleanup:
+    file_writer_abandon(&writer);
+    buffer_free(&path);
+    return status;
 }
 
 static primer_status write_output(primer_trainer *trainer, primer_error *error)
@@ -277,10 +335,9 @@ static primer_status write_output(primer_trainer *trainer, primer_error *error)
     if (format == NULL)
         FAIL(PRIMER_EINVAL, "output-type: found \"%s\", expected F32, F16 or BF16",
              recipe->output_type);
-    if (recipe->output == NULL)
-        TRY(buffer_format(&path, error, "%s/model.gguf", recipe->folder));
-    TRY(train_model_save(&trainer->model, recipe->output != NULL ? recipe->output : path.bytes,
-                         format->type, tokenizer_of(trainer), NULL, error));
+    TRY(output_path(trainer, &path, error));
+    TRY(train_model_save(&trainer->model, path.bytes, format->type, tokenizer_of(trainer), NULL,
+                         error));
 
 cleanup:
     buffer_free(&path);
@@ -324,7 +381,11 @@ primer_status primer_trainer_run(primer_trainer *trainer, const primer_train_cal
     static const primer_train_callbacks none;
     const bool logs = trainer->ranks.rank == 0;
     primer_error found = {0};
-    primer_status status = logs ? trainer_log_begin(trainer, &found) : PRIMER_OK;
+    primer_status status = logs ? check_output(trainer, &found) : PRIMER_OK;
+    if (logs && status == PRIMER_OK)
+        status = trainer_log_begin(trainer, &found);
+    if (trainer->ranks.count > 1)
+        status = train_ranks_agree(&trainer->ranks, status, &found);
     trainer->begun = clock_nanoseconds();
     trainer->seconds_before_report = 0.0;
     trainer->reported_tokens = trainer->state.tokens;

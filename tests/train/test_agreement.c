@@ -1,5 +1,5 @@
-/* A trainer's model, saved and opened by the engine and by the reference: the same logits. And what
- * comes back from files. */
+/* test_agreement.c - a trainer's model, saved and opened by the reference: the same logits (the
+ * engine's are tests/engine/test_train_agreement.c). And what comes back from files. */
 #include "train_fixture.h"
 
 #include <math.h>
@@ -8,7 +8,6 @@
 #include <string.h>
 #include <unistd.h>
 #include "format/gguf.h"
-#include "primer.h"
 #include "reference/reference.h"
 #include "tools/model_maker.h"
 
@@ -39,28 +38,6 @@ static double largest_difference(const float *a, const double *b, size_t count)
     for (size_t i = 0; i < count; i++)
         most = fmax(most, fabs((double)a[i] - b[i]));
     return most;
-}
-
-static void check_engine(const char *path, const int32_t *ids, const float *logits,
-                         size_t vocabulary)
-{
-    primer_model *model = NULL;
-    primer_session *session = NULL;
-    const primer_session_options options = {.kv_format = PRIMER_KV_F32};
-    double *engine = malloc(vocabulary * sizeof *engine);
-    must(primer_model_open(path, NULL, &model, error));
-    must(primer_session_create(model, &options, &session, error));
-    for (size_t t = 0; t < LENGTH; t++) {
-        must(primer_session_append(session, ids[t], error));
-        for (size_t v = 0; v < vocabulary; v++)
-            engine[v] = (double)primer_session_logits(session)[v];
-        const double most = largest_difference(logits + t * vocabulary, engine, vocabulary);
-        if (!(most < 1e-4))
-            fail_msg("the engine's logits are %.3g away at position %zu", most, t);
-    }
-    primer_session_free(session);
-    primer_model_free(model);
-    free(engine);
 }
 
 static void check_reference(const char *path, const int32_t *ids, const float *logits,
@@ -101,7 +78,6 @@ static void check_shape(struct train_shape *shape)
     train_fixture_model(&model, shape, NULL);
     trainer_logits(&model, ids, logits);
     must(train_model_save(&model, saved, QUANT_F32, tokenizer, "a model", error));
-    check_engine(saved, ids, logits, shape->vocabulary);
     check_reference(saved, ids, logits, shape->vocabulary);
     train_model_free(&model);
     gguf_free(tokenizer);
@@ -129,7 +105,7 @@ static void a_saved_model_runs_as_it_was_trained(void **state)
     check_shape(&shape);
 }
 
-/* Loads a file of the generator and gives its logits to engine and reference. */
+/* Loads a file of the generator: its logits are the reference's. */
 static void check_file(const struct model_maker_options *options)
 {
     struct gguf *gguf = NULL;
@@ -144,7 +120,7 @@ static void check_file(const struct model_maker_options *options)
     check_reference(made, ids, logits, model.shape.vocabulary);
     /* And again from its own file, with the tokenizer taken over. */
     must(train_model_save(&model, saved, QUANT_F32, gguf, NULL, error));
-    check_engine(saved, ids, logits, model.shape.vocabulary);
+    check_reference(saved, ids, logits, model.shape.vocabulary);
     gguf_free(gguf);
     must(gguf_open(&gguf, saved, error));
     const struct gguf_value *tokens = gguf_value_named(gguf, "tokenizer.ggml.tokens");
