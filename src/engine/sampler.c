@@ -470,7 +470,7 @@ primer_status sampler_next_allowed(primer_sampler *sampler, const primer_session
     if (s->count == 0 || s->list[most_probable(s)].logit == -INFINITY)
         return error_set(error, PRIMER_EINVAL,
                          "nothing is left to choose: the logit biases forbid all that the "
-                         "constraint allows");
+                         "constraint, and the samplers before them, leave");
     *id = greedy ? s->list[most_probable(s)].id : choose(s);
     return PRIMER_OK;
 }

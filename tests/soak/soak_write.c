@@ -63,6 +63,8 @@ static float pick(struct dice *dice, const float *list, size_t count)
 #define PICK(dice, ...)                                                                            \
     pick(dice, (const float[]){__VA_ARGS__}, sizeof((const float[]){__VA_ARGS__}) / sizeof(float))
 
+static const char early_bias[] = "temperature,min_p,bias,penalties,top_k,top_p,typical_p";
+
 static void ask_sampling(struct branch *b, struct question *q)
 {
     struct dice *d = &b->dice;
@@ -80,14 +82,16 @@ static void ask_sampling(struct branch *b, struct question *q)
     s->penalty_window = (size_t)PICK(d, 0, 16, 64);
     s->seed = dice_roll(d);
     if (dice_happens(d, 20))
-        s->order = "temperature,min_p,bias,penalties,top_k,top_p,typical_p";
+        s->order = early_bias;
     if (dice_happens(d, 40)) {
         s->bias_count = 1 + dice_below(d, MOST_BIASES);
         s->bias = q->biases;
     }
+    /* Forbidden after min_p has left one token alone it would be that one, once in a while. */
+    const float forbids = s->min_p > 0 && s->order == early_bias ? -2 : -INFINITY;
     for (size_t i = 0; i < s->bias_count; i++)
         q->biases[i] =
-            (primer_logit_bias){(int32_t)dice_below(d, vocabulary), PICK(d, 12, 9, -2, -INFINITY)};
+            (primer_logit_bias){(int32_t)dice_below(d, vocabulary), PICK(d, 12, 9, -2, forbids)};
 }
 
 static void ask_stops(struct branch *b, struct question *q)
