@@ -1,12 +1,14 @@
 /* bench_gemm.c - how fast training's matrix products are, beside the processor's peak of f32
  * multiply-adds measured in the same moments.
  *
- *   bench_gemm [LEVEL [ROWS COLUMNS DEPTH]]      at this instruction level; this shape alone
+ *   bench_gemm [bf16] [LEVEL [ROWS COLUMNS DEPTH [LAYOUT]]]   at this level; this shape alone
  *
  * Each line: the shape out[rows][columns] over depth; which operand lies transposed (xW: y = x W^T,
  * dx = dy W, dW = dy^T x; QK and PV, those of attention, many small products on one thread); the
  * number of threads; GFLOP/s (a multiply-add counted twice), the peak, and the share of it; all
- * by processor time, divided by the number of threads, and last the share by the clock. A product
+ * by processor time, divided by the number of threads, and last the share by the clock. With bf16
+ * the same product of factors rounded to bfloat16 takes turns too: its GFLOP/s, and how many times
+ * those of f32 these are. A product
  * and a loop of nothing but multiply-adds take turns; of each the best counts, since on a busy
  * machine other programs only ever take time away.
  */
@@ -101,6 +103,7 @@ struct bench {
     struct gemm product;
     size_t threads, repeats;
     double (*peak)(void);
+    bool bfloat; /* wanted too */
     float *a, *b, *out;
 };
 
@@ -150,9 +153,10 @@ static struct rate peak_rate(struct bench *bench)
                       bench->threads);
 }
 
-static struct rate product_rate(struct bench *bench, bool small)
+static struct rate product_rate(struct bench *bench, bool small, bool bfloat)
 {
-    const struct gemm *const product = &bench->product;
+    struct gemm *const product = &bench->product;
+    product->bfloat = bfloat;
     const struct moment start = moment_now();
     for (size_t i = 0; i < bench->repeats; i++)
         if (small)
@@ -206,7 +210,7 @@ static bool fill(struct bench *bench, const struct shape *shape)
 static void print_shape(struct bench *bench, const struct shape *shape)
 {
     const bool small = shape->layout == SCORES || shape->layout == VALUES;
-    struct rate best = {0.0, 0.0}, peak = {0.0, 0.0};
+    struct rate best = {0.0, 0.0}, rounded = {0.0, 0.0}, peak = {0.0, 0.0};
     if (!fill(bench, shape))
         abort();
     lay_out(bench, shape);
@@ -214,7 +218,9 @@ static void print_shape(struct bench *bench, const struct shape *shape)
     const uint64_t start = clock_nanoseconds();
     for (int i = 0; i < LEAST_ROUNDS || clock_nanoseconds() - start < LEAST_TIME; i++) {
         keep_best(&peak, peak_rate(bench));
-        keep_best(&best, product_rate(bench, small));
+        keep_best(&best, product_rate(bench, small, false));
+        if (bench->bfloat)
+            keep_best(&rounded, product_rate(bench, small, true));
     }
     printf("%5zu x %5zu x %5zu  %s  %zu  %7.1f GFLOP/s  of %7.1f", shape->rows, shape->columns,
            shape->depth, layout_names[shape->layout], bench->threads, best.busy * 1e-9,
@@ -222,6 +228,8 @@ static void print_shape(struct bench *bench, const struct shape *shape)
     if (bench->peak != NULL)
         printf("  %4.0f %%  %4.0f %%", 100.0 * best.busy / peak.busy,
                100.0 * best.passed / peak.passed);
+    if (bench->bfloat)
+        printf("  bf16 %7.1f  %.2f x", rounded.busy * 1e-9, rounded.busy / best.busy);
     printf("\n");
     fflush(stdout);
     memory_free(bench->a);
@@ -249,6 +257,11 @@ int main(int count, char **arguments)
     struct bench bench = {.kernel = kernel_best()};
     struct shape alone = {0};
     enum cpu_level level;
+    if (count > 1 && strcmp(arguments[1], "bf16") == 0) {
+        bench.bfloat = true;
+        count--;
+        arguments++;
+    }
     if (count > 1)
         bench.kernel = cpu_level_by_name(arguments[1], &level) ? kernel_at(level) : NULL;
     if (count > 4)

@@ -1,13 +1,14 @@
 /* bench_train.c - what a training step costs, and its parts.
  *
- *   bench_train [THREADS [ROUNDS]]
+ *   bench_train [bf16] [THREADS [ROUNDS]]
  *
  * A step is forward, backward and nothing else, of a phi2 of 10.5 million parameters (8 layers,
  * 256 wide, 8 heads, 1024 inside, a vocabulary of 8192) over 8 rows of 512 tokens. Operations are
  * counted as 6 for each token and weight of a matrix that multiplies (2 forward, 4 backward), and
  * those of attention over what a causal mask leaves; what is computed anew does not count. The
  * peak is that of fused multiply-adds in registers, on as many threads, measured in the same run.
- * Rounds are independent; the best one, and the median, are printed; last the same by processor
+ * With bf16 each round has a step whose products' factors are rounded to bfloat16 as well; last, how
+ * many times as fast it is. Rounds are independent; the best one, and the median, are printed; last the same by processor
  * time, which says more on a machine that others use too.
  */
 #include <stdio.h>
@@ -136,22 +137,26 @@ static int compare(const void *a, const void *b)
 
 struct measured {
     struct train_model model;
-    struct train_pass *pass;
+    struct train_pass *passes[2]; /* f32, and bf16 where that is wanted */
     float *gradients;
     int32_t inputs[ROWS * LENGTH], targets[ROWS * LENGTH];
     float weights[ROWS * LENGTH];
     uint32_t starts[ROWS * LENGTH];
 };
 
-static primer_status prepare(struct measured *m, struct pool *pool, primer_error *error)
+static primer_status prepare(struct measured *m, size_t passes, struct pool *pool,
+                             primer_error *error)
 {
     const struct train_shape s = shape();
     struct random random;
     random_seed(&random, 1);
     FORWARD(train_model_create(&m->model, &s, error));
     train_model_initialize(&m->model, 0.02f, &random);
-    FORWARD(train_pass_create(
-        &m->pass, &s, &(struct train_pass_options){.rows = ROWS, .length = LENGTH}, pool, error));
+    for (size_t i = 0; i < passes; i++)
+        FORWARD(train_pass_create(
+            &m->passes[i], &s,
+            &(struct train_pass_options){.rows = ROWS, .length = LENGTH, .bfloat = i > 0}, pool,
+            error));
     m->gradients = memory_allocate_aligned(m->model.floats, sizeof *m->gradients);
     if (m->gradients == NULL)
         return memory_failure(error, "gradients", m->model.floats * sizeof *m->gradients);
@@ -165,17 +170,23 @@ static primer_status prepare(struct measured *m, struct pool *pool, primer_error
     return PRIMER_OK;
 }
 
-/* One step; its seconds, and those of the processors. */
-static primer_status step(struct measured *m, double *seconds, double *processor,
+#define ROUNDS_MOST 64
+
+/* Seconds of steps, and those of the processors. */
+struct times {
+    double wall[ROUNDS_MOST], processor[ROUNDS_MOST];
+};
+
+static primer_status step(struct measured *m, size_t pass, struct times *times, size_t round,
                           primer_error *error)
 {
     const struct train_batch batch = {ROWS, LENGTH, m->inputs, m->targets, m->weights, m->starts};
     struct train_result result;
     const uint64_t begin = clock_nanoseconds(), begin_cpu = clock_cpu_nanoseconds();
-    FORWARD(train_pass_backward(m->pass, &m->model, &batch, 1.0f / (ROWS * LENGTH), 0, NULL,
+    FORWARD(train_pass_backward(m->passes[pass], &m->model, &batch, 1.0f / (ROWS * LENGTH), 0, NULL,
                                 m->gradients, &result, error));
-    *seconds = (double)(clock_nanoseconds() - begin) * 1e-9;
-    *processor = (double)(clock_cpu_nanoseconds() - begin_cpu) * 1e-9;
+    times->wall[round] = (double)(clock_nanoseconds() - begin) * 1e-9;
+    times->processor[round] = (double)(clock_cpu_nanoseconds() - begin_cpu) * 1e-9;
     return PRIMER_OK;
 }
 
@@ -190,27 +201,39 @@ static void print_line(const char *name, double seconds, double limit)
     printf("\n");
 }
 
-#define ROUNDS_MOST 64
+static void print_times(const char *name, const struct measured *m, size_t pass,
+                        struct times *times, size_t rounds, const struct peak *peak)
+{
+    qsort(times->wall, rounds, sizeof *times->wall, compare);
+    qsort(times->processor, rounds, sizeof *times->processor, compare);
+    printf("%s, %.0f MB of activations\n", name, (double)train_pass_bytes(m->passes[pass]) / 1e6);
+    print_line("best", times->wall[0], peak->wall);
+    print_line("median", times->wall[rounds / 2], peak->wall);
+    print_line("processor", times->processor[0], peak->processor);
+}
 
-static primer_status measure(struct measured *m, struct pool *pool, size_t rounds,
+static primer_status measure(struct measured *m, size_t passes, struct pool *pool, size_t rounds,
                              primer_error *error)
 {
-    double wall[ROUNDS_MOST], processor[ROUNDS_MOST];
+    struct times times[2];
     struct peak peak = {0};
     rounds = rounds < 1 ? 1 : rounds > ROUNDS_MOST ? ROUNDS_MOST : rounds;
     for (size_t i = 0; i < rounds; i++) {
         if (i % 4 == 0)
             measure_peak(pool, &peak);
-        FORWARD(step(m, &wall[i], &processor[i], error));
+        for (size_t pass = 0; pass < passes; pass++)
+            FORWARD(step(m, pass, &times[pass], i, error));
     }
-    qsort(wall, rounds, sizeof *wall, compare);
-    qsort(processor, rounds, sizeof *processor, compare);
-    printf("%zu parameters, %d x %d tokens, %zu threads, %.0f MB of activations\n",
-           m->model.parameters, ROWS, LENGTH, pool_size(pool),
-           (double)train_pass_bytes(m->pass) / 1e6);
-    print_line("best", wall[0], peak.wall);
-    print_line("median", wall[rounds / 2], peak.wall);
-    print_line("processor", processor[0], peak.processor);
+    printf("%zu parameters, %d x %d tokens, %zu threads; the peak is that of f32\n",
+           m->model.parameters, ROWS, LENGTH, pool_size(pool));
+    print_times("f32", m, 0, &times[0], rounds, &peak);
+    if (passes < 2)
+        return PRIMER_OK;
+    print_times("bf16", m, 1, &times[1], rounds, &peak);
+    printf("bf16 is %.2f (best), %.2f (median), %.2f (processor) times as fast\n",
+           times[0].wall[0] / times[1].wall[0],
+           times[0].wall[rounds / 2] / times[1].wall[rounds / 2],
+           times[0].processor[0] / times[1].processor[0]);
     return PRIMER_OK;
 }
 
@@ -220,15 +243,22 @@ int main(int count, char **arguments)
     primer_error why = {0}, *const error = &why;
     struct pool *pool = NULL;
     struct measured *m = memory_allocate(1, sizeof *m);
+    size_t passes = 1;
     if (m == NULL)
         return 1;
+    if (count > 1 && strcmp(arguments[1], "bf16") == 0) {
+        passes = 2;
+        count--;
+        arguments++;
+    }
     TRY(pool_create(&pool, count > 1 ? strtoul(arguments[1], NULL, 10) : 0, error));
-    TRY(prepare(m, pool, error));
-    TRY(measure(m, pool, count > 2 ? strtoul(arguments[2], NULL, 10) : 8, error));
+    TRY(prepare(m, passes, pool, error));
+    TRY(measure(m, passes, pool, count > 2 ? strtoul(arguments[2], NULL, 10) : 8, error));
 cleanup:
     if (status != PRIMER_OK)
         fprintf(stderr, "%s\n", why.message);
-    train_pass_free(m->pass);
+    for (size_t i = 0; i < 2; i++)
+        train_pass_free(m->passes[i]);
     train_model_free(&m->model);
     memory_free(m->gradients);
     memory_free(m);

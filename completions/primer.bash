@@ -4,7 +4,7 @@ _primer()
     local word=${COMP_WORDS[COMP_CWORD]} options=
     COMPREPLY=()
     if [ "$COMP_CWORD" -eq 1 ]; then
-        options='run serve inspect tokens logprobs bench perplexity quantize merge train plot grow data tokenizer help version'
+        options='run serve inspect tokens logprobs bench perplexity quantize merge grow tokenizer data train plot help version'
         COMPREPLY=($(compgen -W "$options" -- "$word"))
         return
     fi
@@ -18,11 +18,11 @@ _primer()
     perplexity) options=' --special -c --ctx-size --num-ctx --kv --kv-format -ctk --cache-type-k --self-extend --grp-attn-n -gan --grp-attn-w -gaw --rope-freq-base --rope-scale --adapter --lora -t --threads --ignore-memory -j --json --color --colour -h --help --chunks' ;;
     quantize) options=' -t --threads -j --json --color --colour -h --help' ;;
     merge) options=' -t --threads -j --json --color --colour -h --help -o --output --type' ;;
-    train) options=' -t --threads --ignore-memory --plan --fresh --set --color --colour -h --help' ;;
-    plot) options=' --color --colour -h --help -o --output --x --y --log-x --log-y --smooth --title --names --group' ;;
     grow) options=' -t --threads -j --json --color --colour -h --help -o --output --method --layers --embedding --heads --kv-heads --head-dimensions --rotary --feed-forward --noise -s --seed --type' ;;
-    data) options=' --template --chat-template -t --threads -j --json --color --colour -h --help --tokenizer -o --output --field --separator --skip-bad --samples' ;;
     tokenizer) options=' -t --threads -j --json --color --colour -h --help -o --output --vocab --vocab-size --pattern --pre --split-digits --special --special-last --least-count --fewer --characters' ;;
+    data) options=' --template --chat-template -t --threads -j --json --color --colour -h --help --tokenizer -o --output --field --separator --skip-bad --samples' ;;
+    train) options=' -t --threads --ignore-memory --plan --fresh --set -j --json --color --colour -h --help' ;;
+    plot) options=' --color --colour -h --help -o --output --x --y --log-x --log-y --smooth --title --names --group' ;;
     help) options=' --color --colour -h --help --completion' ;;
     version) options=' --color --colour -h --help' ;;
     esac

@@ -18,10 +18,10 @@ def step(accumulator, lane):
     return rotate((accumulator + lane * P2) & MASK, 31) * P1 & MASK
 
 
-def xxh64(data):
+def xxh64(data, seed=0):
     at, size = 0, len(data)
     if size >= 32:
-        lanes = [(P1 + P2) & MASK, P2, 0, -P1 & MASK]
+        lanes = [(seed + P1 + P2) & MASK, (seed + P2) & MASK, seed, (seed - P1) & MASK]
         while at + 32 <= size:
             for i in range(4):
                 lanes[i] = step(lanes[i], struct.unpack_from("<Q", data, at + 8 * i)[0])
@@ -30,7 +30,7 @@ def xxh64(data):
         for lane in lanes:
             value = ((value ^ step(0, lane)) * P1 + P4) & MASK
     else:
-        value = P5
+        value = (seed + P5) & MASK
     value = (value + size) & MASK
     while at + 8 <= size:
         value = (rotate(value ^ step(0, struct.unpack_from("<Q", data, at)[0]), 27) * P1 + P4) & MASK
@@ -89,7 +89,9 @@ FILES = {
     "header": shard(100, LISTS)[:128],
 }
 
-os.makedirs("fuzz/corpus/shard", exist_ok=True)
-for name, content in FILES.items():
-    with open("fuzz/corpus/shard/" + name, "wb") as file:
-        file.write(content)
+
+if __name__ == "__main__":
+    os.makedirs("fuzz/corpus/shard", exist_ok=True)
+    for name, content in FILES.items():
+        with open("fuzz/corpus/shard/" + name, "wb") as file:
+            file.write(content)

@@ -32,7 +32,7 @@ typedef struct primer_recipe {
     /* what is trained: a new model of a shape, or a file */
     char *model;        /* a GGUF to go on from (fine-tuning); NULL: a new model of the shape */
     char *architecture; /* "phi2" or "llama" */
-    char *tokenizer;    /* a GGUF or tokenizer.json (required for a new model) */
+    char *tokenizer;    /* a GGUF (required for a new model) */
     size_t layers, embedding, heads, kv_heads, feed_forward, rotary, context;
     bool tied;
     double initial_deviation;

@@ -10,10 +10,10 @@
 #include "terminal/output.h"
 
 static const struct command *const table[] = {
-    &command_run,      &command_serve,     &command_inspect,    &command_tokens,
-    &command_logprobs, &command_bench,     &command_perplexity, &command_quantize,
-    &command_merge,    &command_train,     &command_plot,       &command_grow,
-    &command_data,     &command_tokenizer, &command_help,       &command_version,
+    &command_run,      &command_serve, &command_inspect,    &command_tokens,
+    &command_logprobs, &command_bench, &command_perplexity, &command_quantize,
+    &command_merge,    &command_grow,  &command_tokenizer,  &command_data,
+    &command_train,    &command_plot,  &command_help,       &command_version,
 };
 enum { COMMANDS = sizeof table / sizeof table[0] };
 

@@ -27,7 +27,7 @@
 #include "terminal/progress.h"
 #include "terminal/render.h"
 
-#define PLAN_SECONDS  5.0
+#define PLAN_SECONDS  3.0
 #define LIMIT_SECONDS 0.3
 
 struct watcher {
@@ -330,6 +330,7 @@ static int run(struct settings *settings)
     primer_recipe *recipe = NULL;
     primer_trainer *trainer = NULL;
     struct train_shards shards = {0};
+    bool says = true;
     primer_train_options options = {.threads = settings->model.threads,
                                     .ignore_memory = settings->model.ignore_memory,
                                     .plan_only = settings->plan,
@@ -348,13 +349,19 @@ static int run(struct settings *settings)
             : train(trainer, settings, recipe, error));
 
 cleanup:
+    /* What all processes of a run found alike, one says. */
+    says = trainer == NULL || primer_trainer_reports(trainer) ||
+           (status != PRIMER_ECANCELED && status != PRIMER_ENUMERIC);
     primer_trainer_free(trainer);
     train_shards_free(&shards);
     primer_recipe_free(recipe);
     if (status == PRIMER_ECANCELED) {
-        fprintf(stderr, "primer: %s\n", problem.message);
+        if (says)
+            fprintf(stderr, "primer: %s\n", problem.message);
         interrupt_end();
     }
+    if (!says)
+        return status == PRIMER_ECANCELED ? EXIT_CODE_INTERRUPTED : EXIT_CODE_FAILURE;
     return status == PRIMER_OK ? EXIT_CODE_OK : command_failed(error);
 }
 

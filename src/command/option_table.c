@@ -190,8 +190,8 @@ static const struct option table[] = {
          "what was asked is in the log too"),
     FLAG("-j --json", json,
          COMMAND_INSPECT | COMMAND_BENCH | COMMAND_PERPLEXITY | COMMAND_QUANTIZE |
-             COMMAND_TOKENIZER | COMMAND_DATA | COMMAND_GROW | COMMAND_MERGE,
-         output_group, "one JSON object"),
+             COMMAND_TOKENIZER | COMMAND_DATA | COMMAND_TRAIN | COMMAND_GROW | COMMAND_MERGE,
+         output_group, "one JSON object; train: one a line"),
     CHOICE("--color --colour", "WHEN", color, "auto always never", COMMAND_ALL, output_group,
            "auto, always or never"),
     FLAG("-h --help", help, COMMAND_ALL, output_group, "what this command does"),
@@ -225,7 +225,8 @@ static const struct option table[] = {
          "whose tokens: a GGUF or a tokenizer.json"),
     TEXT("-o --output", "FILE", output, COMMAND_MERGE, work_group, "the model to write"),
     TEXT("--type", "TYPE", merge_type, COMMAND_MERGE, work_group,
-         "what the weights become: F16 (without it), F32, Q8_0, Q4_K_M, ... as primer quantize"),
+         "what the weights become: F16 (without it), F32, Q8_0, Q4_K_M, ... as primer quantize; "
+         "or LORA, PEFT: an adapter alone"),
     TEXT("-o --output", "FILE", output, COMMAND_DATA, work_group, "the shard to write"),
     TEXT("--field", "NAME", field, COMMAND_DATA, work_group,
          "where the text is in a line of JSON (text)"),

@@ -235,6 +235,9 @@ static primer_status make(struct making *making, const char *const *inputs, size
         FORWARD(read_file(making, inputs[i], error));
     primer_shard_writer_info(making->writer, &counted);
     fill_counts(&counted, making->summary);
+    if (counted.documents == 0)
+        return error_set(error, PRIMER_EINVAL, "%s%s: there is no document with a text", inputs[0],
+                         count > 1 ? " and the others" : "");
     return primer_shard_writer_finish(making->writer, error);
 }
 

@@ -40,7 +40,7 @@ static bool begins_with(const char *text, const char *beginning)
 /* Starting points whose training leaves a changed base model behind. */
 static bool changes_base(const char *start)
 {
-    static const char *const names[] = {"pissa", "olora", "corda", "loftq"};
+    static const char *const names[] = {"pissa", "olora", "corda", "loftq", "lora_ga"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (begins_with(start, names[i]))
             return true;
@@ -61,7 +61,8 @@ static primer_status check_kind(const struct peft_config *c, primer_error *error
         {"target_parameters", "adapters of single parameters are not supported"},
         {"megatron_config", "Megatron's layers are not supported"},
         {"alora_invocation_tokens", "adapters that tokens switch on are not supported"},
-        {"use_qalora", "QALoRA is not supported"}};
+        {"use_qalora", "QALoRA is not supported"},
+        {"arrow_config", "adapters that are routed to are not supported"}};
     const char *const kind = json_string_value(json_object_get(c->object, "peft_type"));
     const char *const bias = json_string_value(json_object_get(c->object, "bias"));
     const char *const start = json_string_value(json_object_get(c->object, "init_lora_weights"));

@@ -17,8 +17,9 @@
 struct safetensors {
     struct file_map map;
     char *path;
-    json_t *header; /* the names are its keys */
-    struct safetensors_tensor *tensors;
+    json_t *header;                            /* the names are its keys */
+    struct safetensors_tensor *tensors;        /* [count] in order of their data */
+    const struct safetensors_tensor **by_name; /* [count] in order of their names */
     size_t count;
     const unsigned char *data; /* [data_bytes] */
     size_t data_bytes;
@@ -110,6 +111,12 @@ static int by_data(const void *a, const void *b)
     return left->bytes < right->bytes ? -1 : left->bytes > right->bytes; /* empty ones first */
 }
 
+static int by_name(const void *a, const void *b)
+{
+    const struct safetensors_tensor *const *const left = a, *const *const right = b;
+    return strcmp((*left)->name, (*right)->name);
+}
+
 /* Each begins where the one before it ends, and the last one ends the file. */
 static primer_status check_gaps(const struct safetensors *file, primer_error *error)
 {
@@ -130,10 +137,11 @@ static primer_status read_entries(struct safetensors *file, primer_error *error)
 {
     const char *name;
     json_t *entry;
-    file->tensors = memory_allocate(json_object_size(file->header), sizeof *file->tensors);
-    if (file->tensors == NULL)
-        return memory_failure(error, "a table of tensors",
-                              json_object_size(file->header) * sizeof *file->tensors);
+    const size_t most = json_object_size(file->header);
+    file->tensors = memory_allocate(most, sizeof *file->tensors);
+    file->by_name = memory_allocate(most, sizeof *file->by_name);
+    if (file->tensors == NULL || file->by_name == NULL)
+        return memory_failure(error, "a table of tensors", most * sizeof *file->tensors);
     json_object_foreach(file->header, name, entry)
     {
         if (strcmp(name, METADATA) == 0)
@@ -143,6 +151,10 @@ static primer_status read_entries(struct safetensors *file, primer_error *error)
     }
     if (file->count > 1)
         qsort(file->tensors, file->count, sizeof *file->tensors, by_data);
+    for (size_t i = 0; i < file->count; i++)
+        file->by_name[i] = &file->tensors[i];
+    if (file->count > 1)
+        qsort(file->by_name, file->count, sizeof *file->by_name, by_name);
     return check_gaps(file, error);
 }
 
@@ -210,6 +222,7 @@ void safetensors_free(struct safetensors *file)
     if (file == NULL)
         return;
     json_decref(file->header);
+    memory_free(file->by_name);
     memory_free(file->tensors);
     memory_free(file->path);
     file_map_close(&file->map);
@@ -228,9 +241,17 @@ const struct safetensors_tensor *safetensors_at(const struct safetensors *file, 
 
 const struct safetensors_tensor *safetensors_named(const struct safetensors *file, const char *name)
 {
-    for (size_t i = 0; i < file->count; i++)
-        if (strcmp(file->tensors[i].name, name) == 0)
-            return &file->tensors[i];
+    size_t low = 0, high = file->count;
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+        const int order = strcmp(file->by_name[middle]->name, name);
+        if (order == 0)
+            return file->by_name[middle];
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
     return NULL;
 }
 

@@ -1,5 +1,5 @@
 /* training.h - the table of training's inner loops, one per instruction level: functions forward
- * and backward over rows, the optimizer's step, and the tile that matrix products are made of.
+ * and backward over rows, the optimizer's step, and the tiles that matrix products are made of.
  *
  * All f32, "[a][b]" row-major and without gaps; a count or a number of columns is of floats. Every
  * level equals kernel/scalar/scalar_training.c bit for bit: sums over a row run in sixteen lanes by
@@ -114,7 +114,8 @@ struct training_ahead {
  *   a  [depth][rows]                     b  [depth][tile_columns]
  *   out[i][j] = start + sum over p of a[p][i] * b[p][j] + bias[j]
  *
- * The sum is one chain of fused multiply-adds over p in order. Rows of out are out_row floats
+ * The sum is one chain of fused multiply-adds over p in order; with factors of bfloat16 p runs 1, 0,
+ * 3, 2, 5, 4, ..., an odd depth having a last step of zeros. Rows of out are out_row floats
  * apart; columns of b past `columns` may hold anything. */
 struct training_tile {
     size_t rows, columns; /* 1..tile_rows, 1..tile_columns */
@@ -128,7 +129,7 @@ struct training_tile {
     struct training_ahead ahead;
 };
 
-/* Floats past its end that training_kernel.pack may write. */
+/* Floats past its end that packing may write. */
 #define TRAINING_PACK_SLACK 16
 
 struct training_kernel {
@@ -178,8 +179,6 @@ struct training_kernel {
     /* sums[j] += x[i][j] over rows i in order: a bias' gradient. x [rows][columns]. */
     void (*add_rows)(const float *x, size_t rows, size_t columns, float *sums);
     void (*rotate)(const struct training_rotation *rotation);
-    /* out = x rounded to bfloat16 (nearest, ties to even; NaN stays) and back; out may be x. */
-    void (*round_bfloat)(const float *x, size_t count, float *out);
     /* x[j] = 0 with this probability, else x[j] / (1 - probability), j chosen by (key, j) alone:
      * the same call on the gradient is the backward. 0 <= probability < 1. count <= 2^32. */
     void (*dropout)(float *x, size_t count, uint64_t key, float probability);
@@ -201,6 +200,14 @@ struct training_kernel {
     void (*pack)(const float *from, size_t lane, size_t step, size_t lanes, size_t depth,
                  size_t width, float *to);
     void (*tile)(const struct training_tile *tile);
+
+    /* The same with both factors rounded to bfloat16 as they are packed. A pair of steps of one
+     * lane takes pair_floats floats of a panel, which is ceil(depth / 2) pairs long; only
+     * tile_bfloat knows what is in it. The tile's depth, and what it fetches, count steps. */
+    size_t pair_floats;
+    void (*pack_bfloat)(const float *from, size_t lane, size_t step, size_t lanes, size_t depth,
+                        size_t width, float *to);
+    void (*tile_bfloat)(const struct training_tile *tile);
 };
 
 /* The table of a level that kernel_at has. Static. */

@@ -63,6 +63,24 @@ cleanup:
     return status;
 }
 
+primer_status adapter_data_put(struct adapter_data *data, size_t layer, enum model_role role,
+                               size_t rank, size_t rows, size_t columns, double factor,
+                               const float *a, const float *b, primer_error *error)
+{
+    const struct model_part *const part = model_architecture_part(data->architecture, role);
+    char name[MODEL_NAME_LIMIT];
+    struct adapter_tensor *tensor = NULL;
+    if (part == NULL)
+        return error_set(error, PRIMER_EINVAL,
+                         "an adapter's matrix is none that architecture %s has",
+                         data->architecture->name);
+    model_tensor_name(name, part->name, layer, ".weight");
+    FORWARD(adapter_data_add(data, name, rank, rows, columns, factor, &tensor, error));
+    memcpy(tensor->a, a, rank * columns * sizeof *a);
+    memcpy(tensor->b, b, rows * rank * sizeof *b);
+    return PRIMER_OK;
+}
+
 static bool ends_with(const char *text, const char *end)
 {
     const size_t length = strlen(text), tail = strlen(end);
@@ -152,6 +170,21 @@ static primer_status check_shape(const struct model *model, const struct adapter
     return PRIMER_OK;
 }
 
+/* A value that isn't finite would make every logit so, and be blamed on a layer. */
+static primer_status check_values(const struct adapter_tensor *t, const char *path,
+                                  primer_error *error)
+{
+    const size_t a = t->rank * t->columns, b = t->rows * t->rank;
+    for (size_t i = 0; i < a + b; i++) {
+        const float value = i < a ? t->a[i] : t->b[i - a];
+        if (!isfinite(value))
+            return error_set(error, PRIMER_ENUMERIC,
+                             "%s: tensor %s.lora_%c: value %zu is %g, expected finite numbers",
+                             path, t->name, i < a ? 'a' : 'b', i < a ? i : i - a, (double)value);
+    }
+    return PRIMER_OK;
+}
+
 static primer_status put_pair(struct adapter *adapter, const struct adapter_tensor *t, size_t layer,
                               enum model_role role, size_t first, size_t rows, const char *path,
                               primer_error *error)
@@ -180,6 +213,7 @@ static primer_status bind_tensor(struct adapter *adapter, const struct model *mo
                          path, error_printable(t->name, strlen(t->name), shown, sizeof shown),
                          model->architecture->name, model->layer_count);
     FORWARD(check_shape(model, t, &target, path, error));
+    FORWARD(check_values(t, path, error));
     if (t->rank > adapter->rank)
         adapter->rank = t->rank;
     if (target.part->role != MODEL_QUERY_KEY_VALUE)

@@ -47,6 +47,11 @@ void adapter_data_free(struct adapter_data *data);
 primer_status adapter_data_add(struct adapter_data *data, const char *name, size_t rank,
                                size_t rows, size_t columns, double factor,
                                struct adapter_tensor **tensor, primer_error *error);
+/* The same with copies of a [rank][columns] and b [rows][rank], by layer and role (one that an
+ * adapter may add to, or MODEL_QUERY_KEY_VALUE). */
+primer_status adapter_data_put(struct adapter_data *data, size_t layer, enum model_role role,
+                               size_t rank, size_t rows, size_t columns, double factor,
+                               const float *a, const float *b, primer_error *error);
 
 /* A GGUF, a folder of PEFT, or its .safetensors (with adapter_config.json beside it). */
 primer_status adapter_read(struct adapter_data *data, const struct model *model, const char *path,
@@ -55,11 +60,19 @@ primer_status adapter_gguf_read(struct adapter_data *data, const struct model *m
                                 const char *path, primer_error *error);
 primer_status adapter_peft_read(struct adapter_data *data, const struct model *model,
                                 const char *path, primer_error *error);
+/* The same from files that are open already. */
+struct peft_config;
+struct safetensors;
+primer_status adapter_gguf_take(struct adapter_data *data, const struct model *model,
+                                const struct gguf *gguf, primer_error *error);
+primer_status adapter_peft_take(struct adapter_data *data, const struct model *model,
+                                const struct peft_config *config, const struct safetensors *file,
+                                primer_error *error);
 /* One alpha for the whole file: where factors are not alpha / rank of one alpha, B takes the
  * difference up. `name`: general.name. */
 primer_status adapter_write_gguf(const struct adapter_data *data, const char *path,
                                  const char *name, primer_error *error);
-/* Makes the folder if it is missing. `base`: base_model_name_or_path, NULL: none. */
+/* Makes the folder if it is missing; what was fused is written as three modules. `base`: base_model_name_or_path, NULL: none. */
 primer_status adapter_write_peft(const struct adapter_data *data, const char *folder,
                                  const char *base, primer_error *error);
 

@@ -13,8 +13,9 @@
 
 #include "base/memory.h"
 
-#define ALPHA_KEY "adapter.lora.alpha"
-#define RANK_MOST 65536
+#define ALPHA_KEY      "adapter.lora.alpha"
+#define INVOCATION_KEY "adapter.alora.invocation_tokens"
+#define RANK_MOST      65536
 
 static primer_status require_text(const struct gguf *gguf, const char *key, const char *expected,
                                   primer_error *error)
@@ -100,27 +101,46 @@ static primer_status read_tensors(struct adapter_data *data, const struct gguf *
     return PRIMER_OK;
 }
 
-primer_status adapter_gguf_read(struct adapter_data *data, const struct model *model,
-                                const char *path, primer_error *error)
+static primer_status check_keys(const struct gguf *gguf, const struct model *model,
+                                primer_error *error)
 {
-    primer_status status = PRIMER_OK;
-    struct gguf *gguf = NULL;
-    struct adapter_data made = adapter_data_for(model);
-    double alpha = 0;
-    FORWARD(gguf_open(&gguf, path, error));
     if (gguf_value_named(gguf, "general.type") == NULL &&
         gguf_value_named(gguf, "adapter.type") == NULL)
-        FAIL(PRIMER_EFORMAT,
-             "%s: not an adapter: its keys general.type and adapter.type are missing", path);
-    TRY(require_text(gguf, "general.type", "adapter", error));
-    TRY(require_text(gguf, "adapter.type", "lora", error));
-    TRY(require_text(gguf, "general.architecture", model->architecture->name, error));
+        return error_set(error, PRIMER_EFORMAT,
+                         "%s: not an adapter: its keys general.type and adapter.type are missing",
+                         gguf_path(gguf));
+    FORWARD(require_text(gguf, "general.type", "adapter", error));
+    FORWARD(require_text(gguf, "adapter.type", "lora", error));
+    if (gguf_value_named(gguf, INVOCATION_KEY) != NULL)
+        return error_set(error, PRIMER_EUNSUPPORTED,
+                         "%s: key " INVOCATION_KEY
+                         ": adapters that tokens switch on are not supported",
+                         gguf_path(gguf));
+    return require_text(gguf, "general.architecture", model->architecture->name, error);
+}
+
+primer_status adapter_gguf_take(struct adapter_data *data, const struct model *model,
+                                const struct gguf *gguf, primer_error *error)
+{
+    primer_status status = PRIMER_OK;
+    struct adapter_data made = adapter_data_for(model);
+    double alpha = 0;
+    TRY(check_keys(gguf, model, error));
     TRY(gguf_get_f64(gguf, ALPHA_KEY, &alpha, error));
     TRY(read_tensors(&made, gguf, (float)alpha, error));
     *data = made;
     made = (struct adapter_data){0};
 cleanup:
     adapter_data_free(&made);
+    return status;
+}
+
+primer_status adapter_gguf_read(struct adapter_data *data, const struct model *model,
+                                const char *path, primer_error *error)
+{
+    struct gguf *gguf = NULL;
+    FORWARD(gguf_open(&gguf, path, error));
+    const primer_status status = adapter_gguf_take(data, model, gguf, error);
     gguf_free(gguf);
     return status;
 }

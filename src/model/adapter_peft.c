@@ -28,26 +28,32 @@
 #define RANK_MOST 65536
 #define SHOWN     160
 
-/* What the modules of an architecture are called. */
+/* What the modules of an architecture are called, as transformers has them now; then the names of
+ * Phi-2's first code, which adapters of that time have, and which are read alone. */
 struct module_name {
     const char *architecture;
     enum model_role role;
-    const char *name; /* below model.layers.N. */
+    const char *name; /* below model.layers.N. or transformer.h.N. */
+    bool old;
 };
 static const struct module_name modules[] = {
-    {"phi2", MODEL_QUERY, "self_attn.q_proj"},
-    {"phi2", MODEL_KEY, "self_attn.k_proj"},
-    {"phi2", MODEL_VALUE, "self_attn.v_proj"},
-    {"phi2", MODEL_ATTENTION_OUTPUT, "self_attn.dense"},
-    {"phi2", MODEL_UP, "mlp.fc1"},
-    {"phi2", MODEL_DOWN, "mlp.fc2"},
-    {"llama", MODEL_QUERY, "self_attn.q_proj"},
-    {"llama", MODEL_KEY, "self_attn.k_proj"},
-    {"llama", MODEL_VALUE, "self_attn.v_proj"},
-    {"llama", MODEL_ATTENTION_OUTPUT, "self_attn.o_proj"},
-    {"llama", MODEL_GATE, "mlp.gate_proj"},
-    {"llama", MODEL_UP, "mlp.up_proj"},
-    {"llama", MODEL_DOWN, "mlp.down_proj"},
+    {"phi2", MODEL_QUERY, "self_attn.q_proj", false},
+    {"phi2", MODEL_KEY, "self_attn.k_proj", false},
+    {"phi2", MODEL_VALUE, "self_attn.v_proj", false},
+    {"phi2", MODEL_ATTENTION_OUTPUT, "self_attn.dense", false},
+    {"phi2", MODEL_UP, "mlp.fc1", false},
+    {"phi2", MODEL_DOWN, "mlp.fc2", false},
+    {"llama", MODEL_QUERY, "self_attn.q_proj", false},
+    {"llama", MODEL_KEY, "self_attn.k_proj", false},
+    {"llama", MODEL_VALUE, "self_attn.v_proj", false},
+    {"llama", MODEL_ATTENTION_OUTPUT, "self_attn.o_proj", false},
+    {"llama", MODEL_GATE, "mlp.gate_proj", false},
+    {"llama", MODEL_UP, "mlp.up_proj", false},
+    {"llama", MODEL_DOWN, "mlp.down_proj", false},
+    {"phi2", MODEL_QUERY_KEY_VALUE, "mixer.Wqkv", true},
+    {"phi2", MODEL_ATTENTION_OUTPUT, "mixer.out_proj", true},
+    {"phi2", MODEL_UP, "mlp.fc1", true},
+    {"phi2", MODEL_DOWN, "mlp.fc2", true},
 };
 #define MODULES (sizeof modules / sizeof *modules)
 
@@ -108,16 +114,20 @@ static bool read_key(const struct adapter_data *data, const char *text, struct k
     const size_t beginning = strlen(BEGINNING);
     const char *const end = find_end(text, &key->is_b);
     int used = 0;
+    bool old = false;
     if (end == NULL || strncmp(text, BEGINNING, beginning) != 0 ||
         (size_t)(end - text) - beginning >= sizeof key->name)
         return false;
     memcpy(key->name, text + beginning, (size_t)(end - text) - beginning);
     key->name[(size_t)(end - text) - beginning] = '\0';
-    if (sscanf(key->name, "model.layers.%9zu.%n", &key->layer, &used) != 1 || used == 0)
-        return false;
+    if (sscanf(key->name, "model.layers.%9zu.%n", &key->layer, &used) != 1 || used == 0) {
+        old = true;
+        if (sscanf(key->name, "transformer.h.%9zu.%n", &key->layer, &used) != 1 || used == 0)
+            return false;
+    }
     for (size_t i = 0; i < MODULES; i++)
         if (strcmp(modules[i].architecture, data->architecture->name) == 0 &&
-            strcmp(modules[i].name, key->name + used) == 0) {
+            modules[i].old == old && strcmp(modules[i].name, key->name + used) == 0) {
             key->module = &modules[i];
             return true;
         }
@@ -230,6 +240,22 @@ static primer_status read_tensors(struct adapter_data *data, const struct peft_c
     return PRIMER_OK;
 }
 
+/* Says what to do where there is PyTorch's own form alone, which can hold any program. */
+static primer_status refuse_pickle(const char *folder, const char *tensors, primer_error *error)
+{
+    primer_status status = PRIMER_OK;
+    struct buffer pickle = {0};
+    TRY(buffer_format(&pickle, error, "%s/adapter_model.bin", folder));
+    if (!file_exists(tensors) && file_exists(pickle.bytes))
+        FAIL(PRIMER_EUNSUPPORTED,
+             "%s: PyTorch's own files are not read; save the adapter as safetensors "
+             "(save_pretrained does, without safe_serialization=False)",
+             pickle.bytes);
+cleanup:
+    buffer_free(&pickle);
+    return status;
+}
+
 /* PATH, or PATH/name where it is a folder; and the configuration beside it. */
 static primer_status name_files(const char *path, struct buffer *tensors, struct buffer *config,
                                 primer_error *error)
@@ -240,9 +266,23 @@ static primer_status name_files(const char *path, struct buffer *tensors, struct
     FORWARD(buffer_text(tensors, path, error));
     if (folder) {
         FORWARD(buffer_text(tensors, "/adapter_model.safetensors", error));
+        FORWARD(refuse_pickle(path, tensors->bytes, error));
         return buffer_format(config, error, "%s/adapter_config.json", path);
     }
     return buffer_format(config, error, "%.*sadapter_config.json", (int)base, path);
+}
+
+primer_status adapter_peft_take(struct adapter_data *data, const struct model *model,
+                                const struct peft_config *config, const struct safetensors *file,
+                                primer_error *error)
+{
+    struct adapter_data made = adapter_data_for(model);
+    const primer_status status = read_tensors(&made, config, file, error);
+    if (status == PRIMER_OK)
+        *data = made;
+    else
+        adapter_data_free(&made);
+    return status;
 }
 
 primer_status adapter_peft_read(struct adapter_data *data, const struct model *model,
@@ -252,15 +292,11 @@ primer_status adapter_peft_read(struct adapter_data *data, const struct model *m
     struct buffer tensors = {0}, beside = {0};
     struct peft_config *config = NULL;
     struct safetensors *file = NULL;
-    struct adapter_data made = adapter_data_for(model);
     TRY(name_files(path, &tensors, &beside, error));
     TRY(peft_config_read(&config, beside.bytes, error));
     TRY(safetensors_open(&file, tensors.bytes, error));
-    TRY(read_tensors(&made, config, file, error));
-    *data = made;
-    made = (struct adapter_data){0};
+    TRY(adapter_peft_take(data, model, config, file, error));
 cleanup:
-    adapter_data_free(&made);
     safetensors_free(file);
     peft_config_free(config);
     buffer_free(&tensors);
@@ -270,22 +306,29 @@ cleanup:
 
 /* ---- writing --------------------------------------------------------------------------------- */
 
-/* The lists of one file, for all tensors. */
+/* The lists of one file, for all tensors; a fused attn_qkv is three modules that share its A. */
 struct writing {
     const struct adapter_data *data;
     struct peft_config_module *modules; /* [count] */
     struct safetensors_output *tensors; /* [2 * count] */
     char (*names)[SHOWN];               /* [3 * count] */
     float **turned;                     /* [count] B in PEFT's order of rows, or NULL */
-    size_t count;
+    size_t count, most;
 };
 
-static const struct module_name *module_of(const struct adapter_data *data,
-                                           const struct adapter_tensor *t, size_t *layer)
+/* Rows of a tensor that are a module's. */
+struct run {
+    enum model_role role;
+    size_t first, rows;
+};
+
+/* What the tensor's name says, MODEL_ROLES where it is no matrix that PEFT has a name for. */
+static enum model_role role_of(const struct adapter_data *data, const struct adapter_tensor *t,
+                               size_t *layer)
 {
     int used = 0;
     if (sscanf(t->name, "blk.%9zu.%n", layer, &used) != 1 || used == 0)
-        return NULL;
+        return MODEL_ROLES;
     for (size_t i = 0; i < MODULES; i++) {
         char name[MODEL_NAME_LIMIT];
         if (strcmp(modules[i].architecture, data->architecture->name) != 0)
@@ -293,47 +336,86 @@ static const struct module_name *module_of(const struct adapter_data *data,
         model_tensor_name(name, model_architecture_part(data->architecture, modules[i].role)->name,
                           *layer, ".weight");
         if (strcmp(name, t->name) == 0)
-            return &modules[i];
+            return modules[i].role;
     }
+    return MODEL_ROLES;
+}
+
+static const char *module_name(const struct adapter_data *data, enum model_role role)
+{
+    for (size_t i = 0; i < MODULES; i++)
+        if (strcmp(modules[i].architecture, data->architecture->name) == 0 && !modules[i].old &&
+            modules[i].role == role)
+            return modules[i].name;
     return NULL;
 }
 
-static primer_status turn(const struct writing *w, size_t i, enum model_role role,
-                          const float **out, primer_error *error)
+/* The modules of a tensor, 0 where it has none or their rows don't add up to its own. */
+static size_t runs_of(const struct adapter_data *data, const struct adapter_tensor *t,
+                      struct run runs[3], size_t *layer)
 {
-    const struct adapter_tensor *const t = &w->data->tensors[i];
-    *out = t->b;
-    if (turned_heads(w->data, role) == 0)
+    const enum model_role role = role_of(data, t, layer);
+    const size_t q = data->heads * data->head_dimensions,
+                 kv = data->kv_heads * data->head_dimensions;
+    if (role == MODEL_QUERY_KEY_VALUE) {
+        runs[0] = (struct run){MODEL_QUERY, 0, q};
+        runs[1] = (struct run){MODEL_KEY, q, kv};
+        runs[2] = (struct run){MODEL_VALUE, q + kv, kv};
+        return t->rows == q + 2 * kv ? 3 : 0;
+    }
+    runs[0] = (struct run){role, 0, t->rows};
+    return role != MODEL_ROLES && rows_fit(data, role, t->rows) ? 1 : 0;
+}
+
+static primer_status turn(const struct writing *w, const struct adapter_tensor *t,
+                          const struct run *run, const float **out, primer_error *error)
+{
+    const float *const b = t->b + run->first * t->rank;
+    float **const turned = &w->turned[w->count];
+    *out = b;
+    if (turned_heads(w->data, run->role) == 0)
         return PRIMER_OK;
-    w->turned[i] = memory_allocate(t->rows * t->rank, sizeof *w->turned[i]);
-    if (w->turned[i] == NULL)
-        return memory_failure(error, "an adapter's rows", t->rows * t->rank * sizeof(float));
-    for (size_t row = 0; row < t->rows; row++)
-        memcpy(w->turned[i] + row_there(w->data, role, row) * t->rank, t->b + row * t->rank,
-               t->rank * sizeof *t->b);
-    *out = w->turned[i];
+    *turned = memory_allocate(run->rows * t->rank, sizeof **turned);
+    if (*turned == NULL)
+        return memory_failure(error, "an adapter's rows", run->rows * t->rank * sizeof(float));
+    for (size_t row = 0; row < run->rows; row++)
+        memcpy(*turned + row_there(w->data, run->role, row) * t->rank, b + row * t->rank,
+               t->rank * sizeof *b);
+    *out = *turned;
     return PRIMER_OK;
 }
 
-static primer_status list_tensor(struct writing *w, size_t i, const char *folder,
-                                 primer_error *error)
+static primer_status list_module(struct writing *w, const struct adapter_tensor *t, size_t layer,
+                                 const struct run *run, primer_error *error)
 {
-    const struct adapter_tensor *const t = &w->data->tensors[i];
-    size_t layer = 0;
-    const struct module_name *const module = module_of(w->data, t, &layer);
+    const char *const module = module_name(w->data, run->role);
+    char(*const names)[SHOWN] = &w->names[3 * w->count];
+    struct safetensors_output *const tensors = &w->tensors[2 * w->count];
     const float *b = NULL;
-    if (module == NULL || !rows_fit(w->data, module->role, t->rows))
+    snprintf(names[0], SHOWN, "model.layers.%zu.%s", layer, module);
+    snprintf(names[1], SHOWN, BEGINNING "model.layers.%zu.%s.lora_A.weight", layer, module);
+    snprintf(names[2], SHOWN, BEGINNING "model.layers.%zu.%s.lora_B.weight", layer, module);
+    FORWARD(turn(w, t, run, &b, error));
+    w->modules[w->count] =
+        (struct peft_config_module){names[0], t->rank, t->factor * (double)t->rank};
+    tensors[0] = (struct safetensors_output){names[1], t->rank, t->columns, t->a};
+    tensors[1] = (struct safetensors_output){names[2], run->rows, t->rank, b};
+    w->count++;
+    return PRIMER_OK;
+}
+
+static primer_status list_tensor(struct writing *w, const struct adapter_tensor *t,
+                                 const char *folder, primer_error *error)
+{
+    size_t layer = 0;
+    struct run runs[3];
+    const size_t count = runs_of(w->data, t, runs, &layer);
+    if (count == 0)
         return error_set(error, PRIMER_EUNSUPPORTED,
                          "%s: tensor %s with %zu rows is no module that PEFT has a name for",
                          folder, t->name, t->rows);
-    char(*const names)[SHOWN] = &w->names[3 * i];
-    snprintf(names[0], SHOWN, "model.layers.%zu.%s", layer, module->name);
-    snprintf(names[1], SHOWN, BEGINNING "model.layers.%zu.%s.lora_A.weight", layer, module->name);
-    snprintf(names[2], SHOWN, BEGINNING "model.layers.%zu.%s.lora_B.weight", layer, module->name);
-    FORWARD(turn(w, i, module->role, &b, error));
-    w->modules[i] = (struct peft_config_module){names[0], t->rank, t->factor * (double)t->rank};
-    w->tensors[2 * i] = (struct safetensors_output){names[1], t->rank, t->columns, t->a};
-    w->tensors[2 * i + 1] = (struct safetensors_output){names[2], t->rows, t->rank, b};
+    for (size_t i = 0; i < count; i++)
+        FORWARD(list_module(w, t, layer, &runs[i], error));
     return PRIMER_OK;
 }
 
@@ -342,14 +424,15 @@ static primer_status write_files(struct writing *w, const char *folder, const ch
 {
     primer_status status = PRIMER_OK;
     struct buffer path = {0};
-    w->modules = memory_allocate(w->count, sizeof *w->modules);
-    w->tensors = memory_allocate(2 * w->count, sizeof *w->tensors);
-    w->names = memory_allocate(3 * w->count, sizeof *w->names);
-    w->turned = memory_allocate(w->count, sizeof *w->turned);
+    w->most = 3 * w->data->count;
+    w->modules = memory_allocate(w->most, sizeof *w->modules);
+    w->tensors = memory_allocate(2 * w->most, sizeof *w->tensors);
+    w->names = memory_allocate(3 * w->most, sizeof *w->names);
+    w->turned = memory_allocate(w->most, sizeof *w->turned);
     if (w->modules == NULL || w->tensors == NULL || w->names == NULL || w->turned == NULL)
-        return memory_failure(error, "an adapter's names", w->count * sizeof *w->names);
-    for (size_t i = 0; i < w->count; i++)
-        FORWARD(list_tensor(w, i, folder, error));
+        return memory_failure(error, "an adapter's names", 3 * w->most * sizeof *w->names);
+    for (size_t i = 0; i < w->data->count; i++)
+        FORWARD(list_tensor(w, &w->data->tensors[i], folder, error));
     if (mkdir(folder, 0777) != 0 && errno != EEXIST)
         return error_set(error, PRIMER_EIO, "%s: cannot make the folder: %s", folder,
                          strerror(errno));
@@ -366,11 +449,11 @@ cleanup:
 primer_status adapter_write_peft(const struct adapter_data *data, const char *folder,
                                  const char *base, primer_error *error)
 {
-    struct writing writing = {.data = data, .count = data->count};
+    struct writing writing = {.data = data};
     if (data->count == 0)
         return error_set(error, PRIMER_EINVAL, "%s: an adapter without tensors", folder);
     const primer_status status = write_files(&writing, folder, base, error);
-    for (size_t i = 0; writing.turned != NULL && i < writing.count; i++)
+    for (size_t i = 0; writing.turned != NULL && i < writing.most; i++)
         memory_free(writing.turned[i]);
     memory_free(writing.turned);
     memory_free(writing.names);

@@ -26,10 +26,24 @@ const struct model_part *model_architecture_part(const struct model_architecture
     return NULL;
 }
 
+/* An adapter names an architecture too, but has none of a model's keys. */
+static primer_status refuse_adapter(const struct gguf *gguf, primer_error *error)
+{
+    struct gguf_string type = {"", 0};
+    FORWARD(gguf_get_string(gguf, "general.type", &type, error));
+    if (type.length != strlen("adapter") || memcmp(type.bytes, "adapter", type.length) != 0)
+        return PRIMER_OK;
+    return error_set(error, PRIMER_EUNSUPPORTED,
+                     "%s: is an adapter (its general.type says so), expected a model; an adapter "
+                     "is given beside its model: --adapter",
+                     gguf_path(gguf));
+}
+
 static primer_status find_architecture(struct model *model, primer_error *error)
 {
     struct gguf_string name;
     char printable[64], known[128] = "";
+    FORWARD(refuse_adapter(model->gguf, error));
     FORWARD(gguf_require_string(model->gguf, "general.architecture", &name, error));
     const struct model_architecture *a;
     for (size_t i = 0; (a = model_architecture_at(i)) != NULL; i++) {

@@ -104,12 +104,14 @@ static primer_status not_finite(const struct model *m, const struct pass *p, siz
     const struct attention_sequence *s = p->sequences;
     while (row >= s->first_row + s->tokens)
         s++;
+    const bool adapted = p->adapters != NULL && p->adapters[s - p->sequences] != NULL;
     if (layer < m->layer_count)
         return error_set(error, PRIMER_ENUMERIC,
-                         "%s: a NaN or infinite value at position %zu after layer %zu of %zu: the "
-                         "file's weights "
-                         "are damaged, or overflow",
-                         gguf_path(m->gguf), s->start + row - s->first_row, layer, m->layer_count);
+                         "%s: a NaN or infinite value at position %zu after layer %zu of %zu: %s",
+                         gguf_path(m->gguf), s->start + row - s->first_row, layer, m->layer_count,
+                         adapted ? "its adapters, or their scales, are too large, or the file's "
+                                   "weights are damaged"
+                                 : "the file's weights are damaged, or overflow");
     return error_set(error, PRIMER_ENUMERIC,
                      "%s: a NaN or infinite value at position %zu after the %s", gguf_path(m->gguf),
                      s->start + row - s->first_row, after);

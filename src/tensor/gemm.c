@@ -16,6 +16,9 @@
  *
  *   block   | panel 0: [depth][tile_columns or rows] | panel 1 | ...
  *
+ * With factors of bfloat16 a panel is [pairs of steps][...], and holds as many steps as fit into
+ * the same room. Pieces of depth begin with an even step.
+ *
  * A depth larger than panel_depth is gone through piece by piece, each going on from out: the order
  * of an element's sum is that of one chain.
  *
@@ -143,6 +146,7 @@ struct walk {
     const struct training_kernel *kernel;
     const struct gemm *product;
     struct span steps; /* of depth, at the moment */
+    size_t lane;       /* floats of a panel's lane */
     float *block, *panel;
 };
 
@@ -151,7 +155,7 @@ static void multiply(const struct walk *walk, struct span rows, struct span colu
 {
     const struct gemm *const product = walk->product;
     const bool last = walk->steps.first + walk->steps.count == product->depth;
-    walk->kernel->tile(&(struct training_tile){
+    (product->bfloat ? walk->kernel->tile_bfloat : walk->kernel->tile)(&(struct training_tile){
         .rows = rows.count,
         .columns = columns.count,
         .depth = walk->steps.count,
@@ -169,8 +173,10 @@ static void multiply(const struct walk *walk, struct span rows, struct span colu
 static void pack(const struct walk *walk, const struct operand *operand, struct span lanes,
                  size_t width, float *to)
 {
-    walk->kernel->pack(operand_at(operand, lanes.first, walk->steps.first), operand->lane,
-                       operand->step, lanes.count, walk->steps.count, width, to);
+    const struct training_kernel *const kernel = walk->kernel;
+    (walk->product->bfloat ? kernel->pack_bfloat : kernel->pack)(
+        operand_at(operand, lanes.first, walk->steps.first), operand->lane, operand->step,
+        lanes.count, walk->steps.count, width, to);
 }
 
 /* Tile `i` of columns: whole ones, and at the end one that may be narrower. */
@@ -196,7 +202,7 @@ static const float *out_at(const struct gemm *product, struct span rows, struct 
 static void walk_rows(const struct walk *walk, struct span rows, struct span columns)
 {
     const struct operand a = operand_a(walk->product), b = operand_b(walk->product);
-    const size_t width = walk->kernel->tile_columns, size = width * walk->steps.count;
+    const size_t width = walk->kernel->tile_columns, size = width * walk->lane;
     const size_t across = parts_of(columns.count, width);
     const size_t down = parts_of(rows.count, walk->kernel->tile_rows);
     for (size_t j = 0; j < across; j++)
@@ -225,7 +231,7 @@ static void walk_columns(const struct walk *walk, struct span rows, struct span 
     for (size_t i = 0; i < down; i++) {
         const struct span height = tile_of_rows(rows, down, i);
         pack(walk, &a, height, height.count,
-             walk->block + (height.first - rows.first) * walk->steps.count);
+             walk->block + (height.first - rows.first) * walk->lane);
     }
     for (size_t j = 0; j < across; j++) {
         const struct span here = tile_of_columns(walk, columns, j);
@@ -235,12 +241,18 @@ static void walk_columns(const struct walk *walk, struct span rows, struct span 
             const bool end = i + 1 == down;
             const struct span height = tile_of_rows(rows, down, i);
             const struct span next = tile_of_rows(rows, down, end ? 0 : i + 1);
-            multiply(walk, height, here,
-                     walk->block + (height.first - rows.first) * walk->steps.count, walk->panel,
-                     out_at(walk->product, next, end ? beside : here),
+            multiply(walk, height, here, walk->block + (height.first - rows.first) * walk->lane,
+                     walk->panel, out_at(walk->product, next, end ? beside : here),
                      ahead_of(&b, beside, walk->steps, i, down));
         }
     }
+}
+
+/* Floats that a lane of so many steps takes in a panel. */
+static size_t lane_floats(const struct training_kernel *kernel, const struct gemm *product,
+                          size_t steps)
+{
+    return product->bfloat ? (steps + 1) / 2 * kernel->pair_floats : steps;
 }
 
 /* A rectangle of out: blocks, and for each the depth in pieces. */
@@ -251,15 +263,19 @@ static void run_rectangle(const struct gemm_workspace *workspace, const struct g
     const bool of_rows = rows.count >= columns.count;
     const struct span longer = of_rows ? columns : rows; /* the one that is cut into blocks */
     const size_t unit = of_rows ? kernel->tile_columns : kernel->tile_rows;
+    const size_t most =
+        product->bfloat ? kernel->panel_depth / kernel->pair_floats * 2 : kernel->panel_depth;
+    const size_t pieces = product->depth > 0 ? parts_of(product->depth, most) : 1;
+    const struct span depth = {0, product->depth};
     const size_t blocks = parts_of(longer.count, kernel->block_columns / unit * unit);
-    const size_t pieces = product->depth > 0 ? parts_of(product->depth, kernel->panel_depth) : 1;
     float *const floats = workspace->floats + thread * (workspace->block + workspace->panel);
     struct walk walk = {
         .kernel = kernel, .product = product, .block = floats, .panel = floats + workspace->block};
     for (size_t block = 0; block < blocks; block++) {
         const struct span part = span_part(longer, unit, blocks, block);
         for (size_t piece = 0; piece < pieces; piece++) {
-            walk.steps = span_part((struct span){0, product->depth}, 4, pieces, piece);
+            walk.steps = span_part(depth, 4, pieces, piece);
+            walk.lane = lane_floats(kernel, product, walk.steps.count);
             if (of_rows)
                 walk_rows(&walk, rows, part);
             else

@@ -1,4 +1,4 @@
-/* gemm.h - products of f32 matrices in any orientation, over threads: what training is made of.
+/* gemm.h - products of matrices in any orientation, over threads: what training is made of.
  *
  *   out[i][j] = start + sum over p of a(i, p) * b(p, j)        i < rows, j < columns, p < depth
  *
@@ -13,6 +13,14 @@
  * from out[i][j] where it is accumulated: the same bits at every level, for any number of threads
  * and any blocking (kernel/scalar is the definition). With `bias` the sum is out = sum + bias[j],
  * one addition at the end.
+ *
+ * With `bfloat` both factors count as rounded to bfloat16 (nearest, ties to even; what lies below
+ * 2^-126 is 0), sums stay f32, and the steps are taken in pairs, the odd one first:
+ *
+ *   sum = fma(a(i, 2q), b(2q, j), fma(a(i, 2q + 1), b(2q + 1, j), sum))      q = 0, 1, ...
+ *
+ * An odd depth is followed by one step of zeros. This is what the instruction of x86 does, which
+ * takes a sum below 2^-126 as 0 besides; other levels do not.
  */
 #ifndef TENSOR_GEMM_H
 #define TENSOR_GEMM_H
@@ -33,6 +41,7 @@ struct gemm {
     size_t out_row; /* floats from a row to the next */
     bool accumulate;
     const float *bias; /* [columns] or NULL; not with accumulate */
+    bool bfloat;
 };
 
 /* Packed pieces of one thread each. */

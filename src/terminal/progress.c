@@ -23,24 +23,49 @@ static const char *amount(const struct progress *progress, uint64_t value, char 
     return strcmp(progress->unit, "B") == 0 ? render_bytes(value, out) : render_count(value, out);
 }
 
-void progress_step(struct progress *progress, uint64_t done, uint64_t total, const char *note)
+/* A line that wraps could not be written over: as much of it as the terminal is wide, to the begin
+ * of a character. */
+static void show(const char *line)
+{
+    const size_t columns = render_columns(STDERR_FILENO);
+    size_t length = strlen(line);
+    if (columns > 1 && length >= columns)
+        for (length = columns - 1; length > 0 && ((unsigned char)line[length] & 0xC0) == 0x80;)
+            length--;
+    fprintf(stderr, "\r\033[K%.*s", (int)length, line);
+    fflush(stderr);
+}
+
+bool progress_due(const struct progress *progress)
 {
     const uint64_t now = clock_nanoseconds();
-    if (!progress->enabled || total == 0 || now - progress->begun < SECOND ||
-        (progress->shown != 0 && now - progress->shown < SECOND / 10))
+    return progress->enabled && now - progress->begun >= SECOND &&
+           (progress->shown == 0 || now - progress->shown >= SECOND / 10);
+}
+
+void progress_line(struct progress *progress, const char *line)
+{
+    progress->shown = clock_nanoseconds();
+    show(line);
+}
+
+void progress_step(struct progress *progress, uint64_t done, uint64_t total, const char *note)
+{
+    if (total == 0 || !progress_due(progress))
         return;
-    progress->shown = now;
+    const uint64_t now = clock_nanoseconds();
     char of[RENDER_TEXT], all[RENDER_TEXT], left[RENDER_TEXT] = "";
     const double seconds = (double)(now - progress->begun) * 1e-9;
     const uint64_t counted = done > progress->first ? done - progress->first : 0;
     if (counted > 0 && done < total)
         render_duration(seconds * (double)(total - done) / (double)counted, left);
     const char *unit = strcmp(progress->unit, "B") == 0 ? "" : progress->unit;
-    fprintf(stderr, "\r\033[K%s  %.0f %% (%s of %s%s%s)%s%s%s%s%s", progress->what,
-            100.0 * (double)done / (double)total, amount(progress, done, of),
-            amount(progress, total, all), *unit ? " " : "", unit, *left ? ", " : "", left,
-            *left ? " left" : "", note == NULL ? "" : "  ", note == NULL ? "" : note);
-    fflush(stderr);
+    char line[1024];
+    snprintf(line, sizeof line, "%s  %.0f %% (%s of %s%s%s)%s%s%s%s%s", progress->what,
+             100.0 * (double)done / (double)total, amount(progress, done, of),
+             amount(progress, total, all), *unit ? " " : "", unit, *left ? ", " : "", left,
+             *left ? " left" : "", note == NULL ? "" : "  ", note == NULL ? "" : note);
+    progress_line(progress, line);
 }
 
 void progress_end(struct progress *progress)

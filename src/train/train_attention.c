@@ -141,7 +141,8 @@ static void multiply_tile(const struct head *h, const struct tile *t, const floa
                                  .b_step = 1,
                                  .b_column = h->width,
                                  .out = scores,
-                                 .out_row = t->keys},
+                                 .out_row = t->keys,
+                                 .bfloat = h->context->bfloat},
                   h->thread);
 }
 
@@ -161,7 +162,8 @@ static void sum_keys(const struct head *h, const struct tile *t, const float *sc
                                  .b_column = 1,
                                  .out = out,
                                  .out_row = out_row,
-                                 .accumulate = accumulate},
+                                 .accumulate = accumulate,
+                                 .bfloat = h->context->bfloat},
                   h->thread);
 }
 
@@ -181,7 +183,8 @@ static void sum_queries(const struct head *h, const struct tile *t, const float 
                                  .b_column = 1,
                                  .out = out + t->j * h->width,
                                  .out_row = h->width,
-                                 .accumulate = true},
+                                 .accumulate = true,
+                                 .bfloat = h->context->bfloat},
                   h->thread);
 }
 

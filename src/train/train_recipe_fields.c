@@ -66,7 +66,7 @@ static const struct train_recipe_field table[] = {
     CHOICE("architecture", architecture, "phi2, llama", "phi2", IDENTITY,
            "a new model's architecture"),
     PATH("tokenizer", tokenizer, OPEN, "the model's", IDENTITY,
-         "a GGUF or a tokenizer.json whose vocabulary a new model has; required without model"),
+         "a GGUF whose vocabulary a new model has; required without model"),
     SIZE("layers", layers, 1, 1024, STANDARD, "8", IDENTITY, "a new model's layers"),
     SIZE("embedding", embedding, 2, 65536, STANDARD, "256", IDENTITY,
          "width of the residual stream, a multiple of heads"),

@@ -46,6 +46,22 @@ best "$folder/merged.gguf"
 cmp "$folder/expected" "$folder/best" || fail "the merged model finds other tokens the most probable"
 best "$folder/tiny.gguf"
 cmp -s "$folder/expected" "$folder/best" && fail "logprobs takes no notice of --adapter"
+
+# As one adapter, and in the other form, it says the same still.
+expect_code 0 "$PRIMER" merge "$folder/tiny.gguf" "$one=0.5" "$two=-0.25" --type lora -o "$folder/joined.gguf" --json
+grep -q '^{"type":"LORA","adapters":2,"matrices":14,"rank":12,' "$folder/out" || fail "joined: $(cat "$folder/out")"
+say "$folder/tiny.gguf" --adapter "$folder/joined.gguf"
+cmp "$folder/both" "$folder/out" || fail "the joined adapter says something else"
+expect_code 0 "$PRIMER" merge "$folder/tiny.gguf" "$one" --type PEFT -o "$folder/peft"
+grep -q 'peft: an adapter of 14 matrices, rank 4$' "$folder/out" || fail "PEFT: $(cat "$folder/out")"
+grep -q '"target_modules"' "$folder/peft/adapter_config.json" || fail "no target_modules"
+say "$folder/tiny.gguf" --adapter "$folder/peft"
+cmp "$folder/first" "$folder/out" || fail "PEFT's folder says something else"
+say "$folder/tiny.gguf" --adapter "$folder/peft/adapter_model.safetensors=1"
+cmp "$folder/first" "$folder/out" || fail "PEFT's file says something else"
+expect_code 1 "$PRIMER" merge "$folder/tiny.gguf" "$one=0" --type LORA -o "$folder/x.gguf"
+expect_message "the scale of every adapter is 0"
+
 for type in Q4_0 Q8_0; do
     expect_code 0 "$PRIMER" merge "$folder/tiny.gguf" "$one" -o "$folder/small.gguf" --type "$type"
     say "$folder/small.gguf"
@@ -68,6 +84,17 @@ expect_code 1 "$PRIMER" run "$folder/tiny.gguf" --adapter "$one=inf" --raw a
 expect_message "no finite number"
 expect_code 1 "$PRIMER" run "$folder/tiny.gguf" --adapter "=2" --raw a
 expect_message "expected FILE[=SCALE]"
+expect_code 1 "$PRIMER" run "$one" --raw a
+expect_message "is an adapter"
+expect_code 1 "$PRIMER" run "$folder/tiny.gguf" --adapter "$one=1e38" --raw a
+expect_message "adapters, or their scales, are too large"
+mkdir "$folder/pickle"
+cp "$folder/peft/adapter_config.json" "$folder/pickle"
+expect_code 1 "$PRIMER" run "$folder/tiny.gguf" --adapter "$folder/pickle" --raw a
+expect_message "adapter_model.safetensors: cannot open it"
+touch "$folder/pickle/adapter_model.bin"
+expect_code 1 "$PRIMER" run "$folder/tiny.gguf" --adapter "$folder/pickle" --raw a
+expect_message "adapter_model.bin: PyTorch's own files are not read"
 tiny_model "$folder/wide.gguf" --tokenizer spm --kv-heads 4
 expect_code 1 "$PRIMER" run "$folder/wide.gguf" --adapter "$one" --raw a
 expect_message "blk.0.attn_k.weight.lora_b has shape"

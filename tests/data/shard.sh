@@ -5,6 +5,7 @@
 
 model=$folder/tiny.gguf
 tiny_model "$model" --arch phi2 --tokenizer bpe
+root=$PWD
 cd "$folder" || exit 1
 
 field() { # FILE NAME: of a JSON object
@@ -31,6 +32,40 @@ assert found["documents"] == 4 and found["asked"] < found["tokens"] - 4, found
 PY
 expect_code 0 "$PRIMER" data stats ab.shard
 grep -q 'whole and as it was written' out || fail "data stats: $(cat out)"
+
+# The file is what docs/shards.md says: offsets and widths are read from its table, hashes computed anew.
+expect_code 0 "$PRIMER" data stats ab.shard --tokenizer "$model" --json
+export PYTHONPATH=$root/fuzz PYTHONDONTWRITEBYTECODE=1
+python3 - ab.shard "$root/docs/shards.md" out <<'PY' || fail "the file isn't what docs/shards.md says"
+import json, re, struct, sys
+from make_corpus_shard import xxh64
+data, stats = open(sys.argv[1], "rb").read(), json.load(open(sys.argv[3]))
+rows = re.findall(r"^\| (\d+) \| u(32|64): ([a-z0-9 ]+)", open(sys.argv[2]).read(), re.M)
+field = {name.strip(): int.from_bytes(data[int(at):int(at) + int(bits) // 8], "little") for at, bits, name in rows}
+assert len(field) == 14 and data[:8] == b"PRMSHARD" and field["version"] == 1 and data[96:120] == bytes(24), field
+for name, key in (("ids in the vocabulary", "vocabulary"), ("documents", "documents"), ("tokens", "tokens"),
+                  ("tokens the loss asks for", "asked"), ("tokens of the longest document", "longest"),
+                  ("bytes of the text that the loss asks for", "text_bytes")):
+    assert field[name] == stats[key], (name, field[name], stats[key])
+assert field["hash of the vocabulary"] == int(stats["tokenizer"], 16)
+assert field["hash of bytes 0 to 119"] == xxh64(data[:120])
+tokens, documents, piece = field["tokens"], field["documents"], field["bytes of a piece"]
+assert field["bytes of an id"] == 2 and field["1 where there are asked bits"] == 1
+ids = struct.unpack_from(f"<{tokens}H", data, 128)
+at = 128 + (2 * tokens + 7) // 8 * 8
+assert max(ids) < field["ids in the vocabulary"] and not any(data[128 + 2 * tokens:at])
+words = struct.unpack_from(f"<{(tokens + 63) // 64}Q", data, at)
+at += 8 * len(words)
+asked = [words[t // 64] >> t % 64 & 1 for t in range(tokens)]
+ends = struct.unpack_from(f"<{documents}Q", data, at)
+at += 8 * documents
+starts = (0,) + ends[:-1]
+assert sum(asked) == field["tokens the loss asks for"] and not any(asked[start] for start in starts)
+assert ends[-1] == tokens and max(e - s for s, e in zip(starts, ends)) == field["tokens of the longest document"]
+assert len({ids[end - 1] for end in ends}) == 1, "each document ends with the end-of-text token"
+hashes = b"".join(struct.pack("<Q", xxh64(data[i:min(i + piece, at)])) for i in range(128, at, piece))
+assert data[at:] == hashes and field["hash of the pieces"] == xxh64(hashes)
+PY
 
 # A byte of the data that is changed is found.
 cp ab.shard torn.shard

@@ -124,7 +124,7 @@ static void broken_texts_are_named(void **state)
     assert_int_equal(summary.bad, 1);
     assert_non_null(strstr(summary.first_bad, "a.txt:5: found the byte 0xc3"));
     options.skip_bad = false;
-    refuse("b.txt", "", 0, &options, PRIMER_EINVAL, "no document was written");
+    refuse("b.txt", "", 0, &options, PRIMER_EINVAL, "b.txt: there is no document");
     refuse("b.pdf", "x", 1, &options, PRIMER_EINVAL, "b.pdf: the name's ending says nothing known");
     options.tokenizer = NULL;
     refuse("b.txt", "x", 1, &options, PRIMER_EINVAL, "no tokenizer was named");

@@ -591,43 +591,6 @@ static void tokens_allocate_nothing(void **state)
 
 /* ---- what is refused ------------------------------------------------------------------------- */
 
-static void assert_refused(primer_model *model, const char *path, primer_status status,
-                           const char *part)
-{
-    primer_adapter *adapter = NULL;
-    primer_error error = {0};
-    assert_int_equal(primer_adapter_open(model, path, &adapter, &error), status);
-    assert_null(adapter);
-    if (strstr(error.message, part) == NULL)
-        fail_msg("\"%s\" does not say \"%s\"", error.message, part);
-}
-
-static void wrong_files(void **state)
-{
-    (void)state;
-    struct model_maker_options wide = floats[2], deep = floats[2];
-    wide.dimension = 512;
-    deep.layers = 3;
-    primer_model *model = NULL;
-    const char *path = fixture_model(&floats[2], 0);
-    must(primer_model_open(path, NULL, &model, error));
-    adapter_maker_write(fixture_model(&wide, 1), fixture_path("w.gguf"), 4, 8, 1, NULL, false);
-    assert_refused(model, fixture_path("w.gguf"), PRIMER_EFORMAT,
-                   "blk.0.attn_q.weight.lora_a has shape [512, 4], expected [256, 4]");
-    wide = floats[2];
-    wide.ffn = 640;
-    adapter_maker_write(fixture_model(&wide, 1), fixture_path("w.gguf"), 4, 8, 1, "ffn_up", false);
-    assert_refused(model, fixture_path("w.gguf"), PRIMER_EFORMAT,
-                   "blk.0.ffn_up.weight.lora_b has shape [4, 640], expected [4, 512]");
-    adapter_maker_write(fixture_model(&deep, 1), fixture_path("w.gguf"), 4, 8, 1, NULL, false);
-    assert_refused(model, fixture_path("w.gguf"), PRIMER_EUNSUPPORTED, "blk.2.attn_q.weight");
-    adapter_maker_write(fixture_model(&floats[0], 1), fixture_path("w.gguf"), 4, 8, 1, NULL, false);
-    assert_refused(model, fixture_path("w.gguf"), PRIMER_EFORMAT, "\"phi2\", expected \"llama\"");
-    assert_refused(model, path, PRIMER_EFORMAT, "not an adapter");
-    assert_refused(model, fixture_path("absent.gguf"), PRIMER_EIO, "absent.gguf");
-    primer_model_free(model);
-}
-
 static void wrong_uses(void **state)
 {
     (void)state;
@@ -687,7 +650,6 @@ int main(void)
         cmocka_unit_test(switched_forked_restored),
         cmocka_unit_test(many_at_once),
         cmocka_unit_test(tokens_allocate_nothing),
-        cmocka_unit_test(wrong_files),
         cmocka_unit_test(wrong_uses),
         cmocka_unit_test(adapter_outlives_its_handle),
     };

@@ -58,6 +58,25 @@ static void close_model(struct open_model *open)
     gguf_free(open->gguf);
 }
 
+/* The first tensor, put by its layer and role. */
+static void assert_put_is_the_same(const struct adapter_data *data)
+{
+    struct adapter_data made = *data;
+    const struct adapter_tensor *const t = tensor_named(data, "blk.1.attn_k.weight");
+    primer_error refused = {0};
+    made.tensors = NULL;
+    made.count = 0;
+    must(adapter_data_put(&made, 1, MODEL_KEY, t->rank, t->rows, t->columns, t->factor, t->a, t->b,
+                          error));
+    struct adapter_data expected = *data;
+    expected.tensors = data->tensors + (t - data->tensors);
+    expected.count = 1;
+    assert_equal_data(&expected, &made);
+    assert_int_equal(adapter_data_put(&made, 0, MODEL_ROLES, 1, 1, 1, 1, t->a, t->b, &refused),
+                     PRIMER_EINVAL);
+    adapter_data_free(&made);
+}
+
 static void round_trip(void **state)
 {
     (void)state;
@@ -68,6 +87,7 @@ static void round_trip(void **state)
         snprintf(folder, sizeof folder, "%s%zu", fixture_path("peft"), m);
         struct open_model open = open_model(path);
         adapter_maker_fill(&data, path, 6, 9, 3, NULL, false);
+        assert_put_is_the_same(&data);
         must(adapter_write_gguf(&data, fixture_path("a.gguf"), "a", error));
         must(adapter_read(&read, open.model, fixture_path("a.gguf"), error));
         assert_equal_data(&data, &read);
@@ -159,6 +179,47 @@ static void rows_of_queries_and_keys(void **state)
     }
     safetensors_free(file);
     adapter_data_free(&data);
+}
+
+/* A fused matrix is three modules there, which share A; and the names of Phi-2's first code, where it
+ * is one. */
+static void fused_and_old_names(void **state)
+{
+    (void)state;
+    const struct model_maker_options options = {.architecture = "phi2", .type = "F32"};
+    char path[160], name[200];
+    struct adapter_data data, read;
+    struct safetensors_output old[4];
+    snprintf(path, sizeof path, "%s", fixture_model(&options, 0));
+    struct open_model open = open_model(path);
+    adapter_maker_fill(&data, path, 3, 6, 4, "blk.1.attn_", false);
+    assert_int_equal(data.count, 2);
+    const struct adapter_tensor *fused = tensor_named(&data, "blk.1.attn_qkv.weight"),
+                                *dense = tensor_named(&data, "blk.1.attn_output.weight");
+    must(adapter_write_peft(&data, fixture_path("fused"), NULL, error));
+    must(adapter_read(&read, open.model, fixture_path("fused"), error));
+    assert_int_equal(read.count, 4);
+    for (size_t i = 0; i < 3; i++) {
+        snprintf(name, sizeof name, "blk.1.attn_%c.weight", "qkv"[i]);
+        const struct adapter_tensor *t = tensor_named(&read, name);
+        assert_int_equal(t->rows, 256);
+        assert_memory_equal(t->a, fused->a, 3 * 256 * sizeof(float));
+        assert_memory_equal(t->b, fused->b + i * 256 * 3, 256 * 3 * sizeof(float));
+        assert_true(t->factor == 2);
+    }
+    adapter_data_free(&read);
+#define OLD(name) "base_model.model.transformer.h.1.mixer." name ".weight"
+    old[0] = (struct safetensors_output){OLD("Wqkv.lora_A"), 3, 256, fused->a};
+    old[1] = (struct safetensors_output){OLD("Wqkv.lora_B"), 768, 3, fused->b};
+    old[2] = (struct safetensors_output){OLD("out_proj.lora_A"), 3, 256, dense->a};
+    old[3] = (struct safetensors_output){OLD("out_proj.lora_B"), 256, 3, dense->b};
+    snprintf(name, sizeof name, "%s/adapter_model.safetensors", fixture_path("fused"));
+    must(safetensors_write(name, old, 4, error));
+    must(adapter_read(&read, open.model, fixture_path("fused"), error));
+    assert_equal_data(&data, &read);
+    adapter_data_free(&read);
+    adapter_data_free(&data);
+    close_model(&open);
 }
 
 static void assert_factor(const char *text, const char *module, size_t rank, double wanted)
@@ -298,6 +359,7 @@ int main(void)
         cmocka_unit_test(round_trip),
         cmocka_unit_test(ranks_and_alphas_differ),
         cmocka_unit_test(rows_of_queries_and_keys),
+        cmocka_unit_test(fused_and_old_names),
         cmocka_unit_test(factors),
         cmocka_unit_test(configurations_refused),
         cmocka_unit_test(tensors_refused),

@@ -181,12 +181,6 @@ static void do_rotate(const struct training_kernel *kernel, struct trial *trial)
                                                .back = trial->choice / 2 % 2 == 0});
 }
 
-static void do_round_bfloat(const struct training_kernel *kernel, struct trial *trial)
-{
-    kernel->round_bfloat(A, trial->count, D);
-    kernel->round_bfloat(B, trial->count, B);
-}
-
 static void do_dropout(const struct training_kernel *kernel, struct trial *trial)
 {
     kernel->dropout(A, trial->count, trial->choice, 0.1f);
@@ -230,7 +224,6 @@ static const struct {
     {"dot, square_sum", do_sums},
     {"add, add_scaled, scale, add_rows", do_vectors},
     {"rotate", do_rotate},
-    {"round_bfloat", do_round_bfloat},
     {"dropout", do_dropout},
     {"adam", do_adam},
 };
@@ -678,20 +671,43 @@ static void test_dropout(void **state)
     assert_memory_equal(x, y, sizeof x);
 }
 
+/* Two steps of one lane packed, times ones: the sum is that of the rounded values; the odd one is
+ * added first. */
 static void test_rounds_to_bfloat(void **state)
 {
     (void)state;
-    const struct training_kernel *const kernel = training_kernel_of(kernel_best());
-    const float x[] = {1.0f,         0x1.01p0f, 0x1.03p0f, 0x1.010002p0f,
-                       -0x1.0100p0f, INFINITY,  -0.0f,     0x1.ffp127f};
-    const float want[] = {1.0f, 1.0f, 0x1.04p0f, 0x1.02p0f, -1.0f, INFINITY, -0.0f, INFINITY};
-    float got[8];
-    kernel->round_bfloat(x, 8, got);
-    check_same(got, want, 8, "best", "round_bfloat");
+    static const float x[][2] = {
+        {1.0f, 0.0f},       {0x1.01p0f, 0.0f}, {0x1.03p0f, 0.0f},   {0x1.010002p0f, 0.0f},
+        {-0x1.01p0f, 0.0f}, {INFINITY, 0.0f},  {0x1.ffp127f, 0.0f}, {0x1.fffffcp-127f, 0.0f},
+        {0x1p-126f, 0.0f},  {0x1p-25f, 1.0f},  {1.0f, 0x1.8p-24f},  {0x1.8p-24f, -1.0f}};
+    static const float want[] = {1.0f,      1.0f,     0x1.04p0f,     0x1.02p0f,
+                                 -1.0f,     INFINITY, INFINITY,      0.0f,
+                                 0x1p-126f, 1.0f,     0x1.000002p0f, -0x1.fffffep-1f};
+    const float ones[] = {1.0f, 1.0f};
+    for (int level = 0; level < CPU_LEVELS; level++) {
+        if (kernel_at((enum cpu_level)level) == NULL)
+            continue;
+        const struct training_kernel *const kernel =
+            training_kernel_of(kernel_at((enum cpu_level)level));
+        float a[2 + TRAINING_PACK_SLACK], b[256], got;
+        kernel->pack_bfloat(ones, 1, 1, 1, 2, kernel->tile_columns, b);
+        for (size_t i = 0; i < sizeof x / sizeof x[0]; i++) {
+            kernel->pack_bfloat(x[i], 2, 1, 1, 2, 1, a);
+            kernel->tile_bfloat(&(struct training_tile){
+                .rows = 1, .columns = 1, .depth = 2, .a = a, .b = b, .out = &got, .out_row = 1});
+            check_same(&got, &want[i], 1, cpu_level_name((enum cpu_level)level), "bfloat");
+        }
+    }
+}
+
+static void test_square_sum(void **state)
+{
+    (void)state;
+    const float x[] = {1.0f, 0x1.01p0f, 0x1.03p0f, 0x1.010002p0f};
     double exact = 0.0;
     for (size_t i = 0; i < 4; i++)
         exact += (double)x[i] * (double)x[i];
-    near(kernel->square_sum(x, 4), exact, 1e-15, "square_sum", 0);
+    near(training_kernel_of(kernel_best())->square_sum(x, 4), exact, 1e-15, "square_sum", 0);
 }
 
 int main(void)
@@ -707,6 +723,7 @@ int main(void)
         cmocka_unit_test(test_adam),
         cmocka_unit_test(test_dropout),
         cmocka_unit_test(test_rounds_to_bfloat),
+        cmocka_unit_test(test_square_sum),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

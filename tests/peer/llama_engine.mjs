@@ -21,13 +21,15 @@ const llama = await getLlama({gpu: false, build: "never", logLevel: "error"});
 
 // A model and a context of `length` tokens with keys and values in the format `kv` (f16, f32,
 // bf16, q8_0). Flash attention is off unless asked for; llama.cpp has it on for a q8_0 cache only.
-export async function openModel(path, {length, kv = "f16", flash = false}) {
+// `adapters`: LoRA files and scales, [{filePath, scale}].
+export async function openModel(path, {length, kv = "f16", flash = false, adapters = []}) {
     const model = await llama.loadModel({modelPath: path, useMmap: true});
     const type = kv.toUpperCase();
     const context = await model.createContext({
         contextSize: Math.max(length + 8, 256), batchSize: 512, flashAttention: flash,
         threads: {ideal: 1, min: 1}, experimentalKvCacheKeyType: type,
-        experimentalKvCacheValueType: type
+        experimentalKvCacheValueType: type,
+        ...(adapters.length > 0 ? {lora: {adapters}} : {})
     });
     return {model, context, sequence: context.getSequence(),
         vocabulary: model.fileInfo.metadata.tokenizer.ggml.tokens.length};

@@ -1,6 +1,7 @@
 #!/bin/bash
 # Every command that README.md and the documents show is run: each ```sh block line by line, in a copy of the
-# tree (links) where phi-2.gguf is a small random model of that architecture and notes.txt a text. The ```c
+# tree (links) where phi-2.gguf is a small random model of that architecture and notes.txt a text. README's ```recipe
+# blocks are written to files, named in their first lines. The ```c
 # block is compiled as pkg-config says, and run. Standard input of each command is a line of text, as a person
 # might type. `make test` would never end inside itself: it runs one small test.
 set -u
@@ -32,6 +33,10 @@ for _ in $(seq 12); do echo "The sky is blue because of scattering."; done >note
 # FILE LANGUAGE: the lines of its blocks in that language.
 blocks() { awk -v fence='```' -v begin='```'"$2" '$0 == begin { on = 1; next } $0 == fence { on = 0 } on' "$1"; }
 
+# README's recipes: the first line of each names its file.
+blocks README.md recipe | awk '/^# [a-z]+\.recipe$/ { file = $2; n++ } { print >file } END { exit n < 1 }' ||
+    fail "README.md has no recipe with a name"
+
 for document in README.md docs/*.md; do
     while IFS= read -r line; do
         [ -n "$line" ] || continue
@@ -41,7 +46,7 @@ for document in README.md docs/*.md; do
         run=$((run + 1))
         echo "Once upon a time" | timeout 100 bash -c "$command" >out 2>&1 ||
             fail "$document: $line: status $?: $(tail -n 5 out)"
-        [ -s out ] || [[ $line == *quantize* ]] || fail "$document: $line: said nothing"
+        [ -s out ] || [[ $line == *quantize* || $line == *plot* ]] || fail "$document: $line: said nothing"
     done < <(blocks "$document" sh)
 done
 [ "$run" -ge 12 ] || fail "only $run commands were found"

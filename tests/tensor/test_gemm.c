@@ -1,6 +1,6 @@
-/* test_gemm.c - products of f32 matrices: every orientation, odd sizes, strides, threads and levels
- * give the bits of the plain loop that gemm.h defines them by, and nothing outside `out` is
- * written. */
+/* test_gemm.c - products of matrices, f32 and rounded to bfloat16: every orientation, odd sizes,
+ * strides, threads and levels give the bits of the plain loop that gemm.h defines them by, and
+ * nothing outside `out` is written. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -20,16 +20,40 @@
 
 #define GUARD 12345.5f
 
-/* The definition. */
+/* As gemm.h has it: to bfloat16 and back, what is below 2^-126 being 0. */
+static float rounded(float x)
+{
+    if (fabsf(x) < 0x1p-126f)
+        return copysignf(0.0f, x);
+    return bfloat_to_float(bfloat_from_float(x));
+}
+
+/* The definition of one element's sum. */
+static float sum_plainly(const struct gemm *product, size_t i, size_t j, float sum)
+{
+    const float *const a = product->a + i * product->a_row;
+    const float *const b = product->b + j * product->b_column;
+    const size_t depth = product->depth, a_step = product->a_step, b_step = product->b_step;
+    if (!product->bfloat) {
+        for (size_t p = 0; p < depth; p++)
+            sum = fmaf(a[p * a_step], b[p * b_step], sum);
+        return sum;
+    }
+    for (size_t p = 0; p < depth; p += 2) {
+        const bool odd = p + 1 < depth;
+        sum = fmaf(odd ? rounded(a[(p + 1) * a_step]) : 0.0f,
+                   odd ? rounded(b[(p + 1) * b_step]) : 0.0f, sum);
+        sum = fmaf(rounded(a[p * a_step]), rounded(b[p * b_step]), sum);
+    }
+    return sum;
+}
+
 static void multiply_plainly(const struct gemm *product)
 {
     for (size_t i = 0; i < product->rows; i++)
         for (size_t j = 0; j < product->columns; j++) {
             float *const out = product->out + i * product->out_row + j;
-            float sum = product->accumulate ? *out : 0.0f;
-            for (size_t p = 0; p < product->depth; p++)
-                sum = fmaf(product->a[i * product->a_row + p * product->a_step],
-                           product->b[p * product->b_step + j * product->b_column], sum);
+            const float sum = sum_plainly(product, i, j, product->accumulate ? *out : 0.0f);
             *out = product->bias != NULL ? sum + product->bias[j] : sum;
         }
 }
@@ -47,6 +71,13 @@ static float number(struct random *random)
     const float unit = (float)(2.0 * random_unit(random) - 1.0);
     const uint64_t dice = random_below(random, 32);
     return dice == 0 ? 0.0f : dice == 1 ? -0.0f : dice == 2 ? unit * 0x1p-140f : unit;
+}
+
+/* What an element goes on from: none below 2^-126, which only some levels take as 0. */
+static float start(struct random *random)
+{
+    const float value = number(random);
+    return fabsf(value) < 0x1p-126f ? 0.0f : value;
 }
 
 static struct operand make_operand(struct random *random, enum lie lie, size_t lanes, size_t depth,
@@ -67,7 +98,7 @@ static struct operand make_operand(struct random *random, enum lie lie, size_t l
 struct trial {
     size_t rows, columns, depth, gap;
     enum lie a, b;
-    bool accumulate, bias, alone;
+    bool accumulate, bias, alone, bfloat;
 };
 
 static const struct kernel *level_at(int level)
@@ -87,8 +118,7 @@ static void run_trial(const struct kernel *kernel, struct pool *pool,
     float *const bias = malloc(trial->columns * sizeof *bias);
     assert_true(want != NULL && got != NULL && bias != NULL);
     for (size_t i = 0; i < floats; i++)
-        want[i] =
-            i % out_row < trial->columns && i / out_row < trial->rows ? number(random) : GUARD;
+        want[i] = i % out_row < trial->columns && i / out_row < trial->rows ? start(random) : GUARD;
     for (size_t j = 0; j < trial->columns; j++)
         bias[j] = number(random);
     memcpy(got, want, floats * sizeof *got);
@@ -104,7 +134,8 @@ static void run_trial(const struct kernel *kernel, struct pool *pool,
                            .out = want,
                            .out_row = out_row,
                            .accumulate = trial->accumulate,
-                           .bias = trial->bias ? bias : NULL};
+                           .bias = trial->bias ? bias : NULL,
+                           .bfloat = trial->bfloat};
     multiply_plainly(&product);
     product.out = got;
     if (trial->alone)
@@ -113,11 +144,13 @@ static void run_trial(const struct kernel *kernel, struct pool *pool,
         gemm_run(workspace, &product);
     for (size_t i = 0; i < floats; i++)
         if (half_float_to_bits(got[i]) != half_float_to_bits(want[i]))
-            fail_msg("%s, %zu threads: %zu x %zu x %zu, a %d, b %d, gap %zu, accumulate %d, bias "
-                     "%d: (%zu, %zu) is %a, the plain loop has %a",
-                     cpu_level_name(kernel->level), pool_size(pool), trial->rows, trial->columns,
-                     trial->depth, (int)trial->a, (int)trial->b, trial->gap, trial->accumulate,
-                     trial->bias, i / out_row, i % out_row, (double)got[i], (double)want[i]);
+            fail_msg(
+                "%s, %s, %zu threads: %zu x %zu x %zu, a %d, b %d, gap %zu, accumulate %d, bias "
+                "%d: (%zu, %zu) is %a, the plain loop has %a",
+                cpu_level_name(kernel->level), trial->bfloat ? "bf16" : "f32", pool_size(pool),
+                trial->rows, trial->columns, trial->depth, (int)trial->a, (int)trial->b, trial->gap,
+                trial->accumulate, trial->bias, i / out_row, i % out_row, (double)got[i],
+                (double)want[i]);
     free(a.values);
     free(b.values);
     free(want);
@@ -155,7 +188,8 @@ static struct trial random_trial(struct random *random, size_t most)
                           .a = (enum lie)random_below(random, LIES),
                           .b = (enum lie)random_below(random, LIES),
                           .accumulate = random_below(random, 2) == 0,
-                          .alone = random_below(random, 2) == 0};
+                          .alone = random_below(random, 2) == 0,
+                          .bfloat = random_below(random, 2) == 0};
     trial.bias = !trial.accumulate && random_below(random, 2) == 0;
     return trial;
 }
@@ -188,16 +222,19 @@ static void try_large(const struct kernel *kernel, struct pool *pool,
                       struct gemm_workspace *workspace, struct random *random)
 {
     static const struct trial large[] = {
-        {300, 700, 70, 0, LANES_APART, LANES_APART, false, true, false},
-        {90, 130, 600, 3, STEPS_APART, STEPS_APART, true, false, false},
-        {1100, 40, 65, 1, LANES_APART, STEPS_APART, false, false, false},
-        {33, 600, 517, 0, STEPS_APART, LANES_APART, false, true, false},
-        {600, 33, 517, 5, LANES_APART, LANES_APART, true, false, true},
-        {65, 65, 1031, 0, BOTH_APART, BOTH_APART, false, true, true},
+        {300, 700, 70, 0, LANES_APART, LANES_APART, false, true, false, false},
+        {90, 130, 600, 3, STEPS_APART, STEPS_APART, true, false, false, false},
+        {1100, 40, 65, 1, LANES_APART, STEPS_APART, false, false, false, false},
+        {33, 600, 517, 0, STEPS_APART, LANES_APART, false, true, false, false},
+        {600, 33, 517, 5, LANES_APART, LANES_APART, true, false, true, false},
+        {65, 65, 1031, 0, BOTH_APART, BOTH_APART, false, true, true, false},
     };
     const size_t count = kernel->level == CPU_SCALAR ? 3 : sizeof large / sizeof large[0];
-    for (size_t i = 0; i < count; i++)
-        run_trial(kernel, pool, workspace, &large[i], random);
+    for (size_t i = 0; i < count; i++) {
+        struct trial trial = large[i];
+        trial.bfloat = (i + pool_size(pool)) % 2 != 0;
+        run_trial(kernel, pool, workspace, &trial, random);
+    }
 }
 
 static void test_borders(void **state)
@@ -221,12 +258,11 @@ static void test_large(void **state)
 }
 
 /* NaN and infinity in a row of a and a column of b stay in that row and column. */
-static void try_broken(const struct kernel *kernel, struct pool *pool,
-                       struct gemm_workspace *workspace, struct random *random)
+static void break_values(const struct kernel *kernel, struct gemm_workspace *workspace,
+                         struct random *random, bool bfloat)
 {
     enum { ROWS = 47, COLUMNS = 53, DEPTH = 21, BAD_ROW = 46, BAD_COLUMN = 52 };
     static float a[ROWS * DEPTH], b[COLUMNS * DEPTH], out[ROWS * COLUMNS];
-    (void)pool;
     for (size_t i = 0; i < ROWS * DEPTH; i++)
         a[i] = number(random);
     for (size_t i = 0; i < COLUMNS * DEPTH; i++)
@@ -245,12 +281,21 @@ static void try_broken(const struct kernel *kernel, struct pool *pool,
                                        .b_step = 1,
                                        .b_column = DEPTH,
                                        .out = out,
-                                       .out_row = COLUMNS});
+                                       .out_row = COLUMNS,
+                                       .bfloat = bfloat});
     for (size_t i = 0; i < ROWS; i++)
         for (size_t j = 0; j < COLUMNS; j++)
             if (isnan(out[i * COLUMNS + j]) != (i == BAD_ROW || j == BAD_COLUMN))
                 fail_msg("%s: (%zu, %zu) is %a", cpu_level_name(kernel->level), i, j,
                          (double)out[i * COLUMNS + j]);
+}
+
+static void try_broken(const struct kernel *kernel, struct pool *pool,
+                       struct gemm_workspace *workspace, struct random *random)
+{
+    (void)pool;
+    break_values(kernel, workspace, random, false);
+    break_values(kernel, workspace, random, true);
 }
 
 static void test_broken(void **state)
@@ -279,7 +324,8 @@ static struct gemm inside_product(const struct inside *inside, size_t task)
                          .b_step = SIDE,
                          .b_column = 1,
                          .out = inside->out[task],
-                         .out_row = SIDE};
+                         .out_row = SIDE,
+                         .bfloat = task % 3 == 0};
 }
 
 static void inside_task(void *context, size_t task, size_t thread)

@@ -210,7 +210,7 @@ static void leftovers_go(void **state)
 {
     (void)state;
     struct checkpoint_run r = checkpoint_run_of(8);
-    char name[6][96];
+    char name[9][96];
     fflush(NULL);
     const pid_t dead = fork();
     if (dead == 0)
@@ -223,13 +223,16 @@ static void leftovers_go(void **state)
     snprintf(name[1], sizeof name[1], STATE(7) ".partial-%ld-12", gone);
     snprintf(name[2], sizeof name[2], STATE(7) ".partial-%ld-3", own);
     snprintf(name[3], sizeof name[3], STATE(7) ".partial-%ld-3", alive);
-    snprintf(name[4], sizeof name[4], "model.gguf.partial-%ld-0", gone);
+    snprintf(name[4], sizeof name[4], "mine.gguf.partial-%ld-0", gone);
     snprintf(name[5], sizeof name[5], WEIGHTS(7) ".partial-");
-    for (size_t i = 0; i < 6; i++)
+    snprintf(name[6], sizeof name[6], "checkpoint-00000007");
+    snprintf(name[7], sizeof name[7], "model.gguf.partial-%ld-0", gone);
+    snprintf(name[8], sizeof name[8], "data-3.shard.partial-%ld-0", gone);
+    for (size_t i = 0; i < 9; i++)
         checkpoint_touch(name[i], "x");
     checkpoint_save_well(&r, 1);
-    for (size_t i = 0; i < 6; i++)
-        assert_int_equal(access(checkpoint_path(name[i]), F_OK), i < 3 ? -1 : 0);
+    for (size_t i = 0; i < 9; i++)
+        assert_int_equal(access(checkpoint_path(name[i]), F_OK), i < 3 || i > 6 ? -1 : 0);
     checkpoint_run_free(&r);
 }
 

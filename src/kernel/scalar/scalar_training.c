@@ -310,12 +310,6 @@ static void rotate(const struct training_rotation *rotation)
         }
 }
 
-static void round_bfloat(const float *x, size_t count, float *out)
-{
-    for (size_t i = 0; i < count; i++)
-        out[i] = bfloat_to_float(bfloat_from_float(x[i]));
-}
-
 static uint32_t mix_bits(uint32_t h)
 {
     h ^= h >> 16;
@@ -372,6 +366,37 @@ static void tile(const struct training_tile *task)
         }
 }
 
+/* To bfloat16 and back; what is below 2^-126 becomes a zero of its sign. */
+static float rounded(float x)
+{
+    return fabsf(x) < 0x1p-126f ? copysignf(0.0f, x) : bfloat_to_float(bfloat_from_float(x));
+}
+
+/* [2 * pairs][width]: an odd depth is followed by zeros. */
+static void pack_bfloat(const float *from, size_t lane, size_t step, size_t lanes, size_t depth,
+                        size_t width, float *to)
+{
+    for (size_t p = 0; p < depth + depth % 2; p++)
+        for (size_t i = 0; i < lanes; i++)
+            to[p * width + i] = p < depth ? rounded(from[i * lane + p * step]) : 0.0f;
+}
+
+static void tile_bfloat(const struct training_tile *task)
+{
+    for (size_t i = 0; i < task->rows; i++)
+        for (size_t j = 0; j < task->columns; j++) {
+            float *const out = task->out + i * task->out_row + j;
+            float sum = task->accumulate ? *out : 0.0f;
+            for (size_t p = 0; p < task->depth; p += 2) {
+                const float *const a = task->a + p * task->rows + i;
+                const float *const b = task->b + p * TILE_COLUMNS + j;
+                sum = fmaf(a[task->rows], b[TILE_COLUMNS], sum);
+                sum = fmaf(a[0], b[0], sum);
+            }
+            *out = task->bias != NULL ? sum + task->bias[j] : sum;
+        }
+}
+
 void scalar_training_fill(struct training_kernel *kernel)
 {
     *kernel = (struct training_kernel){
@@ -397,7 +422,6 @@ void scalar_training_fill(struct training_kernel *kernel)
         .square_sum = square_sum,
         .add_rows = add_rows,
         .rotate = rotate,
-        .round_bfloat = round_bfloat,
         .dropout = dropout,
         .adam = adam,
         .tile_rows = TILE_ROWS,
@@ -406,5 +430,8 @@ void scalar_training_fill(struct training_kernel *kernel)
         .block_columns = 256,
         .pack = pack,
         .tile = tile,
+        .pair_floats = 2,
+        .pack_bfloat = pack_bfloat,
+        .tile_bfloat = tile_bfloat,
     };
 }

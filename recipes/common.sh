@@ -1,0 +1,22 @@
+# What the recipes' scripts share; read by them (`. common.sh`). Sets `primer` and `folder`.
+#   PRIMER   the program (build/primer of this tree)
+set -eu
+here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
+primer=${PRIMER:-$here/../../build/primer}
+
+fail() {
+    echo "$0: $*" >&2
+    exit 1
+}
+[ -x "$primer" ] || fail "$primer is not there; run make, or say PRIMER=/path/to/primer"
+
+# need TEXT FOLDER: the text is there; FOLDER is made, and files of recipes go into it.
+need() {
+    [ -f "${1:-}" ] || fail "expected a text: $usage"
+    folder=${2:-$default}
+    mkdir -p "$folder"
+}
+# recipe NAME: this recipe's, copied beside the data, as its paths are relative to it.
+recipe() {
+    cp "$here/$1.recipe" "$folder/$1.recipe"
+}
