@@ -12,6 +12,7 @@ import {mkdtempSync, rmSync} from "node:fs";
 import {join} from "node:path";
 import {begun, finished} from "./children.mjs";
 import {SERVER_ROWS} from "./rows_server.mjs";
+import {TRAINING_ROWS} from "./rows_training.mjs";
 import {attentionOperations, squarePart} from "./statistics.mjs";
 
 // Lengths in tokens; the small ones are for trying out this program.
@@ -317,6 +318,7 @@ export const ROWS = [
     depthRow(1, 1.45, 0.85),
     clientsRow,
     ...SERVER_ROWS,
+    ...TRAINING_ROWS,
     firstTokenRow,
     residentRow,
     speculationRow,

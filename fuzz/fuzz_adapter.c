@@ -1,5 +1,5 @@
-/* fuzz_adapter.c - any bytes as an adapter of a small model: they are refused with a message, or its
- * matrices have the model's shapes and finite numbers.
+/* fuzz_adapter.c - any bytes as an adapter of a small model: they are refused with a message, or
+ * its matrices have the model's shapes and finite numbers.
  *
  *   a GGUF                                  llama.cpp's form
  *   {adapter_config.json} 0x00 safetensors  PEFT's form

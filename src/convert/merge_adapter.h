@@ -1,5 +1,5 @@
-/* merge_adapter.h - adapters with their scales made one, in either form: how a GGUF becomes a folder
- * of PEFT, and the other way about, too.
+/* merge_adapter.h - adapters with their scales made one, in either form: how a GGUF becomes a
+ * folder of PEFT, and the other way about, too.
  *
  *   factor f, scale s of each     A = | A1 |    B = | s1 f1 B1 | s2 f2 B2 |    factor 1
  *                                     | A2 |

@@ -72,7 +72,8 @@ primer_status adapter_peft_take(struct adapter_data *data, const struct model *m
  * difference up. `name`: general.name. */
 primer_status adapter_write_gguf(const struct adapter_data *data, const char *path,
                                  const char *name, primer_error *error);
-/* Makes the folder if it is missing; what was fused is written as three modules. `base`: base_model_name_or_path, NULL: none. */
+/* Makes the folder if it is missing; what was fused is written as three modules. `base`:
+ * base_model_name_or_path, NULL: none. */
 primer_status adapter_write_peft(const struct adapter_data *data, const char *folder,
                                  const char *base, primer_error *error);
 

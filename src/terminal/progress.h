@@ -23,8 +23,8 @@ struct progress {
 struct progress progress_begin(const char *what, const char *unit);
 /* `note` is appended to the line; may be NULL. */
 void progress_step(struct progress *progress, uint64_t done, uint64_t total, const char *note);
-/* The same with a line of one's own, cut where the terminal ends; true: now is the time for one, and
- * progress_line shows it. */
+/* The same with a line of one's own, cut where the terminal ends: progress_line shows it, where
+ * progress_due says that it is time for one. */
 bool progress_due(const struct progress *progress);
 void progress_line(struct progress *progress, const char *line);
 void progress_end(struct progress *progress);

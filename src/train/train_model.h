@@ -86,7 +86,8 @@ void train_model_initialize(struct train_model *model, float deviation, struct r
 
 /* A GGUF that the engine, and llama.cpp, read: matrices as `type` (F32, F16, BF16), vectors F32,
  * the shape's keys, and tokenizer.* and general.name, general.license of `tokenizer` (a GGUF; NULL:
- * none); of model->origin instead all keys but those of its quantization and its parts. Atomic: the file is there whole, or as it was. Adapters: see train_adapter_save. */
+ * none); of model->origin instead all keys but those of its quantization and its parts. Atomic: the
+ * file is there whole, or as it was. Adapters: see train_adapter_save. */
 primer_status train_model_save(const struct train_model *model, const char *path,
                                enum quant_type type, const struct gguf *tokenizer, const char *name,
                                primer_error *error);

@@ -14,12 +14,23 @@
 #include "base/buffer.h"
 #include "base/clock.h"
 
+/* Whole, and at once: what is killed after it has written it. */
+static bool put(int descriptor, const char *bytes, size_t length)
+{
+    while (length > 0) {
+        const ssize_t written = write(descriptor, bytes, length);
+        if (written < 0 && errno != EINTR)
+            return false;
+        bytes += written > 0 ? written : 0;
+        length -= written > 0 ? (size_t)written : 0;
+    }
+    return true;
+}
+
 static primer_status write_line(primer_trainer *trainer, struct buffer *line, primer_error *error)
 {
     primer_status status = buffer_text(line, "}\n", error);
-    if (status == PRIMER_OK &&
-        (fwrite(line->bytes, 1, line->length, trainer->log) != line->length ||
-         fflush(trainer->log) != 0))
+    if (status == PRIMER_OK && !put(fileno(trainer->log), line->bytes, line->length))
         status = error_set(error, PRIMER_EIO, "%s/log.jsonl: cannot write: %s",
                            trainer->recipe->folder, strerror(errno));
     buffer_free(line);
@@ -54,11 +65,11 @@ static bool whole_lines(FILE *log, off_t *length)
 static bool go_on(FILE *log)
 {
     off_t length;
-    if (fseeko(log, 0, SEEK_END) != 0 || ftello(log) <= 0)
+    if (lseek(fileno(log), 0, SEEK_END) <= 0)
         return true;
     rewind(log);
-    return whole_lines(log, &length) && fseeko(log, length, SEEK_SET) == 0 &&
-           ftruncate(fileno(log), length) == 0;
+    return whole_lines(log, &length) && ftruncate(fileno(log), length) == 0 &&
+           lseek(fileno(log), length, SEEK_SET) == length;
 }
 
 primer_status trainer_log_begin(primer_trainer *trainer, primer_error *error)

@@ -181,8 +181,8 @@ static void rows_of_queries_and_keys(void **state)
     adapter_data_free(&data);
 }
 
-/* A fused matrix is three modules there, which share A; and the names of Phi-2's first code, where it
- * is one. */
+/* A fused matrix is three modules there, which share A; and the names of Phi-2's first code, where
+ * it is one. */
 static void fused_and_old_names(void **state)
 {
     (void)state;

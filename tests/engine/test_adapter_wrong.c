@@ -8,10 +8,12 @@
 #include "adapter_maker.h"
 #include "format/gguf.h"
 
-static const struct model_maker_options
-    split = {.architecture = "phi2", .type = "F32", .split_qkv = true},
-    fused = {.architecture = "phi2", .type = "F32"},
-    llama = {.architecture = "llama", .type = "F32", .kv_heads = 2};
+static const struct model_maker_options split = {.architecture = "phi2",
+                                                 .type = "F32",
+                                                 .split_qkv = true},
+                                        fused = {.architecture = "phi2", .type = "F32"},
+                                        llama = {
+                                            .architecture = "llama", .type = "F32", .kv_heads = 2};
 
 static primer_adapter *open_adapter(primer_model *model, const char *path)
 {

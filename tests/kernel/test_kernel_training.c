@@ -671,18 +671,26 @@ static void test_dropout(void **state)
     assert_memory_equal(x, y, sizeof x);
 }
 
-/* Two steps of one lane packed, times ones: the sum is that of the rounded values; the odd one is
- * added first. */
+/* A start and two steps of one lane, times ones: values are rounded, the odd step is added first. */
 static void test_rounds_to_bfloat(void **state)
 {
     (void)state;
-    static const float x[][2] = {
-        {1.0f, 0.0f},       {0x1.01p0f, 0.0f}, {0x1.03p0f, 0.0f},   {0x1.010002p0f, 0.0f},
-        {-0x1.01p0f, 0.0f}, {INFINITY, 0.0f},  {0x1.ffp127f, 0.0f}, {0x1.fffffcp-127f, 0.0f},
-        {0x1p-126f, 0.0f},  {0x1p-25f, 1.0f},  {1.0f, 0x1.8p-24f},  {0x1.8p-24f, -1.0f}};
-    static const float want[] = {1.0f,      1.0f,     0x1.04p0f,     0x1.02p0f,
-                                 -1.0f,     INFINITY, INFINITY,      0.0f,
-                                 0x1p-126f, 1.0f,     0x1.000002p0f, -0x1.fffffep-1f};
+    static const struct {
+        float steps[2], start, want;
+    } cases[] = {
+        {{1.0f, 0.0f}, 0.0f, 1.0f},
+        {{0x1.01p0f, 0.0f}, 0.0f, 1.0f},
+        {{0x1.03p0f, 0.0f}, 0.0f, 0x1.04p0f},
+        {{0.0f, 0x1.010002p0f}, 0.0f, 0x1.02p0f},
+        {{-0x1.01p0f, 0.0f}, 0.0f, -1.0f},
+        {{INFINITY, 0.0f}, 0.0f, INFINITY},
+        {{0x1.ffp127f, 0.0f}, 0.0f, INFINITY},
+        {{0x1.fffffcp-127f, 0.0f}, 0.0f, 0.0f},
+        {{0x1p-126f, 0.0f}, 0.0f, 0x1p-126f},
+        {{1.0f, 0x1.8p-24f}, 0.0f, 0x1.000002p0f},
+        {{0x1p-30f, -1.0f}, 1.0f, 0x1p-30f},
+        {{-1.0f, 0x1p-30f}, 1.0f, 0.0f},
+    };
     const float ones[] = {1.0f, 1.0f};
     for (int level = 0; level < CPU_LEVELS; level++) {
         if (kernel_at((enum cpu_level)level) == NULL)
@@ -691,11 +699,18 @@ static void test_rounds_to_bfloat(void **state)
             training_kernel_of(kernel_at((enum cpu_level)level));
         float a[2 + TRAINING_PACK_SLACK], b[256], got;
         kernel->pack_bfloat(ones, 1, 1, 1, 2, kernel->tile_columns, b);
-        for (size_t i = 0; i < sizeof x / sizeof x[0]; i++) {
-            kernel->pack_bfloat(x[i], 2, 1, 1, 2, 1, a);
-            kernel->tile_bfloat(&(struct training_tile){
-                .rows = 1, .columns = 1, .depth = 2, .a = a, .b = b, .out = &got, .out_row = 1});
-            check_same(&got, &want[i], 1, cpu_level_name((enum cpu_level)level), "bfloat");
+        for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+            got = cases[i].start;
+            kernel->pack_bfloat(cases[i].steps, 2, 1, 1, 2, 1, a);
+            kernel->tile_bfloat(&(struct training_tile){.rows = 1,
+                                                        .columns = 1,
+                                                        .depth = 2,
+                                                        .a = a,
+                                                        .b = b,
+                                                        .out = &got,
+                                                        .out_row = 1,
+                                                        .accumulate = true});
+            check_same(&got, &cases[i].want, 1, cpu_level_name((enum cpu_level)level), "bfloat");
         }
     }
 }
