@@ -8,8 +8,8 @@
  * those of attention over what a causal mask leaves; what is computed anew does not count. The
  * peak is that of fused multiply-adds in registers, on as many threads, measured in the same run.
  * With bf16 each round has a step whose products' factors are rounded to bfloat16 as well; last, how
- * many times as fast it is. Rounds are independent; the best one, and the median, are printed; last the same by processor
- * time, which says more on a machine that others use too.
+ * many times as fast it is. Rounds are independent; the best one, and the median, are printed; last
+ * the same by processor time, which says more on a machine that others use too.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -150,6 +150,8 @@ uint64_t primer_trainer_resumed(const primer_trainer *trainer);
 /* Of several processes (mpirun -n 2 primer train ...) the first alone calls `progress` and `sample`
  * and writes files; true for it. */
 bool primer_trainer_reports(const primer_trainer *trainer);
+/* Where the trained model, or the adapters, will be. Borrowed. */
+const char *primer_trainer_output(const primer_trainer *trainer);
 /* What was wrong with newer checkpoints that were passed over; NULL: nothing. Borrowed. */
 const char *primer_trainer_skipped(const primer_trainer *trainer);
 

@@ -272,25 +272,26 @@ cleanup:
 }
 
 /* Where the model is. */
-static primer_status say_end(const struct settings *settings, const primer_recipe *recipe,
-                             primer_error *error)
+static primer_status say_end(const primer_trainer *trainer, const struct settings *settings,
+                             const primer_recipe *recipe, primer_error *error)
 {
-    struct buffer path = {0}, out = {0};
+    const char *const path = primer_trainer_output(trainer);
+    const bool adapter = recipe->lora_rank > 0;
+    struct buffer out = {0};
     primer_status status = PRIMER_OK;
-    TRY(recipe->output != NULL ? buffer_text(&path, recipe->output, error)
-                               : buffer_format(&path, error, "%s/model.gguf", recipe->folder));
     if (settings->json) {
-        TRY(buffer_format(&out, error, "{\"step\":%" PRIu64 ",\"model\":", recipe->steps));
-        TRY(buffer_json_string(&out, path.bytes, path.length, error));
+        TRY(buffer_format(&out, error, "{\"step\":%" PRIu64 ",\"%s\":", recipe->steps,
+                          adapter ? "adapter" : "model"));
+        TRY(buffer_json_string(&out, path, strlen(path), error));
         TRY(buffer_text(&out, "}\n", error));
     } else {
-        TRY(buffer_format(&out, error, "%s: the trained model\n", path.bytes));
+        TRY(buffer_format(&out, error, "%s: the trained %s\n", path,
+                          adapter ? "adapter" : "model"));
     }
     TRY(output_write(out.bytes, out.length, error));
     TRY(output_flush(error));
 
 cleanup:
-    buffer_free(&path);
     buffer_free(&out);
     return status;
 }
@@ -319,7 +320,7 @@ static primer_status train(primer_trainer *trainer, const struct settings *setti
         return watcher.error.status;
     }
     if (status == PRIMER_OK && primer_trainer_reports(trainer))
-        status = say_end(settings, recipe, error);
+        status = say_end(trainer, settings, recipe, error);
     return status;
 }
 

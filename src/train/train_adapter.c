@@ -180,15 +180,20 @@ static primer_status add_data(struct adapter_data *data, const struct train_mode
     return PRIMER_OK;
 }
 
+bool train_adapter_is_gguf(const char *path)
+{
+    const size_t length = strlen(path), tail = strlen(".gguf");
+    return length > tail && strcmp(path + length - tail, ".gguf") == 0;
+}
+
 primer_status train_adapter_save(const struct train_model *model, const char *path,
                                  const char *name, primer_error *error)
 {
     primer_status status = PRIMER_OK;
     struct adapter_data data = adapter_data_for(model->base);
-    const size_t length = strlen(path), tail = strlen(".gguf");
     for (size_t i = 0; i < model->count; i += 2)
         TRY(add_data(&data, model, i, error));
-    if (length > tail && strcmp(path + length - tail, ".gguf") == 0)
+    if (train_adapter_is_gguf(path))
         TRY(adapter_write_gguf(&data, path, name, error));
     else
         TRY(adapter_write_peft(&data, path, name, error));

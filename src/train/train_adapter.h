@@ -24,6 +24,7 @@ primer_status train_adapter_create(struct train_model *model, const struct model
 /* A: normal, of deviation 1 / sqrt(3 columns), as large as PEFT's uniform one; B: 0, so that
  * nothing is added at first (Hu et al. 2021, section 4.1). */
 void train_adapter_initialize(struct train_model *model, struct random *random);
+bool train_adapter_is_gguf(const char *path);
 /* A GGUF as llama.cpp reads it where `path` ends in .gguf, else a folder of PEFT; F32. */
 primer_status train_adapter_save(const struct train_model *model, const char *path,
                                  const char *name, primer_error *error);

@@ -2,8 +2,8 @@
  *
  * Tensors of the model itself come first, then layer by layer; each time matrices, then vectors, in
  * the order of the architecture's list, so that the matrices, and the biases, of Q, K and V are
- * neighbours and can be multiplied as one (train_layer.c). Each begins at a multiple of 16 floats, so that a vector register
- * never holds two tensors, and the gaps stay 0.
+ * neighbours and can be multiplied as one (train_layer.c). Each begins at a multiple of 16 floats, so
+ * that a vector register never holds two tensors, and the gaps stay 0.
  */
 #include "train/train_model.h"
 

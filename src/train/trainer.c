@@ -14,8 +14,6 @@
 #include "train/train_adapter.h"
 #include "train/train_recipe.h"
 
-#define MIB 1048576.0
-
 /* FOLDER/lock is held while this process lives: two runs in one folder would take each other's
  * checkpoints away. */
 static primer_status take_folder(primer_trainer *trainer, primer_error *error)
@@ -113,7 +111,8 @@ static primer_status make_adapters(primer_trainer *trainer, primer_error *error)
     const struct train_adapter_options options = {recipe->lora_rank, recipe->lora_alpha,
                                                   recipe->lora_targets};
     FORWARD(model_create(&trainer->base, trainer->source, error));
-    return train_adapter_create(&trainer->model, trainer->base, &options, error);
+    FORWARD(train_adapter_create(&trainer->model, trainer->base, &options, error));
+    return trainer_check_memory(trainer, &trainer->model.shape, error);
 }
 
 /* The model's tensors; their contents come once memory is known to hold everything. */
@@ -126,6 +125,8 @@ static primer_status make_model(primer_trainer *trainer, primer_error *error)
         FORWARD(gguf_open(&trainer->source, recipe->model, error));
         if (recipe->lora_rank > 0)
             return make_adapters(trainer, error);
+        FORWARD(train_model_shape(trainer->source, &shape, error));
+        FORWARD(trainer_check_memory(trainer, &shape, error));
         FORWARD(train_model_load(&trainer->model, trainer->source, error));
         trainer->model.origin = trainer->source;
         return PRIMER_OK;
@@ -133,21 +134,18 @@ static primer_status make_model(primer_trainer *trainer, primer_error *error)
     FORWARD(gguf_open(&trainer->tokenizer, recipe->tokenizer, error));
     FORWARD(vocabulary_of(trainer->tokenizer, &vocabulary, error));
     FORWARD(shape_of(recipe, vocabulary, &shape, error));
+    FORWARD(trainer_check_memory(trainer, &shape, error));
     return train_model_create(&trainer->model, &shape, error);
 }
 
-static primer_status make_teacher(primer_trainer *trainer, const struct train_pass_options *options,
-                                  primer_error *error)
+static primer_status make_teacher(primer_trainer *trainer, primer_error *error)
 {
     const primer_recipe *const recipe = trainer->recipe;
     struct gguf *gguf = NULL;
-    struct train_pass_options own = *options;
+    const struct train_pass_options own = trainer_teacher_options(trainer);
     primer_status status = PRIMER_OK;
     if (recipe->teacher == NULL)
         return PRIMER_OK;
-    own.dropout = 0.0;
-    own.rank = 0;
-    own.recompute = true; /* a teacher is never gone back through: least memory */
     TRY(gguf_open(&gguf, recipe->teacher, error));
     TRY(train_model_load(&trainer->teacher_model, gguf, error));
     if (trainer->teacher_model.shape.vocabulary != trainer->model.shape.vocabulary)
@@ -165,37 +163,12 @@ cleanup:
     return status;
 }
 
-static primer_status check_memory(const primer_trainer *trainer, primer_error *error)
-{
-    const uint64_t available = cpu_memory_available();
-    primer_train_plan plan;
-    FORWARD(primer_trainer_plan((primer_trainer *)trainer, 0.0, &plan, error));
-    if (trainer->options.ignore_memory || available == UINT64_MAX || plan.memory_bytes <= available)
-        return PRIMER_OK;
-    return error_set(error, PRIMER_ENOMEM,
-                     "the run needs %.0f MiB (weights %.0f, gradients %.0f, optimizer %.0f, "
-                     "activations %.0f) and %.0f MiB of memory are available; use a smaller batch, "
-                     "recompute = yes, or ignore this with --ignore-memory",
-                     (double)plan.memory_bytes / MIB, (double)plan.weight_bytes / MIB,
-                     (double)plan.gradient_bytes / MIB, (double)plan.optimizer_bytes / MIB,
-                     (double)plan.activation_bytes / MIB, (double)available / MIB);
-}
-
 static primer_status make_buffers(primer_trainer *trainer, primer_error *error)
 {
     const primer_recipe *const recipe = trainer->recipe;
     const struct train_optimizer_options options = {recipe->beta_1, recipe->beta_2, recipe->epsilon,
                                                     recipe->decay, recipe->clip};
-    const struct train_pass_options pass = {.rows = recipe->batch,
-                                            .length = recipe->length,
-                                            .dropout = recipe->dropout,
-                                            .recompute = recipe->recompute,
-                                            .bfloat = strcmp(recipe->precision, "bf16") == 0,
-                                            .rank = recipe->lora_rank,
-                                            .rank_dropout = recipe->lora_dropout,
-                                            .longest_row = trainer->base != NULL
-                                                               ? trainer->base->longest_row
-                                                               : 0};
+    const struct train_pass_options pass = trainer_pass_options(trainer);
     FORWARD(train_optimizer_create(&trainer->optimizer, &options, trainer->model.floats, error));
     trainer->gradients = memory_allocate_aligned(trainer->model.floats, sizeof(float));
     if (trainer->gradients == NULL)
@@ -203,7 +176,7 @@ static primer_status make_buffers(primer_trainer *trainer, primer_error *error)
     FORWARD(train_pass_create(&trainer->pass, &trainer->model.shape, &pass, trainer->pool, error));
     FORWARD(make_rows(&trainer->step, recipe->batch * recipe->accumulate, recipe->length, error));
     FORWARD(make_rows(&trainer->trial, recipe->batch, recipe->length, error));
-    return make_teacher(trainer, &pass, error);
+    return make_teacher(trainer, error);
 }
 
 static primer_status make_schedule(primer_trainer *trainer, primer_error *error)
@@ -336,10 +309,23 @@ static primer_status check_ranks(const primer_trainer *trainer, primer_error *er
                      accumulate, ranks);
 }
 
+static primer_status name_output(primer_trainer *trainer, primer_error *error)
+{
+    const primer_recipe *const recipe = trainer->recipe;
+    struct buffer path = {0};
+    const primer_status status = recipe->output != NULL
+                                     ? buffer_text(&path, recipe->output, error)
+                                     : buffer_format(&path, error, "%s/%s.gguf", recipe->folder,
+                                                     recipe->lora_rank > 0 ? "adapter" : "model");
+    trainer->output = path.bytes;
+    return status;
+}
+
 static primer_status open_all(primer_trainer *trainer, primer_error *error)
 {
     const primer_recipe *const recipe = trainer->recipe;
     FORWARD(check_ranks(trainer, error));
+    FORWARD(name_output(trainer, error));
     FORWARD(make_schedule(trainer, error));
     FORWARD(make_model(trainer, error));
     FORWARD(trainer_data_open(trainer, &trainer->data, recipe->sources, recipe->source_count,
@@ -350,7 +336,6 @@ static primer_status open_all(primer_trainer *trainer, primer_error *error)
     FORWARD(train_sampler_create(&trainer->sampler, trainer->data.sources, trainer->data.count,
                                  recipe->seed, recipe->whole, recipe->length, error));
     FORWARD(make_buffers(trainer, error));
-    FORWARD(check_memory(trainer, error));
     return trainer->ranks.rank == 0 && !trainer->options.plan_only ? take_folder(trainer, error)
                                                                    : PRIMER_OK;
 }
@@ -413,6 +398,7 @@ void primer_trainer_free(primer_trainer *trainer)
     gguf_free(trainer->tokenizer);
     pool_free(trainer->pool);
     memory_free(trainer->skipped);
+    memory_free(trainer->output);
     if (trainer->lock >= 0)
         close(trainer->lock);
     train_ranks_end(&trainer->ranks, trainer->failed);
@@ -427,6 +413,11 @@ uint64_t primer_trainer_resumed(const primer_trainer *trainer)
 bool primer_trainer_reports(const primer_trainer *trainer)
 {
     return trainer->ranks.rank == 0;
+}
+
+const char *primer_trainer_output(const primer_trainer *trainer)
+{
+    return trainer->output;
 }
 
 const char *primer_trainer_skipped(const primer_trainer *trainer)

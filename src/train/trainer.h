@@ -1,5 +1,5 @@
-/* trainer.h - what a run holds, between trainer.c (made), trainer_run.c (runs), trainer_plan.c and
- * trainer_log.c.
+/* trainer.h - what a run holds, between trainer.c (made), trainer_data.c, trainer_memory.c,
+ * trainer_run.c (runs), trainer_plan.c and trainer_log.c.
  *
  *   a step    | batch 0 | batch 1 | ... accumulate - 1 |     rows of `length` tokens each
  *             rank 0    rank 1    rank 0 ...                 with several processes
@@ -58,6 +58,7 @@ struct primer_trainer {
     struct train_state state;
     uint64_t resumed; /* steps */
     char *skipped;
+    char *output; /* where the trained model goes */
     int lock; /* descriptor; -1: none */
 
     FILE *log;
@@ -77,6 +78,14 @@ primer_status trainer_data_open(const primer_trainer *trainer, struct trainer_da
                                 const char *const *shards, uint64_t least, primer_error *error);
 /* Hash of what train_state.data speaks of. */
 uint64_t trainer_data_identity(const primer_trainer *trainer);
+
+/* How the recipe's passes are made: the model's, once its base is known, and the teacher's. */
+struct train_pass_options trainer_pass_options(const primer_trainer *trainer);
+struct train_pass_options trainer_teacher_options(const primer_trainer *trainer);
+/* PRIMER_ENOMEM, with what it is needed for, where memory doesn't hold a run of this shape: before
+ * any of it is taken. */
+primer_status trainer_check_memory(const primer_trainer *trainer, const struct train_shape *shape,
+                                   primer_error *error);
 
 uint64_t trainer_step_tokens(const primer_trainer *trainer);
 /* 6 * parameters without the embedding table (2 forwards, 4 backwards), and attention's products

@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/memory.h"
+#include "train/train_adapter.h"
 
 #define EXPLODED_STEPS 3 /* in a row, with a loss beyond twice that of knowing nothing */
 
@@ -303,26 +304,17 @@ static primer_status look_after(primer_trainer *trainer, const primer_train_call
     return PRIMER_OK;
 }
 
-static primer_status output_path(const primer_trainer *trainer, struct buffer *path,
-                                 primer_error *error)
-{
-    const primer_recipe *const recipe = trainer->recipe;
-    return recipe->output != NULL ? buffer_text(path, recipe->output, error)
-                                  : buffer_format(path, error, "%s/model.gguf", recipe->folder);
-}
-
-/* What would fail at the end fails at once. */
+/* What would fail at the end fails at once. A folder of PEFT is made when it is written. */
 static primer_status check_output(const primer_trainer *trainer, primer_error *error)
 {
-    struct buffer path = {0};
     struct file_writer writer = {0};
     primer_status status = PRIMER_OK;
-    TRY(output_path(trainer, &path, error));
-    TRY(file_writer_open(&writer, path.bytes, error));
+    if (trainer->base != NULL && !train_adapter_is_gguf(trainer->output))
+        return PRIMER_OK;
+    TRY(file_writer_open(&writer, trainer->output, error));
 
 cleanup:
     file_writer_abandon(&writer);
-    buffer_free(&path);
     return status;
 }
 
@@ -330,18 +322,12 @@ static primer_status write_output(primer_trainer *trainer, primer_error *error)
 {
     const primer_recipe *const recipe = trainer->recipe;
     const struct quant_format *const format = quant_format_named(recipe->output_type);
-    struct buffer path = {0};
-    primer_status status = PRIMER_OK;
     if (format == NULL)
-        FAIL(PRIMER_EINVAL, "output-type: found \"%s\", expected F32, F16 or BF16",
-             recipe->output_type);
-    TRY(output_path(trainer, &path, error));
-    TRY(train_model_save(&trainer->model, path.bytes, format->type, tokenizer_of(trainer), NULL,
-                         error));
-
-cleanup:
-    buffer_free(&path);
-    return status;
+        return error_set(error, PRIMER_EINVAL,
+                         "output-type: found \"%s\", expected F32, F16 or BF16",
+                         recipe->output_type);
+    return train_model_save(&trainer->model, trainer->output, format->type, tokenizer_of(trainer),
+                            NULL, error);
 }
 
 /* One rank that is to stop stops all. */

@@ -74,7 +74,7 @@ for line in model data run work memory speed time elsewhere; do
     grep -q "^$line " out || fail "the plan lacks $line: $(cat out)"
 done
 ls plan/checkpoint-* plan/log.jsonl plan/model.gguf 2>/dev/null && fail "a plan left files"
-refused "no memory for" small.recipe --plan --set layers=1000 --set embedding=8192 --set feed-forward=32768
+refused "MiB (weights 3072346, gradients 3072346" small.recipe --plan --set layers=1000 --set embedding=8192 --set feed-forward=32768
 expect_same 1 "$(wc -l <err)" "lines of the refusal"
 expect_same 0 "$(wc -c <out)" "bytes of the refused plan"
 
