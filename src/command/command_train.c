@@ -83,7 +83,7 @@ static primer_status say_text(const primer_train_progress *p, struct buffer *out
         FORWARD(buffer_format(out, error, "  loss %.4f  norm %.3g  rate %.3g  %s tokens/s", p->loss,
                               p->norm, p->rate, render_count((uint64_t)p->tokens_per_second, a)));
         if (p->peak_share > 0.0)
-            FORWARD(buffer_format(out, error, "  %.0f %% of peak", 100.0 * p->peak_share));
+            FORWARD(buffer_format(out, error, "  %.0f %% of f32 peak", 100.0 * p->peak_share));
         if (p->step < p->steps)
             FORWARD(buffer_format(out, error, "  %s left", render_duration(p->seconds_left, left)));
     }
@@ -116,7 +116,7 @@ static void take_note(struct watcher *watcher, const primer_train_progress *p)
     if (p->tokens_per_second <= 0.0)
         return;
     if (p->peak_share > 0.0)
-        snprintf(share, sizeof share, "  %.0f %% of peak", 100.0 * p->peak_share);
+        snprintf(share, sizeof share, "  %.0f %% of f32 peak", 100.0 * p->peak_share);
     snprintf(watcher->note, sizeof watcher->note, "  loss %.4f  %.24s tokens/s%s", p->loss,
              render_count((uint64_t)p->tokens_per_second, speed), share);
 }
