@@ -91,7 +91,8 @@ typedef struct primer_train_plan {
     uint64_t data_tokens;         /* of the sources, once */
     double operations_per_token;  /* 6 * parameters without the embedding table, and attention */
     double tokens_per_second;     /* measured; 0: not measured */
-    double operations_per_second; /* of the trainer */
+    double operations_per_second; /* of all processes of the run */
+    uint64_t processes;           /* memory below is that of each */
     double seconds;               /* of what is left of the run; 0: not measured */
     uint64_t memory_bytes, memory_available;
     uint64_t weight_bytes, gradient_bytes, optimizer_bytes, activation_bytes;
@@ -122,7 +123,7 @@ typedef struct primer_train_callbacks {
 
 typedef struct primer_train_options {
     size_t threads;                    /* 0: as many as are worth using */
-    double peak_operations_per_second; /* of f32 on this machine, for peak_share; 0: not known */
+    double peak_operations_per_second; /* of f32 in this process, for peak_share; 0: not known */
     bool ignore_memory;                /* begin what memory doesn't seem to hold */
     bool plan_only; /* for primer_trainer_plan alone: checkpoints aren't looked at */
     bool fresh;     /* begin anew although there are checkpoints (which are then removed) */
@@ -152,6 +153,9 @@ uint64_t primer_trainer_resumed(const primer_trainer *trainer);
 bool primer_trainer_reports(const primer_trainer *trainer);
 /* Where the trained model, or the adapters, will be. Borrowed. */
 const char *primer_trainer_output(const primer_trainer *trainer);
+/* With `whole`: how many documents of the data are longer than a row, and the tokens at their ends
+ * that are never read. */
+void primer_trainer_cuts(const primer_trainer *trainer, uint64_t *documents, uint64_t *tokens);
 /* What was wrong with newer checkpoints that were passed over; NULL: nothing. Borrowed. */
 const char *primer_trainer_skipped(const primer_trainer *trainer);
 

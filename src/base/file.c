@@ -459,6 +459,20 @@ bool file_exists(const char *path)
     return stat(path, &facts) == 0;
 }
 
+primer_status file_check_output(const char *out, const char *const *inputs, size_t count,
+                                primer_error *error)
+{
+    struct stat written, read;
+    if (stat(out, &written) != 0)
+        return PRIMER_OK;
+    for (size_t i = 0; i < count; i++)
+        if (inputs[i] != NULL && stat(inputs[i], &read) == 0 && read.st_dev == written.st_dev &&
+            read.st_ino == written.st_ino)
+            return error_set(error, PRIMER_EINVAL, "%s: is the input itself; choose another output",
+                             out);
+    return PRIMER_OK;
+}
+
 const char *file_base_name(const char *path)
 {
     const char *const slash = strrchr(path, '/');

@@ -14,7 +14,7 @@ struct file_map {
     const unsigned char *bytes;
     size_t size;
     bool owned;
-    uint64_t device, inode;           /* identity of the file, 0 for memory */
+    uint64_t device, inode;                            /* identity of the file, 0 for memory */
     int64_t modified_nanoseconds, changed_nanoseconds; /* mtime, ctime */
 };
 
@@ -42,10 +42,10 @@ primer_status file_read(const char *path, size_t limit, struct buffer *out, prim
 struct file_writer {
     int descriptor;
     char *path, *partial;
-    unsigned char *pending;  /* write buffer */
+    unsigned char *pending; /* write buffer */
     size_t pending_length;
-    uint64_t written;        /* bytes accepted so far */
-    bool failed;             /* a write was refused */
+    uint64_t written; /* bytes accepted so far */
+    bool failed;      /* a write was refused */
 };
 primer_status file_writer_open(struct file_writer *writer, const char *path, primer_error *error);
 primer_status file_writer_write(struct file_writer *writer, const void *bytes, size_t length,
@@ -59,6 +59,10 @@ primer_status file_writer_commit(struct file_writer *writer, primer_error *error
 void file_writer_abandon(struct file_writer *writer);
 
 bool file_exists(const char *path);
+/* PRIMER_EINVAL where `out` is one of the inputs, by whatever name: to write it would destroy what
+ * it is made of. NULLs among the inputs, and what isn't there, are passed over. */
+primer_status file_check_output(const char *out, const char *const *inputs, size_t count,
+                                primer_error *error);
 /* "dir/name.gguf" -> "name.gguf"; borrowed. */
 const char *file_base_name(const char *path);
 

@@ -8,6 +8,7 @@
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/memory.h"
+#include "base/file.h"
 #include "command/adapter_option.h"
 #include "convert/merge_adapter.h"
 #include "convert/merge_model.h"
@@ -49,7 +50,9 @@ static primer_status split_adapters(struct merge *merge, const struct settings *
                                      &adapter->scale, error));
         adapter->path = merge->paths[merge->count++];
     }
-    return PRIMER_OK;
+    FORWARD(file_check_output(settings->output, settings->arguments, 1, error));
+    return file_check_output(settings->output, (const char *const *)merge->paths, merge->count,
+                             error);
 }
 
 static primer_status say(const struct merge *merge, const struct settings *settings,

@@ -246,6 +246,9 @@ static int run(struct settings *settings)
         return command_failed(error);
     }
     drawing->logs = settings->argument_count;
+    if (strcmp(settings->output, "-") != 0)
+        TRY(file_check_output(settings->output, settings->arguments, settings->argument_count,
+                              error));
     TRY(take_names(drawing, settings, error));
     TRY(make_lines(drawing, settings, error));
     TRY(draw(drawing, settings, &picture, error));

@@ -261,6 +261,7 @@ static primer_status write_plan(primer_trainer *trainer, const struct settings *
         TRY(primer_trainer_plan(trainer, PLAN_SECONDS, &plan, error));
     if (interrupt_seen())
         FAIL(PRIMER_ECANCELED, "stopped before anything was measured");
+    peak *= (double)plan.processes;
     TRY(settings->json ? train_plan_json(&plan, peak, &out, error)
                        : train_plan_text(&plan, recipe, peak, &out, error));
     if (primer_trainer_reports(trainer))
@@ -271,12 +272,26 @@ cleanup:
     return status;
 }
 
+/* What a stranger would miss: with `whole`, ends that no row has room for. */
+static void say_cuts(const primer_trainer *trainer, const primer_recipe *recipe)
+{
+    uint64_t documents = 0, tokens = 0;
+    char a[RENDER_TEXT], b[RENDER_TEXT];
+    primer_trainer_cuts(trainer, &documents, &tokens);
+    if (documents > 0 && primer_trainer_reports(trainer))
+        fprintf(stderr,
+                "primer: documents longer than a row of %zu tokens: %s, whose ends, %s tokens in "
+                "all, are left out (whole = yes)\n",
+                recipe->length, render_count(documents, a), render_count(tokens, b));
+}
+
 /* Where the model is. */
 static primer_status say_end(const primer_trainer *trainer, const struct settings *settings,
                              const primer_recipe *recipe, primer_error *error)
 {
     const char *const path = primer_trainer_output(trainer);
     const bool adapter = recipe->lora_rank > 0;
+    const char *const template = recipe->template_name; /* the file's own needs no word */
     struct buffer out = {0};
     primer_status status = PRIMER_OK;
     if (settings->json) {
@@ -285,8 +300,9 @@ static primer_status say_end(const primer_trainer *trainer, const struct setting
         TRY(buffer_json_string(&out, path, strlen(path), error));
         TRY(buffer_text(&out, "}\n", error));
     } else {
-        TRY(buffer_format(&out, error, "%s: the trained %s\n", path,
-                          adapter ? "adapter" : "model"));
+        TRY(buffer_format(
+            &out, error, "%s: the trained %s%s%s\n", path, adapter ? "adapter" : "model",
+            template == NULL ? "" : "; chat with --template ", template == NULL ? "" : template));
     }
     TRY(output_write(out.bytes, out.length, error));
     TRY(output_flush(error));
@@ -311,6 +327,7 @@ static primer_status train(primer_trainer *trainer, const struct settings *setti
     watcher.live = watcher.progress.enabled && output_is_terminal() && !settings->json;
     if (primer_trainer_skipped(trainer) != NULL)
         fprintf(stderr, "primer: %s\n", primer_trainer_skipped(trainer));
+    say_cuts(trainer, recipe);
     if (watcher.step > 0 && primer_trainer_reports(trainer))
         fprintf(stderr, "primer: going on from the checkpoint of step %" PRIu64 "\n", watcher.step);
     primer_status status = primer_trainer_run(trainer, &callbacks, error);

@@ -279,7 +279,8 @@ static primer_status mark_answers(struct talk *talk, struct data_tokens *tokens,
         any = true;
     }
     return any ? PRIMER_OK
-               : error_set(error, PRIMER_EFORMAT, "\"messages\": none is the assistant's");
+               : error_set(error, PRIMER_EFORMAT,
+                           "\"messages\": none that counts is the assistant's");
 }
 
 primer_status data_chat_tokens(const struct data_maker *maker, const json_t *conversation,

@@ -259,6 +259,8 @@ primer_status data_shard_make(const char *const *inputs, size_t count, const cha
     struct data_shard_summary made = {0};
     struct making making = {.options = options, .summary = &made, .reader.descriptor = -1};
     uint64_t key = 0;
+    TRY(file_check_output(path, inputs, count, error));
+    TRY(file_check_output(path, &options->tokenizer, 1, error));
     TRY(data_maker_create(&making.maker, options->tokenizer, options->template_name, options->field,
                           error));
     TRY(key_of(inputs, count, options, &making.maker, &key, &made.input_bytes, error));

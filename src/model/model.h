@@ -140,7 +140,7 @@ struct model {
 
     bool *bound;          /* [tensors of the file] while binding */
     struct arena vectors; /* f32 copies of norms and biases that the file has in another type */
-    size_t longest_row;   /* columns of the widest matrix */
+    size_t longest_row;   /* columns of the widest quantized matrix */
     uint64_t step_bytes;  /* weight bytes read for one token */
     uint64_t parameters;
 };

@@ -23,7 +23,7 @@
 
 struct report_series {
     const char *name;         /* in the legend; NULL: none */
-    const double *x, *y;      /* [count], x never falls; a y that isn't finite is a gap */
+    const double *x, *y;      /* [count], x never falls; a y that isn't within 1e100 is a gap */
     const double *low, *high; /* [count]: a band around the line; or NULL */
     size_t count;
 };

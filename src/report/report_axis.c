@@ -328,6 +328,8 @@ static void set_ends(struct report_axis *axis, double least, double most)
         const double reach = most == 0 ? 1 : 0.1 * fabs(most);
         least -= reach, most += reach;
     }
+    if (most - least < 1 / REPORT_LARGEST) /* as 0 to the eye */
+        least = -1, most = 1;
     const double more = air * (most - least);
     axis->low = least >= 0 && least < NEAR_ZERO * most ? 0 : least - more;
     axis->high = most + more;

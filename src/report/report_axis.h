@@ -14,7 +14,8 @@
 #include <stddef.h>
 
 #define REPORT_TICKS_MOST 160
-#define REPORT_LABEL_MOST 40 /* bytes */
+#define REPORT_LABEL_MOST 40    /* bytes */
+#define REPORT_LARGEST    1e100 /* beyond it, and nearer to 0 than its inverse, ends have no room */
 
 struct report_tick {
     double value;
@@ -29,8 +30,8 @@ struct report_axis {
     size_t count;
 };
 
-/* An axis for data from `least` to `most` (finite; above 0 if logarithmic); a vertical one gets
- * some air at its ends. */
+/* An axis for data from `least` to `most` (up to REPORT_LARGEST to either side of 0; if logarithmic
+ * from its inverse); a vertical one gets some air at its ends. */
 void report_axis_make(struct report_axis *axis, double least, double most);
 /* Pixels from the axis's low end. */
 double report_axis_place(const struct report_axis *axis, double value);

@@ -42,7 +42,7 @@ struct plot {
 
 static bool drawable(double value, bool logarithmic)
 {
-    return isfinite(value) && (!logarithmic || value > 0);
+    return fabs(value) <= REPORT_LARGEST && (!logarithmic || value >= 1 / REPORT_LARGEST);
 }
 
 /* A point of the line is there. */

@@ -33,12 +33,12 @@ static bool is_there(const struct model *base, const struct model_part *part, bo
 
 static bool in_list(const char *list, const char *name)
 {
-    const size_t length = strlen(name);
-    for (const char *at = list; at != NULL; at = strchr(at, ',')) {
-        at += *at == ',';
-        at += strspn(at, " ");
-        if (strncmp(at, name, length) == 0 && strchr(", ", at[length]) != NULL)
+    for (const char *at = list; *at != '\0';) {
+        at += strspn(at, ", ");
+        const size_t length = strcspn(at, ", ");
+        if (length == strlen(name) && memcmp(at, name, length) == 0)
             return true;
+        at += length;
     }
     return false;
 }

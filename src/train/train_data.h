@@ -110,6 +110,8 @@ primer_status train_sampler_create(struct train_sampler **sampler,
 void train_sampler_free(struct train_sampler *sampler);
 /* With `whole`: documents of one pass that are cut, and the tokens that this takes away. */
 void train_sampler_cuts(const struct train_sampler *sampler, uint64_t *documents, uint64_t *tokens);
+/* Tokens of one pass that the loss asks for, without those that are cut. */
+uint64_t train_sampler_asked(const struct train_sampler *sampler);
 const struct train_position *train_sampler_position(const struct train_sampler *sampler);
 primer_status train_sampler_seek(struct train_sampler *sampler,
                                  const struct train_position *position, primer_error *error);

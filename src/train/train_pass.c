@@ -137,7 +137,7 @@ static void carve_adapters(struct train_pass *p, struct carver *c, size_t tokens
 {
     const struct train_shape *s = &p->shape;
     const size_t widest = larger(larger(s->embedding, s->feed_forward), query_width(s));
-    p->context.strip = carve_matrix(c, train_frozen_strip(p->options.longest_row), 1);
+    p->context.strip = carve_matrix(c, train_frozen_strip(widest), 1);
     for (size_t i = 0; i < 2; i++)
         p->context.thin[i] = carve_matrix(c, tokens, p->options.rank);
     if (p->options.rank_dropout > 0)
@@ -178,6 +178,12 @@ static void carve_all(struct train_pass *p, struct carver *c)
         carve_adapters(p, c, tokens);
 }
 
+/* What is kept is divided by 1 - dropout, as f32: that isn't 0. */
+static bool is_share(double dropout)
+{
+    return dropout >= 0 && (float)dropout < 1;
+}
+
 static primer_status check_options(const struct train_shape *shape,
                                    const struct train_pass_options *o, primer_error *error)
 {
@@ -190,11 +196,16 @@ static primer_status check_options(const struct train_shape *shape,
                          o->rows, o->length);
     if (o->length > shape->context)
         return error_set(error, PRIMER_ELIMIT,
-                         "a pass of %zu tokens a row, expected at most the context, %zu", o->length,
-                         shape->context);
-    if (!(o->dropout >= 0 && o->dropout < 1))
+                         "length: found %zu tokens a row, expected at most the model's context, "
+                         "%zu",
+                         o->length, shape->context);
+    if (!is_share(o->dropout))
         return error_set(error, PRIMER_EINVAL, "dropout is %g, expected 0 or more, and less than 1",
                          o->dropout);
+    if (!is_share(o->rank_dropout))
+        return error_set(error, PRIMER_EINVAL,
+                         "dropout of adapters is %g, expected 0 or more, and less than 1",
+                         o->rank_dropout);
     return PRIMER_OK;
 }
 

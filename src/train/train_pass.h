@@ -36,7 +36,6 @@ struct train_pass_options {
     bool bfloat;         /* matrices and activations are rounded to bf16 before they multiply */
     size_t rank;         /* of adapters, 0: none */
     double rank_dropout; /* of their inputs */
-    size_t longest_row;  /* of matrices that stay as they are; 0: none does */
 };
 
 /* A teacher's part in the loss (Hinton et al. 2015, arXiv 1503.02531, section 2): the loss becomes

@@ -21,6 +21,7 @@ static const size_t shape_fields[] = {
     OF(architecture), OF(layers), OF(embedding), OF(heads), OF(kv_heads),
     OF(feed_forward), OF(rotary), OF(context),   OF(tied),  OF(initial_deviation)};
 static const size_t teacher_fields[] = {OF(temperature), OF(mix)};
+static const size_t model_fields[] = {OF(tokenizer)}, adapter_fields[] = {OF(output_type)};
 static const size_t lora_fields[] = {OF(lora_alpha), OF(lora_dropout), OF(lora_targets)};
 
 static bool is(const char *text, const char *word)
@@ -93,6 +94,10 @@ static primer_status check_effects(const struct train_recipe_draft *draft, prime
     if (r->model != NULL)
         REFUSE_GIVEN(shape_fields,
                      "beside model, expected a shape or a model: the model has its own");
+    if (r->model != NULL)
+        REFUSE_GIVEN(model_fields, "beside model, expected one of them: the model has its own");
+    if (r->lora_rank > 0)
+        REFUSE_GIVEN(adapter_fields, "beside lora-rank, expected none: adapters are kept as F32");
     if (r->teacher == NULL)
         REFUSE_GIVEN(teacher_fields, "without teacher, expected both or none");
     if (r->lora_rank == 0)
@@ -159,9 +164,9 @@ static primer_status check_schedule(const struct train_recipe_draft *draft, prim
     if (r->final_rate > r->rate)
         return train_recipe_refuse(draft, OF(final_rate), error,
                                    "found %g, expected at most rate, %g", r->final_rate, r->rate);
-    if (r->warm_up > r->steps)
+    if (r->warm_up >= r->steps)
         return train_recipe_refuse(draft, OF(warm_up), error,
-                                   "found %" PRIu64 ", expected at most steps, %" PRIu64,
+                                   "found %" PRIu64 ", expected less than steps, %" PRIu64,
                                    r->warm_up, r->steps);
     if (r->decay_steps > r->steps)
         return train_recipe_refuse(draft, OF(decay_steps), error,

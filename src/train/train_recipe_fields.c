@@ -123,7 +123,8 @@ static const struct train_recipe_field table[] = {
 
     PATH("teacher", teacher, OPEN, "none", IDENTITY,
          "a GGUF with the same vocabulary, whose predictions are learned too"),
-    ABOVE_ZERO("temperature", temperature, STANDARD, "1", "of the teacher's and own predictions"),
+    REAL("temperature", temperature, "number above 0, at most 1000", 0, true, 1000, false, STANDARD,
+         "1", "of the teacher's and own predictions"),
     REAL("mix", mix, "number from 0 to 1", 0, false, 1, false, STANDARD, "0.5",
          "the teacher's share of the loss"),
 

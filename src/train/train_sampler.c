@@ -36,7 +36,7 @@ struct train_sampler {
     uint64_t document;    /* the current one's number in its shard */
     size_t tokens;        /* and how many it has; 0: none begun */
     unsigned char *asked; /* [length] scratch */
-    uint64_t cut_documents, cut_tokens;
+    uint64_t cut_documents, cut_tokens, cut_asked;
 };
 
 /* Where a row goes; NULLs where it is passed over. */
@@ -241,6 +241,22 @@ static primer_status check_source(const struct train_source *sources, size_t ind
     return PRIMER_OK;
 }
 
+/* Adds the targets among the `count` tokens of a document from `from` on. */
+static primer_status count_asked(struct train_sampler *sampler, const struct train_shard *shard,
+                                 uint64_t document, size_t from, size_t count, uint64_t *asked,
+                                 primer_error *error)
+{
+    while (count > 0) {
+        const size_t part = count < sampler->length ? count : sampler->length;
+        FORWARD(train_shard_slice(shard, document, from, part, NULL, sampler->asked, error));
+        for (size_t i = 0; i < part; i++)
+            *asked += sampler->asked[i] != 0;
+        from += part;
+        count -= part;
+    }
+    return PRIMER_OK;
+}
+
 static primer_status count_cuts(struct train_sampler *sampler, primer_error *error)
 {
     for (size_t i = 0; sampler->whole && i < sampler->count; i++) {
@@ -251,8 +267,11 @@ static primer_status count_cuts(struct train_sampler *sampler, primer_error *err
             FORWARD(train_shard_length(shard, j, &tokens, error));
             if (tokens - 1 <= sampler->length)
                 continue;
+            const size_t kept = sampler->length + 1;
             sampler->cut_documents++;
-            sampler->cut_tokens += tokens - 1 - sampler->length;
+            sampler->cut_tokens += tokens - kept;
+            FORWARD(
+                count_asked(sampler, shard, j, kept, tokens - kept, &sampler->cut_asked, error));
         }
     }
     return PRIMER_OK;
@@ -305,6 +324,14 @@ void train_sampler_cuts(const struct train_sampler *sampler, uint64_t *documents
 {
     *documents = sampler->cut_documents;
     *tokens = sampler->cut_tokens;
+}
+
+uint64_t train_sampler_asked(const struct train_sampler *sampler)
+{
+    uint64_t asked = 0;
+    for (size_t i = 0; i < sampler->count; i++)
+        asked += train_shard_info(sampler->sources[i].shard)->asked;
+    return asked - sampler->cut_asked;
 }
 
 /* ---- the position ---------------------------------------------------------------------------- */

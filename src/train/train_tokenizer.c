@@ -61,6 +61,7 @@ primer_status primer_tokenizer_train(const char *const *texts, size_t count,
         .context = options->context,
     };
     TRY(check_output(options, path, error));
+    TRY(file_check_output(path, texts, count, error));
     TRY(bpe_train(texts, count, &inner, &trained, error));
     TRY(bpe_train_write(trained, path, error));
     if (summary != NULL)

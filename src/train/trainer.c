@@ -152,6 +152,7 @@ static primer_status make_teacher(primer_trainer *trainer, primer_error *error)
         FAIL(PRIMER_EFORMAT, "%s: the teacher has %zu tokens, the model %zu; they must be the same",
              recipe->teacher, trainer->teacher_model.shape.vocabulary,
              trainer->model.shape.vocabulary);
+    TRY(trainer_data_same_vocabulary(trainer, gguf, error));
     TRY(train_pass_create(&trainer->teacher.pass, &trainer->teacher_model.shape, &own,
                           trainer->pool, error));
     trainer->teacher.model = &trainer->teacher_model;
@@ -321,11 +322,61 @@ static primer_status name_output(primer_trainer *trainer, primer_error *error)
     return status;
 }
 
+/* What the run reads isn't what it writes. */
+static primer_status check_inputs(const primer_trainer *trainer, primer_error *error)
+{
+    const primer_recipe *const recipe = trainer->recipe;
+    const char *const files[] = {recipe->model, recipe->tokenizer, recipe->teacher};
+    FORWARD(file_check_output(trainer->output, files, sizeof files / sizeof *files, error));
+    for (size_t i = 0; i < recipe->source_count; i++) {
+        const char *const path = recipe->sources[i].path;
+        FORWARD(file_check_output(trainer->output, &path, 1, error));
+    }
+    for (size_t i = 0; i < recipe->evaluation_count; i++) {
+        const char *const path = recipe->evaluation[i].path;
+        FORWARD(file_check_output(trainer->output, &path, 1, error));
+    }
+    return PRIMER_OK;
+}
+
+/* With `whole` rows may end before the first answer. */
+static primer_status check_asked(const struct train_sampler *sampler, const char *path,
+                                 size_t length, primer_error *error)
+{
+    if (train_sampler_asked(sampler) > 0)
+        return PRIMER_OK;
+    return error_set(
+        error, PRIMER_EFORMAT,
+        "whole: found no token that the loss asks for in the first %zu of any document "
+        "of %s; expected a longer length, or whole = no",
+        length + 1, path);
+}
+
+static primer_status make_sampler(primer_trainer *trainer, primer_error *error)
+{
+    const primer_recipe *const recipe = trainer->recipe;
+    struct train_sampler *trial = NULL;
+    primer_status status = PRIMER_OK;
+    TRY(train_sampler_create(&trainer->sampler, trainer->data.sources, trainer->data.count,
+                             recipe->seed, recipe->whole, recipe->length, error));
+    TRY(check_asked(trainer->sampler, recipe->sources[0].path, recipe->length, error));
+    if (trainer->evaluation.count == 0)
+        return PRIMER_OK;
+    TRY(train_sampler_create(&trial, trainer->evaluation.sources, trainer->evaluation.count, 0,
+                             recipe->whole, recipe->length, error));
+    TRY(check_asked(trial, recipe->evaluation[0].path, recipe->length, error));
+
+cleanup:
+    train_sampler_free(trial);
+    return status;
+}
+
 static primer_status open_all(primer_trainer *trainer, primer_error *error)
 {
     const primer_recipe *const recipe = trainer->recipe;
     FORWARD(check_ranks(trainer, error));
     FORWARD(name_output(trainer, error));
+    FORWARD(check_inputs(trainer, error));
     FORWARD(make_schedule(trainer, error));
     FORWARD(make_model(trainer, error));
     FORWARD(trainer_data_open(trainer, &trainer->data, recipe->sources, recipe->source_count,
@@ -333,8 +384,7 @@ static primer_status open_all(primer_trainer *trainer, primer_error *error)
     FORWARD(trainer_data_open(trainer, &trainer->evaluation, recipe->evaluation,
                               recipe->evaluation_count, trainer->options.evaluation_shards, 0,
                               error));
-    FORWARD(train_sampler_create(&trainer->sampler, trainer->data.sources, trainer->data.count,
-                                 recipe->seed, recipe->whole, recipe->length, error));
+    FORWARD(make_sampler(trainer, error));
     FORWARD(make_buffers(trainer, error));
     return trainer->ranks.rank == 0 && !trainer->options.plan_only ? take_folder(trainer, error)
                                                                    : PRIMER_OK;
@@ -418,6 +468,11 @@ bool primer_trainer_reports(const primer_trainer *trainer)
 const char *primer_trainer_output(const primer_trainer *trainer)
 {
     return trainer->output;
+}
+
+void primer_trainer_cuts(const primer_trainer *trainer, uint64_t *documents, uint64_t *tokens)
+{
+    train_sampler_cuts(trainer->sampler, documents, tokens);
 }
 
 const char *primer_trainer_skipped(const primer_trainer *trainer)

@@ -44,7 +44,7 @@ struct primer_trainer {
     bool failed; /* the other ranks can't be waited for */
     struct pool *pool;
     struct gguf *tokenizer, *source; /* source: the model to go on from; or NULL */
-    struct model *base; /* what adapters are trained of; or NULL */
+    struct model *base;              /* what adapters are trained of; or NULL */
     struct train_model model;
     struct train_optimizer optimizer;
     struct train_schedule schedule;
@@ -59,11 +59,11 @@ struct primer_trainer {
     uint64_t resumed; /* steps */
     char *skipped;
     char *output; /* where the trained model goes */
-    int lock; /* descriptor; -1: none */
+    int lock;     /* descriptor; -1: none */
 
     FILE *log;
-    double loss_first; /* of this run's first step; 0: not yet */
-    size_t exploded;   /* steps in a row whose loss was absurd */
+    double loss_first;  /* of this run's first step; 0: not yet */
+    size_t exploded;    /* steps in a row whose loss was absurd */
     double norm_before; /* of the gradient of the last step; 0: none */
     uint64_t kept;      /* step of the newest checkpoint; UINT64_MAX: none that is known */
     uint64_t begun, reported_tokens;
@@ -76,6 +76,9 @@ struct primer_trainer {
 primer_status trainer_data_open(const primer_trainer *trainer, struct trainer_data *data,
                                 const primer_recipe_source *sources, size_t count,
                                 const char *const *shards, uint64_t least, primer_error *error);
+/* PRIMER_EFORMAT where the teacher's tokens aren't the model's: its guesses would be of others. */
+primer_status trainer_data_same_vocabulary(const primer_trainer *trainer,
+                                           const struct gguf *teacher, primer_error *error);
 /* Hash of what train_state.data speaks of. */
 uint64_t trainer_data_identity(const primer_trainer *trainer);
 

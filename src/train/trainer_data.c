@@ -64,17 +64,39 @@ static primer_status check_amount(const struct trainer_data *data, const char *p
     return PRIMER_OK;
 }
 
+static primer_status vocabulary_hash(const struct gguf *gguf, uint64_t *hash, primer_error *error)
+{
+    struct tokenizer *tokenizer = NULL;
+    FORWARD(tokenizer_from_gguf(&tokenizer, gguf, error));
+    *hash = tokenizer_hash(tokenizer);
+    tokenizer_free(tokenizer);
+    return PRIMER_OK;
+}
+
+primer_status trainer_data_same_vocabulary(const primer_trainer *trainer,
+                                           const struct gguf *teacher, primer_error *error)
+{
+    const struct gguf *const gguf = trainer->source != NULL ? trainer->source : trainer->tokenizer;
+    uint64_t own = 0, found = 0;
+    FORWARD(vocabulary_hash(gguf, &own, error));
+    FORWARD(vocabulary_hash(teacher, &found, error));
+    if (own == found)
+        return PRIMER_OK;
+    return error_set(error, PRIMER_EFORMAT,
+                     "%s: the teacher has another vocabulary (hash %016" PRIx64 ") than that of %s "
+                     "(%016" PRIx64 "), though of as many tokens",
+                     gguf_path(teacher), found, gguf_path(gguf), own);
+}
+
 primer_status trainer_data_open(const primer_trainer *trainer, struct trainer_data *data,
                                 const primer_recipe_source *sources, size_t count,
                                 const char *const *shards, uint64_t least, primer_error *error)
 {
     const struct gguf *const gguf = trainer->source != NULL ? trainer->source : trainer->tokenizer;
-    struct tokenizer *tokenizer = NULL;
+    uint64_t hash = 0;
     if (count == 0)
         return PRIMER_OK;
-    FORWARD(tokenizer_from_gguf(&tokenizer, gguf, error));
-    const uint64_t hash = tokenizer_hash(tokenizer);
-    tokenizer_free(tokenizer);
+    FORWARD(vocabulary_hash(gguf, &hash, error));
     for (size_t i = 0; i < count; i++) {
         const char *const path = shards != NULL && shards[i] != NULL ? shards[i] : sources[i].path;
         FORWARD(open_one(data, i, path, sources[i].weight, error));

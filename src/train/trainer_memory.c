@@ -23,7 +23,6 @@ struct train_pass_options trainer_pass_options(const primer_trainer *trainer)
         .bfloat = strcmp(recipe->precision, "bf16") == 0,
         .rank = recipe->lora_rank,
         .rank_dropout = recipe->lora_dropout,
-        .longest_row = trainer->base != NULL ? trainer->base->longest_row : 0,
     };
 }
 

@@ -40,6 +40,15 @@ static primer_status measured_step(primer_trainer *trainer, primer_error *error)
                                 trainer->pool, &norm, error);
 }
 
+/* By the first rank's clock: where another took one step more it would wait for the rest in
+ * vain. */
+static primer_status goes_on(const primer_trainer *trainer, uint64_t begun, double seconds,
+                             bool *more, primer_error *error)
+{
+    *more = clock_seconds_since(begun) < seconds;
+    return train_ranks_broadcast(&trainer->ranks, 0, more, sizeof *more, error);
+}
+
 /* On the rows that come first. The first step meets cold memory and isn't counted. */
 static primer_status measure(primer_trainer *trainer, double seconds, double *tokens_per_second,
                              primer_error *error)
@@ -47,12 +56,14 @@ static primer_status measure(primer_trainer *trainer, double seconds, double *to
     primer_status status = PRIMER_OK;
     const struct train_position position = *train_sampler_position(trainer->sampler);
     uint64_t tokens = 0;
+    bool more = true;
     TRY(measured_step(trainer, error));
     const uint64_t begun = clock_nanoseconds();
-    do {
+    while (more) {
         TRY(measured_step(trainer, error));
         tokens += trainer_step_tokens(trainer);
-    } while (clock_seconds_since(begun) < seconds);
+        TRY(goes_on(trainer, begun, seconds, &more, error));
+    }
     *tokens_per_second = (double)tokens / clock_seconds_since(begun);
 
 cleanup:
@@ -63,6 +74,7 @@ cleanup:
     }
     if (status == PRIMER_OK)
         status = train_sampler_seek(trainer->sampler, &position, error);
+    trainer->failed = status != PRIMER_OK;
     return status;
 }
 
@@ -82,6 +94,7 @@ primer_status primer_trainer_plan(primer_trainer *trainer, double seconds, prime
         .optimizer_bytes = 2 * floats,
         .activation_bytes = train_pass_bytes(trainer->pass),
         .memory_available = cpu_memory_available(),
+        .processes = trainer->ranks.count,
     };
     for (size_t i = 0; i < trainer->data.count; i++)
         made.data_tokens += train_shard_info(trainer->data.shards[i])->tokens;

@@ -5,6 +5,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -92,11 +93,22 @@ static primer_status diverged(const primer_trainer *trainer, double loss, double
                      rate, kept);
 }
 
-/* A model that knows nothing has a loss of log(vocabulary). */
+/* The loss of a model that knows nothing: log(vocabulary). From a teacher it is at most as far, and
+ * that distance counts T^2 times. */
+static double loss_of_nothing(const primer_trainer *trainer)
+{
+    const struct train_teacher *const teacher = &trainer->teacher;
+    const double nothing = log((double)trainer->model.shape.vocabulary);
+    if (teacher->pass == NULL || !(teacher->temperature > 1.0))
+        return nothing;
+    return nothing *
+           (1.0 - teacher->mix + teacher->mix * teacher->temperature * teacher->temperature);
+}
+
 static primer_status check_loss(primer_trainer *trainer, double loss, double rate,
                                 primer_error *error)
 {
-    const double nothing = log((double)trainer->model.shape.vocabulary);
+    const double nothing = loss_of_nothing(trainer);
     char what[128];
     if (!isfinite(loss))
         return diverged(trainer, loss, rate, "the loss is no number any more", error);
@@ -257,9 +269,10 @@ static primer_status report(primer_trainer *trainer, primer_train_progress *prog
         trainer->state.weight_sum > 0.0 ? trainer->state.loss_sum / trainer->state.weight_sum : NAN;
     progress->tokens_per_second = seconds > 0.0 ? (double)tokens / seconds : 0.0;
     if (trainer->options.peak_operations_per_second > 0.0)
-        progress->peak_share = progress->tokens_per_second *
-                               trainer_token_operations(&trainer->model, trainer->step.length) /
-                               trainer->options.peak_operations_per_second;
+        progress->peak_share =
+            progress->tokens_per_second *
+            trainer_token_operations(&trainer->model, trainer->step.length) /
+            (trainer->options.peak_operations_per_second * (double)trainer->ranks.count);
     progress->seconds = now;
     progress->seconds_left =
         now / (double)done * (double)(trainer->recipe->steps - trainer->state.step);
@@ -304,13 +317,22 @@ static primer_status look_after(primer_trainer *trainer, const primer_train_call
     return PRIMER_OK;
 }
 
-/* What would fail at the end fails at once. A folder of PEFT is made when it is written. */
+/* What would fail at the end fails at once. A folder of PEFT is made when it is written: as long as
+ * it isn't there, a file must be possible in its place. */
 static primer_status check_output(const primer_trainer *trainer, primer_error *error)
 {
     struct file_writer writer = {0};
+    struct stat found;
     primer_status status = PRIMER_OK;
-    if (trainer->base != NULL && !train_adapter_is_gguf(trainer->output))
-        return PRIMER_OK;
+    if (trainer->base != NULL && !train_adapter_is_gguf(trainer->output) &&
+        stat(trainer->output, &found) == 0) {
+        if (S_ISDIR(found.st_mode))
+            return PRIMER_OK;
+        FAIL(PRIMER_EIO,
+             "%s: found a file, expected a folder, or nothing: only adapters that end in .gguf are "
+             "files",
+             trainer->output);
+    }
     TRY(file_writer_open(&writer, trainer->output, error));
 
 cleanup:

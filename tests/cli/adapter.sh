@@ -102,6 +102,14 @@ expect_code 2 "$PRIMER" merge "$folder/tiny.gguf" "$one"
 expect_message "-o FILE is missing"
 expect_code 2 "$PRIMER" merge "$folder/tiny.gguf" "$one" -o "$folder/x.gguf" --type Q9
 expect_message '--type: found "Q9"'
+cp "$one" "$folder/kept.gguf"
+for type in F16 LORA; do
+    expect_code 1 "$PRIMER" merge "$folder/tiny.gguf" "$folder/kept.gguf=0.5" -o "$folder/kept.gguf" --type "$type"
+    expect_message 'kept.gguf: is the input itself'
+    expect_code 1 "$PRIMER" merge "$folder/tiny.gguf" "$one" -o "$folder/tiny.gguf" --type "$type"
+    expect_message 'tiny.gguf: is the input itself'
+done
+cmp "$one" "$folder/kept.gguf" || fail "an adapter was written over"
 expect_code 1 "$PRIMER" merge "$folder/tiny.gguf" "$folder/tiny.gguf" -o "$folder/x.gguf"
 [ ! -e "$folder/x.gguf" ] || fail "a refused merge left a file"
 # A name with "=" in it is a name.

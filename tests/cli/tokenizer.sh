@@ -94,4 +94,13 @@ for _ in 1 2 3 4 5; do
 done
 [ "$code" = 130 ] || fail "interrupted training gave exit code $code: $(cat "$folder/err")"
 compgen -G "$folder/x.*" >/dev/null && fail "interrupted training left $(ls "$folder")"
+
+# What is learned from isn't written over, by whatever name.
+cp "$folder/long.txt" "$folder/kept.txt"
+ln -sf kept.txt "$folder/link.txt"
+for out in kept.txt link.txt; do
+    expect_code 1 "$PRIMER" tokenizer train "$folder/long.txt" "$folder/kept.txt" -o "$folder/$out" --vocab 257
+    expect_message 'is the input itself'
+done
+cmp -s "$folder/long.txt" "$folder/kept.txt" || fail "the text was written over"
 exit 0

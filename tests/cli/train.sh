@@ -33,10 +33,11 @@ cmp model.gguf json/model.gguf || fail "evaluations and samples change the model
 
 # On a terminal one line is written over and over: no report stays but the last.
 python3 - "$PRIMER" <<'PY' >tty || fail "on a terminal: $(tail -c 500 tty)"
-import os, pty, re, sys
+import fcntl, os, pty, re, struct, sys, termios
 pid, fd = pty.fork()
 if pid == 0:
     os.environ["TERM"] = "xterm"
+    fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 119, 0, 0)) # a fast machine's line is longer than 80
     os.execv(sys.argv[1], [sys.argv[1], "train", "small.recipe", "--set", "folder=live", "--set", "log-every=20",
                            "--set", "steps=12000", "--set", "checkpoint-every=0", "-t", "1"])
 shown = b""
@@ -284,4 +285,32 @@ fcntl.lockf(lock, fcntl.LOCK_EX)
 found = subprocess.run([sys.argv[1], "train", "small.recipe", "--set", "folder=run"], capture_output=True, text=True)
 assert found.returncode == 1 and "another process trains in this folder" in found.stderr, found
 PY
+
+# What is read isn't written over; a teacher speaks the model's tokens; rows without a length that is said fit the model.
+cp text.txt kept.txt
+for file in kept.txt model.gguf t.gguf; do
+    cp "$file" same
+    refused "$file: is the input itself" small.recipe --set data=kept.txt --set "teacher=model.gguf" --set "output=./$file"
+    cmp same "$file" || fail "$file was written over"
+done
+train small.recipe --set folder=strange --set tokenizer=swapped.gguf --set data=swapped.txt --set steps=1 --set warm-up=0
+refused "strange/model.gguf: the teacher has another vocabulary" small.recipe --set teacher=strange/model.gguf
+cp model.gguf named.gguf
+refused "length: found 65 tokens a row, expected at most the model's context, 64" tuned.recipe --set length=65
+
+# Answers behind the end of a row: some are said, none at all is refused, in data as in what is evaluated.
+python3 - <<'PY'
+import json
+line = lambda n: json.dumps({"prompt": "the ball " * n, "completion": "Ann gave."})
+open("long.jsonl", "w").write(line(9) + "\n")
+open("mixed.jsonl", "w").write(line(9) + "\n" + line(1) + "\n")
+PY
+train small.recipe --set folder=mixed --set data=mixed.jsonl --set whole=yes --set length=24
+grep -q "^primer: documents longer than a row of 24 tokens: 1, whose ends, 66 tokens in all, are left out" err ||
+    fail "the documents that are cut: $(cat err)"
+train small.recipe --set folder=long --set data=long.jsonl --set length=24
+refused "whole: found no token that the loss asks for in the first 25 of any document of long.jsonl" \
+    small.recipe --set data=long.jsonl --set whole=yes --set length=24
+refused "whole: found no token that the loss asks for in the first 25 of any document of long.jsonl" \
+    small.recipe --set evaluate=long.jsonl --set whole=yes --set length=24
 exit 0

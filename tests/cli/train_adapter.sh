@@ -69,3 +69,9 @@ expect_code 0 "$PRIMER" run quantized.gguf --adapter quantized/adapter.gguf --ra
 
 refused "lora-targets: found \"q_proj\", expected some of" adapter.recipe --set lora-targets=q_proj
 refused "lora-rank" small.recipe --set lora-rank=4
+# A folder that can't be written is said before the first step, not behind the last.
+refused "none/adapter: cannot create it" adapter.recipe --set folder=nowhere --set output=none/adapter
+: >file
+refused "file: found a file, expected a folder" adapter.recipe --set folder=nowhere --set output=file
+grep -q '"event":"step"' nowhere/log.jsonl 2>/dev/null && fail "it trained though its adapter can't be written"
+exit 0

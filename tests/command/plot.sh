@@ -159,4 +159,17 @@ echo old >"$folder/kept.svg"
 expect_code 1 "$PRIMER" plot "$folder/empty.jsonl" -o "$folder/kept.svg"
 expect_same old "$(cat "$folder/kept.svg")" "a picture that was there before"
 expect_code 1 "$PRIMER" plot "$folder/gap.jsonl" -o "$folder/no/such.svg"
+cp "$folder/gap.jsonl" "$folder/same.jsonl"
+expect_code 1 "$PRIMER" plot "$folder/gap.jsonl" "$folder/same.jsonl" -o "$folder/../$(basename "$folder")/same.jsonl"
+expect_message 'is the input itself'
+cmp "$folder/gap.jsonl" "$folder/same.jsonl" || fail "a log was written over"
+
+# Numbers that no axis has room for are gaps.
+for value in 1e308 1e-310 -1e308; do
+    printf '{"event":"step","step":%d,"loss":%s}\n' 1 "$value" 2 "-$value" 3 2 | sed 's/--//' >"$folder/far.jsonl"
+    for scale in "" --log-y; do
+        expect_code 0 "$PRIMER" plot "$folder/far.jsonl" $scale -o "$folder/far.svg"
+        [[ $(look "$folder/far.svg" texts) == *"(null)"* ]] && fail "labels of $value"
+    done
+done
 exit 0

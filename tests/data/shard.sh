@@ -114,4 +114,12 @@ for name, size in (("small.jsonl", 3), ("large.jsonl", 24)):
 PY
 small=$(peak small.jsonl) large=$(peak large.jsonl)
 [ "$large" -lt $((small + 12000)) ] || fail "memory grows: $small kB for 3 MB, $large kB for 24 MB"
+
+# What a shard is made of isn't written over.
+cp a.txt kept.txt
+expect_code 1 "$PRIMER" data shard --tokenizer "$model" -o ./kept.txt a.txt kept.txt
+expect_message "kept.txt: is the input itself"
+expect_code 1 "$PRIMER" data shard --tokenizer "$model" -o "$model" a.txt
+expect_message "tiny.gguf: is the input itself"
+cmp a.txt kept.txt || fail "the text was written over"
 exit 0

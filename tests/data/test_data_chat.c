@@ -143,7 +143,7 @@ static void some_answers_are_not_asked_for(void **state)
            "<|user|>1<|end|><|assistant|>A<|end|><|user|>2<|end|><|assistant|>[B<|end|>]"
            "<|endoftext|>\n");
     refuse("{\"messages\":[{\"role\":\"user\",\"content\":\"1\"}]}\n", trims, NULL,
-           "talk.jsonl:1: \"messages\": none is the assistant's");
+           "talk.jsonl:1: \"messages\": none that counts is the assistant's");
 }
 
 /* What people wrote is no special token, and system texts are written, not asked for. */

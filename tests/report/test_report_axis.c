@@ -196,6 +196,23 @@ static void any_range_has_ticks_with_room(void **state)
     }
 }
 
+/* Ends as far as an axis promises, and what is 0 to the eye. */
+static void ends_may_be_extreme(void **state)
+{
+    (void)state;
+    static const double ends[][2] = {{-REPORT_LARGEST, REPORT_LARGEST},
+                                     {0, REPORT_LARGEST},
+                                     {1e-310, 3e-310},
+                                     {5e-324, 5e-324},
+                                     {-1e-120, 1e-120}};
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        const struct report_axis axis = made(false, i % 2 == 0, 400, ends[i][0], ends[i][1]);
+        check_axis(&axis, ends[i][0], ends[i][1]);
+    }
+    const struct report_axis axis = made(true, true, 400, 1 / REPORT_LARGEST, REPORT_LARGEST);
+    check_axis(&axis, 1 / REPORT_LARGEST, REPORT_LARGEST);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -203,6 +220,7 @@ int main(void)
         cmocka_unit_test(logarithmic_steps_are_round),
         cmocka_unit_test(an_axis_begins_at_zero_where_it_is_near),
         cmocka_unit_test(any_range_has_ticks_with_room),
+        cmocka_unit_test(ends_may_be_extreme),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -62,6 +62,12 @@ says "test_ranks: failed: no more of this"
 runs some mpirun -n 2 "$rank" differ
 says "the ranks do different things"
 
+# What is measured before a run takes as many steps on each.
+for ranks in 2 3; do
+    runs 0 mpirun -n $ranks "$PRIMER_BUILD/tests/train/test_trainer" plan
+    [ "$(cat "$folder/out")" = "$ranks processes" ] || fail "a plan of $ranks ranks"
+done
+
 # The same where MPI isn't: none of several begins.
 objects=$PRIMER_BUILD/obj
 runs 0 "${CC:-gcc}" -o "$folder/single" "$objects/tests/train/test_ranks.o" "$objects/src/train/train_ranks.o" \

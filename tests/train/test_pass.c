@@ -405,6 +405,8 @@ static void bad_options_are_refused(void **state)
         {{.rows = 0, .length = 1}, "0 rows"},
         {{.rows = 1, .length = 8, .dropout = 1}, "dropout is 1"},
         {{.rows = 1, .length = 8, .dropout = NAN}, "dropout is nan"},
+        {{.rows = 1, .length = 8, .dropout = 1 - 1e-9}, "dropout is 1"},
+        {{.rows = 1, .length = 8, .rank = 1, .rank_dropout = 1 - 1e-9}, "adapters is 1"},
         {{.rows = SIZE_MAX / 2, .length = 64}, "rows of 64"},
     };
     struct pool *pool = NULL;

@@ -174,6 +174,7 @@ static void whole_documents_are_not_split(void **state)
     train_sampler_cuts(sampler, &documents, &tokens);
     assert_int_equal(documents, 2); /* of 30 and 12 tokens; 11 fill a row and its last target */
     assert_int_equal(tokens, 19 + 1);
+    assert_int_equal(train_sampler_asked(sampler), train_shard_info(shard)->asked - tokens);
     train_sampler_free(sampler);
     train_shard_free(shard);
 }

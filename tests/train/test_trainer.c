@@ -359,8 +359,54 @@ static void explosions_are_told(void **state)
     assert_true(access(shard_path("hot/checkpoint-00000002.state"), R_OK) != 0);
 }
 
-int main(void)
+/* The distance to a teacher counts T^2 times: what is large only for that is no explosion. */
+static void a_warm_teacher_is_no_explosion(void **state)
 {
+    (void)state;
+    static const char *const longer[] = {"steps=600"};
+    char text[2048];
+    struct run run;
+    snprintf(text, sizeof text, "%sfolder = knowing\ndata = a.shard\n", common);
+    must(train_recipe_parse(text, strlen(text), shard_path("r.recipe"), longer, 1, &run.recipe,
+                            error));
+    must(primer_trainer_create(run.recipe, NULL, &run.trainer, error));
+    must(primer_trainer_run(run.trainer, NULL, error));
+    close_run(&run);
+    run_whole("learning",
+              "data = a.shard\nteacher = knowing/model.gguf\nmix = 1\ntemperature = 3\n");
+}
+
+/* ---- one of several processes: `test_trainer plan` under mpirun (ranks.sh) ------------------- */
+
+/* They take as many steps as the first, whatever each was asked for. */
+static int plan_together(void)
+{
+    static const primer_train_options options = {.threads = 1};
+    struct run run;
+    primer_train_plan plan;
+    primer_error found = {0};
+    void *state = NULL;
+    begin(&state);
+    primer_status status =
+        open_run(&run, "planned", "data = a.shard\naccumulate = 6\n", &options, &found);
+    const bool first = status == PRIMER_OK && primer_trainer_reports(run.trainer);
+    if (status == PRIMER_OK)
+        status = primer_trainer_plan(run.trainer, first ? 0.02 : 0.5, &plan, &found);
+    if (status == PRIMER_OK)
+        status = primer_trainer_run(run.trainer, NULL, &found);
+    if (status != PRIMER_OK)
+        fprintf(stderr, "test_trainer: %s\n", found.message);
+    else if (first)
+        printf("%d processes\n", (int)plan.processes);
+    close_run(&run);
+    end(&state);
+    return status == PRIMER_OK ? 0 : 1;
+}
+
+int main(int count, char **arguments)
+{
+    if (count > 1 && strcmp(arguments[1], "plan") == 0)
+        return plan_together();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(goes_on_from_any_step),
         cmocka_unit_test(what_leaves_the_bits_alone),
@@ -369,6 +415,7 @@ int main(void)
         cmocka_unit_test(what_has_changed_is_found),
         cmocka_unit_test(shards_that_dont_fit),
         cmocka_unit_test(explosions_are_told),
+        cmocka_unit_test(a_warm_teacher_is_no_explosion),
     };
     return cmocka_run_group_tests(tests, begin, end);
 }
