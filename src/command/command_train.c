@@ -116,7 +116,7 @@ static void take_note(struct watcher *watcher, const primer_train_progress *p)
     if (p->tokens_per_second <= 0.0)
         return;
     if (p->peak_share > 0.0)
-        snprintf(share, sizeof share, "  %.0f %% of f32 peak", 100.0 * p->peak_share);
+        snprintf(share, sizeof share, "  %.0f %% of peak", 100.0 * p->peak_share);
     snprintf(watcher->note, sizeof watcher->note, "  loss %.4f  %.24s tokens/s%s", p->loss,
              render_count((uint64_t)p->tokens_per_second, speed), share);
 }
@@ -291,7 +291,8 @@ static primer_status say_end(const primer_trainer *trainer, const struct setting
 {
     const char *const path = primer_trainer_output(trainer);
     const bool adapter = recipe->lora_rank > 0;
-    const char *const template = recipe->template_name; /* the file's own needs no word */
+    const bool own = recipe->template_name == NULL || strcmp(recipe->template_name, "own") == 0;
+    const char *const template = own ? NULL : recipe->template_name;
     struct buffer out = {0};
     primer_status status = PRIMER_OK;
     if (settings->json) {

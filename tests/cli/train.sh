@@ -55,7 +55,7 @@ print(shown.decode())
 assert len(lines) == 2, len(lines)
 live = lines[0].split("\r\033[K")
 assert len(live) > 2 and live[-1].startswith("step 12,000 of 12,000  loss "), live[-1]
-assert re.match(r"step [\d,]+ of 12,000  loss [\d.]+  [\d,]+ tokens/s  (\d+ % of f32 peak  )?[\d.]+ (s|min.*) left$", live[1]), live[1]
+assert re.match(r"step [\d,]+ of 12,000  loss [\d.]+  [\d,]+ tokens/s  (\d+ % of peak  )?[\d.]+ (s|min.*) left$", live[1]), live[1]
 assert all(len(line) < 120 for line in live)
 PY
 

@@ -9,7 +9,9 @@ export OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_R
 unset OMPI_COMM_WORLD_SIZE PMI_SIZE PMIX_RANK
 cd "$folder" || exit 1
 train_files
-both() { timeout 100 mpirun -n 2 "$PRIMER" train small.recipe --set output-type=F32 "$@" -t 1; }
+# In the background it is the process that a signal to $! reaches, which hands it on to mpirun.
+begin_both() { exec timeout 100 mpirun -n 2 "$PRIMER" train small.recipe --set output-type=F32 "$@" -t 1; }
+both() { (begin_both "$@"); }
 
 code=0
 both --set folder=built --set accumulate=2 >out 2>err </dev/null || code=$?
@@ -47,7 +49,7 @@ expect_same 1 "$(grep -c '^primer: step ' err)" "lines of the explosion: $(cat e
 # One is killed: either.
 for rank in 1 2; do
     rm -rf torn
-    both --set folder=torn --set accumulate=2 --set steps=1000000 --set log-every=100000 --set checkpoint-every=100 >out 2>err </dev/null &
+    begin_both --set folder=torn --set accumulate=2 --set steps=1000000 --set log-every=100000 --set checkpoint-every=100 >out 2>err </dev/null &
     job=$!
     for _ in $(seq 3000); do
         compgen -G "torn/*.state" >/dev/null && break
@@ -67,7 +69,7 @@ for rank in 1 2; do
 done
 last=$(compgen -G "torn/*.state" | sort | tail -n 1)
 last=${last##*checkpoint-} last=$((10#${last%.state}))
-both --set folder=torn --set accumulate=2 --set steps=1000000 --set log-every=100000 --set checkpoint-every=100 >out 2>err </dev/null &
+begin_both --set folder=torn --set accumulate=2 --set steps=1000000 --set log-every=100000 --set checkpoint-every=100 >out 2>err </dev/null &
 job=$!
 for _ in $(seq 3000); do
     grep -q "going on from the checkpoint of step" err && break

@@ -288,13 +288,16 @@ static void kinds_state_their_bounds(void **state)
                 assert_false(within(f, value));
             }
         } else if (f->kind == TRAIN_RECIPE_REAL) {
-            const bool above = strcmp(f->shown.kind, "number above 0") == 0;
+            const bool most_1000 = strcmp(f->shown.kind, "number above 0, at most 1000") == 0;
+            const bool above = strcmp(f->shown.kind, "number above 0") == 0 || most_1000;
             const bool to = strcmp(f->shown.kind, "number from 0 to 1") == 0;
             const bool below = strcmp(f->shown.kind, "number from 0 to below 1") == 0;
             assert_true(above || to || below || strcmp(f->shown.kind, "number from 0") == 0);
             assert_int_equal(within(f, "0"), !above);
             assert_int_equal(within(f, "1"), !below);
             assert_int_equal(within(f, "1.5"), !below && !to);
+            assert_int_equal(within(f, "1000"), !below && !to);
+            assert_int_equal(within(f, "1001"), !below && !to && !most_1000);
             assert_false(within(f, "-1"));
         } else {
             continue;
