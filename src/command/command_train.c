@@ -28,7 +28,7 @@
 #include "terminal/render.h"
 
 #define PLAN_SECONDS  3.0
-#define LIMIT_SECONDS 0.3
+#define LIMIT_SECONDS 0.1 /* of measuring the peak */
 
 struct watcher {
     const primer_recipe *recipe;
