@@ -1,5 +1,7 @@
 # What the recipes' scripts share; read by them (`. common.sh`). Sets `primer` and `folder`.
-#   PRIMER   the program (build/primer of this tree)
+#   PRIMER      the program (build/primer of this tree)
+#   OPTIONS     more for every `primer train`: OPTIONS="--set steps=20" is a quick look
+#   QUESTIONS   how many are asked in recipes/lora and recipes/finetune (200)
 set -eu
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
 primer=${PRIMER:-$here/../../build/primer}
@@ -15,6 +17,11 @@ need() {
     [ -f "${1:-}" ] || fail "expected a text: $usage"
     folder=${2:-$default}
     mkdir -p "$folder"
+}
+# train ARGUMENTS...: primer train, with OPTIONS.
+train() {
+    # shellcheck disable=SC2086 # several words
+    "$primer" train "$@" ${OPTIONS:-}
 }
 # recipe NAME: this recipe's, copied beside the data, as its paths are relative to it.
 recipe() {

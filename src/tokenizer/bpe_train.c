@@ -140,7 +140,7 @@ static primer_status learn_merges(struct bpe_trained *trained, struct bpe_train_
         return PRIMER_OK;
     return error_set(error, PRIMER_EINVAL,
                      "vocabulary: found %zu, but in these texts no pair is left that occurs %llu "
-                     "times after %zu; expected at most that many, unless fewer are allowed",
+                     "times after %zu; expected at most that many, unless fewer are allowed (--fewer)",
                      options->vocabulary, (unsigned long long)merging.least_count,
                      bpe_train_vocabulary(trained));
 }
