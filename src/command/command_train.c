@@ -18,6 +18,7 @@
 
 #include "base/buffer.h"
 #include "base/clock.h"
+#include "base/cpu.h"
 #include "command/limits.h"
 #include "command/train_plan.h"
 #include "command/train_shards.h"
@@ -361,7 +362,8 @@ static int run(struct settings *settings)
     TRY(train_shards_make(recipe, settings, &shards, error));
     options.shards = shards.sources;
     options.evaluation_shards = shards.evaluation;
-    options.peak_operations_per_second = limits_f32(settings->model.threads, LIMIT_SECONDS);
+    options.peak_operations_per_second =
+        limits_f32(options.threads > 0 ? options.threads : cpu_thread_count(), LIMIT_SECONDS);
     TRY(primer_trainer_create(recipe, &options, &trainer, error));
     TRY(settings->plan
             ? write_plan(trainer, settings, recipe, options.peak_operations_per_second, error)
