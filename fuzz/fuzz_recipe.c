@@ -17,13 +17,15 @@ enum { OVERRIDES_MOST = 8 };
 /* Fields that would be refused in this recipe, since they have no effect. */
 static bool has_no_effect(const primer_recipe *r, size_t offset)
 {
-    if (offset == OF(architecture) || offset == OF(tied) || offset == OF(initial_deviation) ||
-        (offset >= OF(layers) && offset <= OF(context)))
+    if (offset == OF(architecture) || offset == OF(tokenizer) || offset == OF(tied) ||
+        offset == OF(initial_deviation) || (offset >= OF(layers) && offset <= OF(context)))
         return r->model != NULL;
     if (offset == OF(temperature) || offset == OF(mix))
         return r->teacher == NULL;
     if (offset == OF(lora_alpha) || offset == OF(lora_dropout) || offset == OF(lora_targets))
         return r->lora_rank == 0;
+    if (offset == OF(output_type))
+        return r->lora_rank > 0;
     if (offset == OF(final_rate))
         return strcmp(r->schedule, "constant") == 0;
     return offset == OF(decay_steps) && strcmp(r->schedule, "stable") != 0;
