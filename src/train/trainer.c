@@ -226,11 +226,19 @@ static primer_status share_checkpoint(primer_trainer *trainer, bool *found, prim
 static primer_status read_checkpoint(primer_trainer *trainer, bool *found, primer_error *error)
 {
     primer_status own = PRIMER_OK;
+    primer_error why = {0};
     if (trainer->ranks.rank == 0 && trainer->options.fresh)
-        own = train_checkpoint_clear(trainer->recipe->folder, error);
+        own = train_checkpoint_clear(trainer->recipe->folder, &why);
     else if (trainer->ranks.rank == 0)
         own = train_checkpoint_read(trainer->recipe->folder, &trainer->model, &trainer->optimizer,
-                                    &trainer->state, found, &trainer->skipped, error);
+                                    &trainer->state, found, &trainer->skipped, &why);
+    if (own == PRIMER_EINVAL)
+        error_set(error, own,
+                  "%s; go back to the recipe it was made by, choose another folder, or begin anew "
+                  "with --fresh",
+                  why.message);
+    else if (own != PRIMER_OK && error != NULL)
+        *error = why;
     if (trainer->ranks.count > 1)
         own = train_ranks_agree(&trainer->ranks, own, error);
     FORWARD(own);

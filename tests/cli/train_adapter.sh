@@ -75,3 +75,4 @@ refused "none/adapter: cannot create it" adapter.recipe --set folder=nowhere --s
 refused "file: found a file, expected a folder" adapter.recipe --set folder=nowhere --set output=file
 grep -q '"event":"step"' nowhere/log.jsonl 2>/dev/null && fail "it trained though its adapter can't be written"
 exit 0
+refused "choose another folder, or begin anew with --fresh" adapter.recipe --set folder=adapted --set lora-rank=2
