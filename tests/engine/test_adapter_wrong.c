@@ -40,7 +40,8 @@ static void wrong_files(void **state)
     wide.dimension = 512;
     deep.layers = 3;
     primer_model *model = NULL;
-    const char *path = fixture_model(&llama, 0);
+    char path[512]; /* the fixture's paths last for a few calls */
+    snprintf(path, sizeof path, "%s", fixture_model(&llama, 0));
     must(primer_model_open(path, NULL, &model, error));
     adapter_maker_write(fixture_model(&wide, 1), fixture_path("w.gguf"), 4, 8, 1, NULL, false);
     assert_refused(model, fixture_path("w.gguf"), PRIMER_EFORMAT,
