@@ -63,20 +63,6 @@ static size_t bytes_of(const struct quant_format *format, size_t count)
     return count / format->block_length * format->block_bytes;
 }
 
-/* From here on a finite weight rounds to more than the format holds. Formats with scales reach
- * further than any weight of a model; there the encoder takes the nearest that there is. */
-static float limit_of(const struct quant_format *format)
-{
-    switch (format->type) {
-    case QUANT_F16:
-        return 65520.0F;
-    case QUANT_BF16:
-        return 0x1.ffp127F;
-    default:
-        return INFINITY;
-    }
-}
-
 /* The first weight that is NaN, infinite, or not below the limit. */
 static size_t first_broken(const float *weights, size_t count, float limit)
 {
@@ -105,7 +91,7 @@ static void do_segment(void *context, size_t task, size_t thread)
     if (piece->changed != NULL)
         piece->changed->change(piece->changed->change_context, piece->tensor, piece->start + start,
                                weights, count);
-    size_t broken = first_broken(weights, count, limit_of(piece->to));
+    size_t broken = first_broken(weights, count, quant_format_limit(piece->to));
     if (broken != SIZE_MAX)
         note_broken(piece, start + broken);
     else if (piece->from == piece->to &&

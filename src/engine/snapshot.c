@@ -18,7 +18,7 @@
 #include <string.h>
 
 #include "base/cursor.h"
-#include "base/hash.h"
+#include "base/hash_chain.h"
 
 #define MAGIC   "PRIMERKV"
 #define VERSION 2u
@@ -53,41 +53,18 @@ static struct header header_of(const primer_session *s)
     return h;
 }
 
-#define PIECE ((size_t)64 * 1024)
-
 /* A file writer that hashes what passes. */
 struct sink {
     struct file_writer writer;
-    unsigned char *piece; /* [PIECE], hashed when full */
-    size_t filled;
-    uint64_t hash;
+    struct hash_chain chain;
 };
 
 static primer_status put(void *context, const void *bytes, size_t length, primer_error *error)
 {
     struct sink *sink = context;
-    const unsigned char *from = bytes;
     FORWARD(file_writer_write(&sink->writer, bytes, length, error));
-    while (length > 0) {
-        const size_t n = length < PIECE - sink->filled ? length : PIECE - sink->filled;
-        memcpy(sink->piece + sink->filled, from, n);
-        sink->filled += n;
-        from += n;
-        length -= n;
-        if (sink->filled == PIECE) {
-            sink->hash = hash_bytes(sink->piece, PIECE, sink->hash);
-            sink->filled = 0;
-        }
-    }
+    hash_chain_add(&sink->chain, bytes, length);
     return PRIMER_OK;
-}
-
-static uint64_t checksum(const unsigned char *bytes, size_t length)
-{
-    uint64_t hash = 0;
-    for (size_t at = 0; at < length; at += PIECE)
-        hash = hash_bytes(bytes + at, length - at < PIECE ? length - at : PIECE, hash);
-    return hash;
 }
 
 primer_status primer_session_save(primer_session *session, const char *path, primer_error *error)
@@ -98,23 +75,21 @@ primer_status primer_session_save(primer_session *session, const char *path, pri
     const struct header header = header_of(s);
     const uint64_t logits = s->logits_valid ? header.vocabulary : 0;
     primer_status status = PRIMER_OK;
-    struct sink sink = {.piece = memory_allocate(PIECE, 1)};
-    if (sink.piece == NULL)
-        return memory_failure(error, "saving a session", PIECE);
+    struct sink sink = {0};
+    FORWARD(hash_chain_begin(&sink.chain, "saving a session", error));
     TRY(file_writer_open(&sink.writer, path, error));
     TRY(put(&sink, &header, sizeof header, error));
     TRY(put(&sink, s->ids, s->computed * sizeof *s->ids, error));
     TRY(put(&sink, &logits, sizeof logits, error));
     TRY(put(&sink, s->logits, logits * sizeof *s->logits, error));
     TRY(kv_snapshot_write(&s->cache, s->computed, put, &sink, error));
-    if (sink.filled != 0)
-        sink.hash = hash_bytes(sink.piece, sink.filled, sink.hash);
-    TRY(file_writer_write(&sink.writer, &sink.hash, sizeof sink.hash, error));
+    const uint64_t checksum = hash_chain_end(&sink.chain);
+    TRY(file_writer_write(&sink.writer, &checksum, sizeof checksum, error));
     TRY(file_writer_commit(&sink.writer, error));
 cleanup:
     if (sink.writer.path != NULL)
         file_writer_abandon(&sink.writer);
-    memory_free(sink.piece);
+    hash_chain_free(&sink.chain);
     return status;
 }
 
@@ -195,7 +170,7 @@ primer_status primer_session_restore(primer_session *session, const char *path, 
     if (cursor_remaining(&cursor) != 0)
         FAIL(PRIMER_EFORMAT, "%s: %zu bytes past the end of the saved session", path,
              cursor_remaining(&cursor));
-    if (stored != checksum(map.bytes, map.size - sizeof stored))
+    if (stored != hash_chain_bytes(map.bytes, map.size - sizeof stored))
         FAIL(PRIMER_EFORMAT, "%s: the checksum does not agree: the file is damaged", path);
     if (header.tokens == 0 && logits_count != 0)
         FAIL(PRIMER_EFORMAT, "%s: logits without a token", path);

@@ -4,6 +4,7 @@
  */
 #include "quant/quant.h"
 
+#include <math.h>
 #include "base/memory.h"
 #include "quant/quant_formats.h"
 
@@ -51,4 +52,16 @@ bool quant_bytes(const struct quant_format *format, size_t count, size_t *bytes)
     if (count % format->block_length != 0)
         return false;
     return memory_product(count / format->block_length, format->block_bytes, bytes);
+}
+
+float quant_format_limit(const struct quant_format *format)
+{
+    switch (format->type) {
+    case QUANT_F16:
+        return 65520.0F;
+    case QUANT_BF16:
+        return 0x1.ffp127F;
+    default:
+        return INFINITY;
+    }
 }

@@ -95,6 +95,10 @@ struct quant_format {
 /* NULL: not a type known here. */
 const struct quant_format *quant_format_of(uint32_t type);
 /* By name, case-insensitive; NULL if there is none. */
+/* From here on a finite weight rounds to more than the format holds. Formats with scales reach
+ * further than any weight of a model; there the encoder takes the nearest that there is, and this
+ * is infinity. */
+float quant_format_limit(const struct quant_format *format);
 const struct quant_format *quant_format_named(const char *name);
 
 /* Bytes of `count` weights (a multiple of block_length), false on overflow or a broken block. */

@@ -9,11 +9,10 @@
 
 #include "base/buffer.h"
 #include "base/cursor.h"
-#include "base/hash.h"
+#include "base/hash_chain.h"
 #include "base/memory.h"
 
 #define VERSION 1u
-#define PIECE   ((size_t)64 * 1024)
 static const char magic[] = "PRIMERTS"; /* 8 bytes, without the NUL */
 enum { MAGIC = sizeof magic - 1, HASH = 8, KIND_INTEGER = 0, KIND_REAL = 1 };
 
@@ -163,26 +162,13 @@ static primer_status take_numbers(struct cursor *cursor, size_t end,
 /* A file writer that hashes what passes. */
 struct sink {
     struct file_writer writer;
-    unsigned char *piece; /* [PIECE], hashed when full */
-    size_t filled;
-    uint64_t hash;
+    struct hash_chain chain;
 };
 
 static primer_status put(struct sink *sink, const void *bytes, size_t length, primer_error *error)
 {
-    const unsigned char *from = bytes;
     FORWARD(file_writer_write(&sink->writer, bytes, length, error));
-    while (length > 0) {
-        const size_t n = length < PIECE - sink->filled ? length : PIECE - sink->filled;
-        memcpy(sink->piece + sink->filled, from, n);
-        sink->filled += n;
-        from += n;
-        length -= n;
-        if (sink->filled == PIECE) {
-            sink->hash = hash_bytes(sink->piece, PIECE, sink->hash);
-            sink->filled = 0;
-        }
-    }
+    hash_chain_add(&sink->chain, bytes, length);
     return PRIMER_OK;
 }
 
@@ -194,9 +180,8 @@ primer_status train_checkpoint_state_write(const char *path,
     primer_status status = PRIMER_OK;
     const size_t bytes = (size_t)from->floats * sizeof(float);
     struct buffer table = {0}, header = {0}, end = {0};
-    struct sink sink = {.piece = memory_allocate(PIECE, 1)};
-    if (sink.piece == NULL)
-        return memory_failure(error, "writing a checkpoint", PIECE);
+    struct sink sink = {0};
+    FORWARD(hash_chain_begin(&sink.chain, "writing a checkpoint", error));
     TRY(put_numbers(&table, from, error));
     TRY(buffer_append(&header, magic, MAGIC, error));
     TRY(put_u32(&header, VERSION, error));
@@ -206,9 +191,7 @@ primer_status train_checkpoint_state_write(const char *path,
     TRY(put(&sink, table.bytes, table.length, error));
     TRY(put(&sink, mean, bytes, error));
     TRY(put(&sink, variance, bytes, error));
-    if (sink.filled != 0)
-        sink.hash = hash_bytes(sink.piece, sink.filled, sink.hash);
-    TRY(put_u64(&end, sink.hash, error));
+    TRY(put_u64(&end, hash_chain_end(&sink.chain), error));
     TRY(file_writer_write(&sink.writer, end.bytes, end.length, error));
     TRY(file_writer_commit(&sink.writer, error));
 cleanup:
@@ -216,19 +199,11 @@ cleanup:
     buffer_free(&table);
     buffer_free(&header);
     buffer_free(&end);
-    memory_free(sink.piece);
+    hash_chain_free(&sink.chain);
     return status;
 }
 
 /* ---- reading ---- */
-
-static uint64_t hash_of(const unsigned char *bytes, size_t length)
-{
-    uint64_t hash = 0;
-    for (size_t at = 0; at < length; at += PIECE)
-        hash = hash_bytes(bytes + at, length - at < PIECE ? length - at : PIECE, hash);
-    return hash;
-}
 
 /* Comes first: what follows is then what was written. */
 static primer_status check_whole(const struct file_map *map, primer_error *error)
@@ -239,7 +214,7 @@ static primer_status check_whole(const struct file_map *map, primer_error *error
                          magic);
     struct cursor end = cursor_over(map->bytes + map->size - HASH, HASH);
     FORWARD(cursor_u64(&end, "hash", &stored, error));
-    if (stored != hash_of(map->bytes, map->size - HASH))
+    if (stored != hash_chain_bytes(map->bytes, map->size - HASH))
         return error_set(error, PRIMER_EFORMAT, "its hash doesn't fit what it holds");
     return PRIMER_OK;
 }

@@ -221,19 +221,6 @@ struct piece {
     _Atomic size_t broken; /* the first row that can't be written; SIZE_MAX */
 };
 
-/* From here on a finite number rounds to more than the format holds. */
-static float limit_of(const struct quant_format *format)
-{
-    switch (format->type) {
-    case QUANT_F16:
-        return 65520.0F;
-    case QUANT_BF16:
-        return 0x1.ffp127F;
-    default:
-        return INFINITY;
-    }
-}
-
 static bool all_below(const float *row, size_t count, float limit)
 {
     for (size_t i = 0; i < count; i++)
@@ -261,7 +248,7 @@ static void piece_task(void *context, size_t task, size_t thread)
         const size_t row = piece->first + i;
         const float *source = source_row(job, piece->item, fill->rows->sources[row], thread);
         train_grow_fill_row(fill, row, source, scratch, out);
-        if (!all_below(out, columns, limit_of(piece->format)))
+        if (!all_below(out, columns, quant_format_limit(piece->format)))
             note_broken(piece, row);
         else
             piece->format->encode(out, NULL, job->chunk + i * row_bytes, columns);

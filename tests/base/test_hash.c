@@ -1,5 +1,6 @@
 /* test_hash.c - XXH64 against the published sanity values of its reference implementation. */
 #include "base/hash.h"
+#include "base/hash_chain.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -77,10 +78,34 @@ static void nothing_may_be_null(void **state)
     assert_true(hash_bytes(NULL, 0, 0) == 0xEF46DB3751D8E999u);
 }
 
+/* In parts or at once, and as the header draws it. */
+static void a_chain_is_the_same_in_any_parts(void **state)
+{
+    (void)state;
+    enum { PIECE = 65536, LENGTH = 2 * PIECE + 777 };
+    static unsigned char bytes[LENGTH];
+    static const size_t parts[] = {1, 1000, PIECE, PIECE + 1, LENGTH};
+    fill(bytes, LENGTH);
+    const uint64_t first = hash_bytes(bytes, PIECE, 0);
+    const uint64_t second = hash_bytes(bytes + PIECE, PIECE, first);
+    const uint64_t all = hash_bytes(bytes + 2 * PIECE, 777, second);
+    assert_true(hash_chain_bytes(bytes, LENGTH) == all);
+    assert_true(hash_chain_bytes(bytes, 2 * PIECE) == second);
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        struct hash_chain chain;
+        assert_int_equal(hash_chain_begin(&chain, "a test", NULL), PRIMER_OK);
+        for (size_t at = 0; at < LENGTH; at += parts[i])
+            hash_chain_add(&chain, bytes + at, LENGTH - at < parts[i] ? LENGTH - at : parts[i]);
+        assert_true(hash_chain_end(&chain) == all);
+        hash_chain_free(&chain);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(published_values_come_out),
+        cmocka_unit_test(a_chain_is_the_same_in_any_parts),
         cmocka_unit_test(alignment_does_not_matter),
         cmocka_unit_test(every_bit_matters),
         cmocka_unit_test(nothing_may_be_null),

@@ -132,3 +132,44 @@ void adapter_maker_merge(const char *model_path, const char *adapter_path, doubl
     gguf_free(adapter);
     gguf_free(model);
 }
+
+/* ---- logits ---------------------------------------------------------------------------------- */
+
+float *adapter_maker_logits(const char *model_path, size_t tokens,
+                            const struct merge_model_adapter *adapters, size_t count,
+                            size_t *vocabulary)
+{
+    primer_model *model = NULL;
+    primer_session *session = NULL;
+    primer_adapter_use uses[4];
+    int32_t ids[64];
+    assert_true(count <= sizeof uses / sizeof *uses && tokens <= sizeof ids / sizeof *ids);
+    must(primer_model_open(model_path, NULL, &model, error));
+    *vocabulary = primer_model_info(model)->vocabulary;
+    for (size_t i = 0; i < count; i++) {
+        must(primer_adapter_open(model, adapters[i].path, &uses[i].adapter, error));
+        uses[i].scale = (float)adapters[i].scale;
+    }
+    const primer_session_options options = {
+        .kv_format = PRIMER_KV_F32, .adapters = uses, .adapter_count = count};
+    must(primer_session_create(model, &options, &session, error));
+    fixture_ids(ids, tokens, *vocabulary, 5);
+    must(primer_session_sync(session, ids, tokens, NULL, NULL, error));
+    float *logits = malloc(*vocabulary * sizeof *logits);
+    memcpy(logits, primer_session_logits(session), *vocabulary * sizeof *logits);
+    primer_session_free(session);
+    for (size_t i = 0; i < count; i++)
+        primer_adapter_free(uses[i].adapter);
+    primer_model_free(model);
+    return logits;
+}
+
+double adapter_maker_distance(const float *a, const float *b, size_t count)
+{
+    double difference = 0, size = 0;
+    for (size_t i = 0; i < count; i++) {
+        difference += ((double)a[i] - (double)b[i]) * ((double)a[i] - (double)b[i]);
+        size += (double)a[i] * (double)a[i];
+    }
+    return sqrt(difference / size);
+}

@@ -20,43 +20,6 @@ static const struct model_maker_options models[] = {
 };
 #define MODELS (sizeof models / sizeof *models)
 
-static float *logits_of(const char *path, const struct merge_model_adapter *adapters, size_t count,
-                        size_t *vocabulary)
-{
-    primer_model *model = NULL;
-    primer_session *session = NULL;
-    primer_adapter_use uses[4];
-    int32_t ids[TOKENS];
-    must(primer_model_open(path, NULL, &model, error));
-    *vocabulary = primer_model_info(model)->vocabulary;
-    for (size_t i = 0; i < count; i++) {
-        must(primer_adapter_open(model, adapters[i].path, &uses[i].adapter, error));
-        uses[i].scale = (float)adapters[i].scale;
-    }
-    const primer_session_options options = {
-        .kv_format = PRIMER_KV_F32, .adapters = uses, .adapter_count = count};
-    must(primer_session_create(model, &options, &session, error));
-    fixture_ids(ids, TOKENS, *vocabulary, 5);
-    must(primer_session_sync(session, ids, TOKENS, NULL, NULL, error));
-    float *logits = malloc(*vocabulary * sizeof *logits);
-    memcpy(logits, primer_session_logits(session), *vocabulary * sizeof *logits);
-    primer_session_free(session);
-    for (size_t i = 0; i < count; i++)
-        primer_adapter_free(uses[i].adapter);
-    primer_model_free(model);
-    return logits;
-}
-
-static double distance(const float *a, const float *b, size_t count)
-{
-    double difference = 0, size = 0;
-    for (size_t i = 0; i < count; i++) {
-        difference += ((double)a[i] - (double)b[i]) * ((double)a[i] - (double)b[i]);
-        size += (double)a[i] * (double)a[i];
-    }
-    return sqrt(difference / size);
-}
-
 static bool has_tensor(const char *path, const char *name)
 {
     struct gguf *gguf = NULL;
@@ -79,8 +42,8 @@ static void joined_are_both(void **state)
         adapter_maker_write(path, one, 8, 16, 3, NULL, false);
         adapter_maker_write(path, two, 3, 6, 4, "attn_v attn_k ffn_down", true);
         const struct merge_model_adapter both[] = {{one, 0.75}, {two, -0.5}};
-        float *expected = logits_of(path, both, 2, &vocabulary);
-        float *plain = logits_of(path, NULL, 0, &vocabulary);
+        float *expected = adapter_maker_logits(path, TOKENS, both, 2, &vocabulary);
+        float *plain = adapter_maker_logits(path, TOKENS, NULL, 0, &vocabulary);
         for (size_t peft = 0; peft < 2; peft++) {
             snprintf(out, sizeof out, "%s%zu", fixture_path(peft ? "joined" : "joined.gguf"), m);
             must(merge_adapter_write(path, both, 2, out, peft, &matrices, &rank, error));
@@ -88,11 +51,12 @@ static void joined_are_both(void **state)
             assert_int_equal(rank, m == 0 && !peft ? 8 + 3 + 3 : 8 + 3);
             if (!peft)
                 assert_int_equal(has_tensor(out, "blk.1.attn_qkv.weight.lora_a"), m == 0);
-            float *logits = logits_of(path, &(struct merge_model_adapter){out, 1}, 1, &vocabulary);
-            assert_true(distance(expected, plain, vocabulary) > 0.1);
-            if (!(distance(expected, logits, vocabulary) < 2e-5))
+            float *logits = adapter_maker_logits(
+                path, TOKENS, &(struct merge_model_adapter){out, 1}, 1, &vocabulary);
+            assert_true(adapter_maker_distance(expected, plain, vocabulary) > 0.1);
+            if (!(adapter_maker_distance(expected, logits, vocabulary) < 2e-5))
                 fail_msg("model %zu, form %zu: %g", m, peft,
-                         distance(expected, logits, vocabulary));
+                         adapter_maker_distance(expected, logits, vocabulary));
             free(logits);
         }
         free(expected);
@@ -114,17 +78,17 @@ static void converted_is_the_same(void **state)
         adapter_maker_write(path, one, 8, 16, 3, NULL, false);
         for (size_t i = 0; i < 2; i++) {
             const struct merge_model_adapter scaled = {one, i == 0 ? 0.5 : -0.5};
-            float *expected = logits_of(path, &scaled, 1, &vocabulary);
+            float *expected = adapter_maker_logits(path, TOKENS, &scaled, 1, &vocabulary);
             must(merge_adapter_write(path, &scaled, 1, folder, true, NULL, NULL, error));
             const struct merge_model_adapter there = {folder, 1}, again = {back, 1};
             must(merge_adapter_write(path, &there, 1, back, false, NULL, NULL, error));
-            float *logits = logits_of(path, &there, 1, &vocabulary);
-            float *last = logits_of(path, &again, 1, &vocabulary);
+            float *logits = adapter_maker_logits(path, TOKENS, &there, 1, &vocabulary);
+            float *last = adapter_maker_logits(path, TOKENS, &again, 1, &vocabulary);
             if (memcmp(expected, logits, vocabulary * sizeof *logits) != 0)
                 fail_msg("model %zu, scale %g: PEFT changes it", m, scaled.scale);
             /* three A's that were one make a sum of three times as many terms, most of them 0 */
             if (m > 0 ? memcmp(expected, last, vocabulary * sizeof *last) != 0
-                      : !(distance(expected, last, vocabulary) < 1e-5))
+                      : !(adapter_maker_distance(expected, last, vocabulary) < 1e-5))
                 fail_msg("model %zu, scale %g: coming back changes it", m, scaled.scale);
             free(expected);
             free(logits);

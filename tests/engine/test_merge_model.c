@@ -13,43 +13,6 @@
 
 enum { TOKENS = 40 };
 
-static float *logits_of(const char *path, const char *const *adapters, const float *scales,
-                        size_t count, size_t *vocabulary)
-{
-    primer_model *model = NULL;
-    primer_session *session = NULL;
-    primer_adapter_use uses[4];
-    int32_t ids[TOKENS];
-    must(primer_model_open(path, NULL, &model, error));
-    *vocabulary = primer_model_info(model)->vocabulary;
-    for (size_t i = 0; i < count; i++) {
-        must(primer_adapter_open(model, adapters[i], &uses[i].adapter, error));
-        uses[i].scale = scales[i];
-    }
-    const primer_session_options options = {
-        .kv_format = PRIMER_KV_F32, .adapters = uses, .adapter_count = count};
-    must(primer_session_create(model, &options, &session, error));
-    fixture_ids(ids, TOKENS, *vocabulary, 5);
-    must(primer_session_sync(session, ids, TOKENS, NULL, NULL, error));
-    float *logits = malloc(*vocabulary * sizeof *logits);
-    memcpy(logits, primer_session_logits(session), *vocabulary * sizeof *logits);
-    primer_session_free(session);
-    for (size_t i = 0; i < count; i++)
-        primer_adapter_free(uses[i].adapter);
-    primer_model_free(model);
-    return logits;
-}
-
-static double distance(const float *a, const float *b, size_t count)
-{
-    double difference = 0, size = 0;
-    for (size_t i = 0; i < count; i++) {
-        difference += ((double)a[i] - (double)b[i]) * ((double)a[i] - (double)b[i]);
-        size += (double)a[i] * (double)a[i];
-    }
-    return sqrt(difference / size);
-}
-
 static const struct model_maker_options models[] = {
     {.architecture = "phi2", .type = "F32"},
     {.architecture = "phi2", .type = "F32", .split_qkv = true},
@@ -92,12 +55,10 @@ static void merged_is_adapted(void **state)
         /* with attn_qkv in the model, one adapter is of the same, the other of the split ones */
         adapter_maker_write(path, one, 8, 16, 3, NULL, false);
         adapter_maker_write(path, two, 3, 6, 4, "attn_output ffn_up", true);
-        const char *const adapters[] = {one, two};
-        static const float scales[] = {0.75F, -0.5F};
         const struct merge_model_adapter merges[] = {{one, 0.75}, {two, -0.5}};
-        float *adapted = logits_of(path, adapters, scales, 2, &vocabulary);
-        float *plain = logits_of(path, NULL, NULL, 0, &vocabulary);
-        assert_true(distance(adapted, plain, vocabulary) > 0.35);
+        float *adapted = adapter_maker_logits(path, TOKENS, merges, 2, &vocabulary);
+        float *plain = adapter_maker_logits(path, TOKENS, NULL, 0, &vocabulary);
+        assert_true(adapter_maker_distance(adapted, plain, vocabulary) > 0.35);
         for (size_t t = 0; t < sizeof types / sizeof *types; t++) {
             struct quantize_summary summary;
             size_t matrices = 0;
@@ -109,8 +70,9 @@ static void merged_is_adapted(void **state)
                 assert_same_tensors(merged, fixture_path("quantized.gguf"));
             }
             assert_int_equal(matrices, 2 * (m == 0 ? 4 : m == 1 ? 6 : 7));
-            float *logits = logits_of(t == 0 ? first : merged, NULL, NULL, 0, &vocabulary);
-            const double found = distance(adapted, logits, vocabulary);
+            float *logits =
+                adapter_maker_logits(t == 0 ? first : merged, TOKENS, NULL, 0, &vocabulary);
+            const double found = adapter_maker_distance(adapted, logits, vocabulary);
             if (!(found < types[t].most))
                 fail_msg("model %zu, %s: %g, at most %g expected", m, types[t].type, found,
                          types[t].most);
@@ -176,13 +138,12 @@ static void quantized_source(void **state)
     assert_int_equal(same, gguf_tensor_count(a) - 4);
     gguf_free(a);
     gguf_free(b);
-    const char *const adapters[] = {adapter};
-    static const float scales[] = {1};
-    float *adapted = logits_of(path, adapters, scales, 1, &vocabulary);
-    float *plain = logits_of(path, NULL, NULL, 0, &vocabulary);
-    float *logits = logits_of(merged, NULL, NULL, 0, &vocabulary);
-    assert_true(distance(adapted, logits, vocabulary) < 3e-2);
-    assert_true(distance(adapted, plain, vocabulary) > 0.1);
+    float *adapted = adapter_maker_logits(path, TOKENS, &(struct merge_model_adapter){adapter, 1},
+                                          1, &vocabulary);
+    float *plain = adapter_maker_logits(path, TOKENS, NULL, 0, &vocabulary);
+    float *logits = adapter_maker_logits(merged, TOKENS, NULL, 0, &vocabulary);
+    assert_true(adapter_maker_distance(adapted, logits, vocabulary) < 3e-2);
+    assert_true(adapter_maker_distance(adapted, plain, vocabulary) > 0.1);
     free(adapted);
     free(plain);
     free(logits);
