@@ -1,7 +1,7 @@
 # Completions of primer for bash; made by: primer help --completion bash
 _primer()
 {
-    local word=${COMP_WORDS[COMP_CWORD]} options=
+    local word=${COMP_WORDS[COMP_CWORD]} options= verbs=
     COMPREPLY=()
     if [ "$COMP_CWORD" -eq 1 ]; then
         options='run serve inspect tokens logprobs bench perplexity quantize merge grow tokenizer data train plot help version'
@@ -20,7 +20,7 @@ _primer()
     merge) options=' -t --threads -j --json --color --colour -h --help -o --output --type' ;;
     grow) options=' -t --threads -j --json --color --colour -h --help -o --output --method --layers --embedding --heads --kv-heads --head-dimensions --rotary --feed-forward --noise -s --seed --type' ;;
     tokenizer) options=' -t --threads -j --json --color --colour -h --help -o --output --vocab --vocab-size --pattern --pre --split-digits --special --special-last --least-count --fewer --characters' ;;
-    data) options=' --template --chat-template -t --threads -j --json --color --colour -h --help --tokenizer -o --output --field --separator --skip-bad --samples' ;;
+    data) options=' --template --chat-template -t --threads -j --json --color --colour -h --help --tokenizer -o --output --field --separator --skip-bad --samples' verbs='shard stats' ;;
     train) options=' -t --threads --ignore-memory --plan --fresh --set -j --json --color --colour -h --help' ;;
     plot) options=' --color --colour -h --help -o --output --x --y --log-x --log-y --smooth --title --names --group' ;;
     help) options=' --color --colour -h --help --completion' ;;
@@ -28,7 +28,12 @@ _primer()
     esac
     case $word in
     -*) COMPREPLY=($(compgen -W "$options" -- "$word")) ;;
-    *) COMPREPLY=($(compgen -f -- "$word")) ;;
+    *)
+        if [ "$COMP_CWORD" -eq 2 ] && [ -n "$verbs" ]; then
+            COMPREPLY=($(compgen -W "$verbs" -- "$word"))
+        else
+            COMPREPLY=($(compgen -f -- "$word"))
+        fi ;;
     esac
 }
 complete -o filenames -F _primer primer

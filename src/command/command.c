@@ -30,6 +30,20 @@ const struct command *command_named(const char *name)
     return NULL;
 }
 
+const char *command_last_word(const struct command *command)
+{
+    const char *blank = strrchr(command->name, ' ');
+    return blank == NULL ? command->name : blank + 1;
+}
+
+const struct command *command_verb(const struct command *command, const char *word)
+{
+    for (size_t i = 0; command->verbs != NULL && command->verbs[i] != NULL; i++)
+        if (strcmp(command_last_word(command->verbs[i]), word) == 0)
+            return command->verbs[i];
+    return NULL;
+}
+
 int command_failed(const primer_error *error)
 {
     if (error->status == PRIMER_ECANCELED && interrupt_seen())

@@ -29,11 +29,19 @@ enum command_bit {
     COMMAND_SERVE = 512,
     COMMAND_TRAIN = 1024,
     COMMAND_TOKENIZER = 2048,
-    COMMAND_DATA = 4096,
     COMMAND_GROW = 8192,
     COMMAND_PLOT = 16384,
     COMMAND_MERGE = 32768,
-    COMMAND_ALL = 65535
+    DATA_SHARD = 1 << 16,
+    DATA_STATS = 1 << 17,
+    DATA_SYNTH = 1 << 18,
+    DATA_REVIEW = 1 << 19,
+    DATA_RATE = 1 << 20,
+    DATA_FILTER = 1 << 21,
+    DATA_DEDUP = 1 << 22,
+    DATA_DECONTAMINATE = 1 << 23,
+    COMMAND_DATA = 255 << 16, /* its verbs */
+    COMMAND_ALL = (1 << 24) - 1
 };
 
 struct command {
@@ -44,15 +52,23 @@ struct command {
     unsigned bit;
     size_t least, most; /* arguments that are no options */
     int (*run)(struct settings *settings);
+    /* Those of a command that is nothing without one ("data shard"), NULL past the last; their
+     * names hold both words. NULL: it has none. */
+    const struct command *const *verbs;
 };
 
 extern const struct command command_run, command_serve, command_tokens, command_logprobs,
     command_inspect, command_merge, command_bench, command_perplexity, command_quantize, command_train,
     command_grow, command_data, command_tokenizer, command_plot, command_help, command_version;
+extern const struct command data_verb_shard, data_verb_stats;
 
 /* In the order of help; NULL past the last. */
 const struct command *command_at(size_t index);
 const struct command *command_named(const char *name);
+/* The verb of a command that has some ("shard" of data); NULL: it has none of this name. */
+const struct command *command_verb(const struct command *command, const char *word);
+/* "shard" of "data shard". */
+const char *command_last_word(const struct command *command);
 
 /* Prints "primer: message", quietly nothing where the reader of the output has gone; gives the exit
  * code. */

@@ -81,6 +81,19 @@ static primer_status write_options(struct buffer *out, const struct command *com
     return PRIMER_OK;
 }
 
+static primer_status write_verbs(struct buffer *out, const struct command *command,
+                                 primer_error *error)
+{
+    FORWARD(buffer_format(out, error, "primer %s: %s\n\nusage: primer %s %s ...\n\n%sVerbs%s\n",
+                          command->name, command->summary, command->name, command->arguments,
+                          bold(), plain()));
+    for (size_t i = 0; command->verbs[i] != NULL; i++)
+        FORWARD(buffer_format(out, error, "  %-14s %s\n", command_last_word(command->verbs[i]),
+                              command->verbs[i]->summary));
+    return buffer_format(out, error, "\n'primer help %s VERB' teaches one of them.\n\n%s",
+                         command->name, command->teaching);
+}
+
 static primer_status write_command(struct buffer *out, const struct command *command,
                                    primer_error *error)
 {
@@ -113,10 +126,16 @@ static int run(struct settings *settings)
     const struct command *command = name == NULL ? NULL : command_named(name);
     if (name != NULL && command == NULL)
         return unknown_topic(name);
+    if (settings->argument_count > 1) {
+        command = command_verb(command, settings->arguments[1]);
+        if (command == NULL)
+            return unknown_topic(settings->arguments[1]);
+    }
     primer_status status = settings->completion != NULL
                                ? completion_write(settings->completion, &out, &error)
-                           : command != NULL ? write_command(&out, command, &error)
-                                             : write_overview(&out, &error);
+                           : command == NULL        ? write_overview(&out, &error)
+                           : command->verbs != NULL ? write_verbs(&out, command, &error)
+                                                    : write_command(&out, command, &error);
     if (status == PRIMER_OK)
         status = output_write(out.bytes, out.length, &error);
     buffer_free(&out);
@@ -126,10 +145,10 @@ static int run(struct settings *settings)
 const struct command command_help = {
     .name = "help",
     .group = "About",
-    .arguments = "[COMMAND]",
+    .arguments = "[COMMAND [VERB]]",
     .summary = "what there is, or all about one command",
     .teaching = "",
     .bit = COMMAND_HELP,
-    .most = 1,
+    .most = 2,
     .run = run,
 };

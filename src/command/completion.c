@@ -52,12 +52,22 @@ static primer_status bash_name(struct buffer *out, const struct option *option, 
     return buffer_format(out, error, " %.*s", (int)length, name);
 }
 
+/* The second word of a command that has verbs. */
+static primer_status bash_verbs(const struct command *command, struct buffer *out,
+                                primer_error *error)
+{
+    for (size_t i = 0; command->verbs != NULL && command->verbs[i] != NULL; i++)
+        FORWARD(buffer_format(out, error, "%s%s", i == 0 ? " verbs='" : " ",
+                              command_last_word(command->verbs[i])));
+    return command->verbs != NULL ? buffer_text(out, "'", error) : PRIMER_OK;
+}
+
 static primer_status write_bash(struct buffer *out, primer_error *error)
 {
     FORWARD(
         buffer_text(out,
                     "# Completions of primer for bash; made by: primer help --completion bash\n"
-                    "_primer()\n{\n    local word=${COMP_WORDS[COMP_CWORD]} options=\n"
+                    "_primer()\n{\n    local word=${COMP_WORDS[COMP_CWORD]} options= verbs=\n"
                     "    COMPREPLY=()\n    if [ \"$COMP_CWORD\" -eq 1 ]; then\n        options='",
                     error));
     for (size_t i = 0; command_at(i) != NULL; i++)
@@ -70,12 +80,17 @@ static primer_status write_bash(struct buffer *out, primer_error *error)
     for (size_t i = 0; command_at(i) != NULL; i++) {
         FORWARD(buffer_format(out, error, "    %s) options='", command_at(i)->name));
         FORWARD(each_name(command_at(i), bash_name, out, error));
-        FORWARD(buffer_text(out, "' ;;\n", error));
+        FORWARD(buffer_text(out, "'", error));
+        FORWARD(bash_verbs(command_at(i), out, error));
+        FORWARD(buffer_text(out, " ;;\n", error));
     }
     return buffer_text(out,
                        "    esac\n    case $word in\n"
                        "    -*) COMPREPLY=($(compgen -W \"$options\" -- \"$word\")) ;;\n"
-                       "    *) COMPREPLY=($(compgen -f -- \"$word\")) ;;\n    esac\n}\n"
+                       "    *)\n        if [ \"$COMP_CWORD\" -eq 2 ] && [ -n \"$verbs\" ]; then\n"
+                       "            COMPREPLY=($(compgen -W \"$verbs\" -- \"$word\"))\n"
+                       "        else\n            COMPREPLY=($(compgen -f -- \"$word\"))\n"
+                       "        fi ;;\n    esac\n}\n"
                        "complete -o filenames -F _primer primer\n",
                        error);
 }
@@ -94,6 +109,15 @@ static primer_status zsh_name(struct buffer *out, const struct option *option, c
         FORWARD(buffer_text(out, strcmp(option->value, "FILE") == 0 ? ":_files" : ": ", error));
     }
     return buffer_text(out, "' \\\n", error);
+}
+
+static primer_status zsh_verbs(const struct command *command, struct buffer *out,
+                               primer_error *error)
+{
+    for (size_t i = 0; command->verbs != NULL && command->verbs[i] != NULL; i++)
+        FORWARD(buffer_format(out, error, "%s%s", i == 0 ? "            '2:verb:(" : " ",
+                              command_last_word(command->verbs[i])));
+    return command->verbs != NULL ? buffer_text(out, ")' \\\n", error) : PRIMER_OK;
 }
 
 static primer_status write_zsh(struct buffer *out, primer_error *error)
@@ -115,6 +139,7 @@ static primer_status write_zsh(struct buffer *out, primer_error *error)
                     error));
     for (size_t i = 0; command_at(i) != NULL; i++) {
         FORWARD(buffer_format(out, error, "    %s)\n        _arguments \\\n", command_at(i)->name));
+        FORWARD(zsh_verbs(command_at(i), out, error));
         FORWARD(each_name(command_at(i), zsh_name, out, error));
         FORWARD(buffer_text(out, "            '*:file:_files'\n        ;;\n", error));
     }
@@ -148,6 +173,19 @@ static primer_status write_fish_option(struct buffer *out, const struct command 
     return buffer_text(out, "'\n", error);
 }
 
+static primer_status fish_verbs(const struct command *command, struct buffer *out,
+                                primer_error *error)
+{
+    for (size_t i = 0; command->verbs != NULL && command->verbs[i] != NULL; i++) {
+        FORWARD(buffer_format(
+            out, error, "complete -c primer -n '__fish_seen_subcommand_from %s' -f -a %s -d '",
+            command->name, command_last_word(command->verbs[i])));
+        FORWARD(quoted(out, command->verbs[i]->summary, "\\", error));
+        FORWARD(buffer_text(out, "'\n", error));
+    }
+    return PRIMER_OK;
+}
+
 static primer_status write_fish(struct buffer *out, primer_error *error)
 {
     size_t count = 0;
@@ -161,6 +199,8 @@ static primer_status write_fish(struct buffer *out, primer_error *error)
         FORWARD(quoted(out, command_at(i)->summary, "\\", error));
         FORWARD(buffer_text(out, "'\n", error));
     }
+    for (size_t i = 0; command_at(i) != NULL; i++)
+        FORWARD(fish_verbs(command_at(i), out, error));
     for (size_t i = 0; command_at(i) != NULL; i++)
         for (size_t j = 0; j < count; j++)
             if ((table[j].commands & command_at(i)->bit) != 0)

@@ -59,11 +59,41 @@ static int report_unknown(const char *word)
     return command_misused(NULL, "unknown command \"%s\"", shown);
 }
 
+static int report_verb(const struct command *command, const char *word)
+{
+    struct suggest nearest = suggest_for(word);
+    for (size_t i = 0; command->verbs[i] != NULL; i++)
+        suggest_consider(&nearest, command_last_word(command->verbs[i]));
+    char shown[64];
+    error_printable(word, strlen(word), shown, sizeof shown);
+    if (nearest.best != NULL)
+        return command_misused(command, "%s: found \"%s\"; did you mean %s?", command->name, shown,
+                               nearest.best);
+    return command_misused(command, "%s: found \"%s\", expected %s", command->name, shown,
+                           command->arguments);
+}
+
 static void choose_color(const char *wanted)
 {
     const bool always = wanted != NULL && strcmp(wanted, "always") == 0;
     const bool never = wanted != NULL && strcmp(wanted, "never") == 0;
     render_setup(always ? RENDER_ALWAYS : never ? RENDER_NEVER : RENDER_AUTO);
+}
+
+/* --help of a command is the same as `primer help` with its name. */
+static int teach(struct settings *settings)
+{
+    static char words[64];
+    snprintf(words, sizeof words, "%s", settings->command->name);
+    char *blank = strchr(words, ' ');
+    settings->arguments[0] = words;
+    settings->argument_count = 1;
+    if (blank != NULL) {
+        *blank = '\0';
+        settings->arguments[settings->argument_count++] = blank + 1;
+    }
+    settings->completion = NULL;
+    return command_help.run(settings);
 }
 
 static int run_command(const struct command *command, int count, char **arguments)
@@ -74,13 +104,7 @@ static int run_command(const struct command *command, int count, char **argument
     int code = EXIT_CODE_USAGE;
     if (options_parse(&settings, count, arguments)) {
         choose_color(settings.color);
-        if (settings.help) {
-            settings.arguments[0] = command->name;
-            settings.argument_count = 1;
-            settings.completion = NULL;
-            command = &command_help;
-        }
-        code = command->run(&settings);
+        code = settings.help ? teach(&settings) : command->run(&settings);
     }
     settings_free(&settings);
     return code;
@@ -111,5 +135,13 @@ int main(int count, char **arguments)
     const struct command *command = command_named(command_word(arguments[1]));
     if (command == NULL)
         return report_unknown(arguments[1]);
-    return finish(run_command(command, count - 2, arguments + 2));
+    int words = 2;
+    if (command->verbs != NULL && count > 2 && arguments[2][0] != '-') {
+        const struct command *verb = command_verb(command, arguments[2]);
+        if (verb == NULL)
+            return report_verb(command, arguments[2]);
+        command = verb;
+        words = 3;
+    }
+    return finish(run_command(command, count - words, arguments + words));
 }

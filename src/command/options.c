@@ -60,10 +60,15 @@ static bool owners_of(const char *name, size_t length, char *out, size_t capacit
     for (size_t i = 0; i < count; i++)
         if (has_word(table[i].names, name, length))
             owners |= table[i].commands;
-    for (size_t i = 0; command_at(i) != NULL && used < capacity; i++)
-        if ((owners & command_at(i)->bit) != 0)
-            used += (size_t)snprintf(out + used, capacity - used, "%s%s", used > 0 ? ", " : "",
-                                     command_at(i)->name);
+    for (size_t i = 0; command_at(i) != NULL; i++) {
+        const struct command *const alone[] = {command_at(i), NULL};
+        const struct command *const *rows =
+            command_at(i)->verbs != NULL ? command_at(i)->verbs : alone;
+        for (size_t j = 0; rows[j] != NULL && used < capacity; j++)
+            if ((owners & rows[j]->bit) != 0)
+                used += (size_t)snprintf(out + used, capacity - used, "%s%s", used > 0 ? ", " : "",
+                                         rows[j]->name);
+    }
     return owners != 0;
 }
 
