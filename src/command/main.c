@@ -59,18 +59,25 @@ static int report_unknown(const char *word)
     return command_misused(NULL, "unknown command \"%s\"", shown);
 }
 
+/* A word that is none of the command's verbs; NULL: none was given. */
 static int report_verb(const struct command *command, const char *word)
 {
-    struct suggest nearest = suggest_for(word);
-    for (size_t i = 0; command->verbs[i] != NULL; i++)
+    char list[256] = "", shown[64];
+    struct suggest nearest = suggest_for(word == NULL ? "" : word);
+    size_t used = 0;
+    for (size_t i = 0; command->verbs[i] != NULL && used < sizeof list; i++) {
         suggest_consider(&nearest, command_last_word(command->verbs[i]));
-    char shown[64];
+        used += (size_t)snprintf(list + used, sizeof list - used, "%s%s", i > 0 ? ", " : "",
+                                 command_last_word(command->verbs[i]));
+    }
+    if (word == NULL)
+        return command_misused(command, "%s: expected one of %s", command->name, list);
     error_printable(word, strlen(word), shown, sizeof shown);
     if (nearest.best != NULL)
         return command_misused(command, "%s: found \"%s\"; did you mean %s?", command->name, shown,
                                nearest.best);
-    return command_misused(command, "%s: found \"%s\", expected %s", command->name, shown,
-                           command->arguments);
+    return command_misused(command, "%s: found \"%s\", expected one of %s", command->name, shown,
+                           list);
 }
 
 static void choose_color(const char *wanted)
@@ -142,6 +149,8 @@ int main(int count, char **arguments)
             return report_verb(command, arguments[2]);
         command = verb;
         words = 3;
+    } else if (command->verbs != NULL && count == 2) {
+        return report_verb(command, NULL);
     }
     return finish(run_command(command, count - words, arguments + words));
 }

@@ -13,9 +13,12 @@ done
 found=$(bash -c '. completions/primer.bash; COMP_WORDS=(primer run --tempe); COMP_CWORD=2; _primer; echo "${COMPREPLY[@]}"')
 expect_same "--temperature" "$found" "bash completes --tempe"
 
+found=$(bash -c '. completions/primer.bash; COMP_WORDS=(primer data sha); COMP_CWORD=2; _primer; echo "${COMPREPLY[@]}"')
+expect_same "shard" "$found" "bash completes a verb"
+
 missing=
 sed 's/\\-/-/g' docs/man/primer.1 >"$folder/man"
-for name in $(sed -n "s/^    [a-z]*) options='\(.*\)' ;;/\1/p" completions/primer.bash); do
+for name in $(sed -n "s/^    [a-z]*) options='\([^']*\)'.*;;/\1/p" completions/primer.bash); do
     grep -qE -- "(^|[ \"])$name([ \",]|$)" "$folder/man" || missing="$missing $name"
 done
 [ -z "$missing" ] || fail "docs/man/primer.1 lacks:$missing"

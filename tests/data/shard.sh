@@ -93,7 +93,7 @@ expect_message "--tokenizer"
 expect_code 2 "$PRIMER" data shard --tokenizer "$model" -o x.shard
 expect_code 2 "$PRIMER" data stats
 expect_code 2 "$PRIMER" data mend x
-expect_message 'found "mend", expected shard or stats'
+expect_message 'found "mend", expected one of'
 expect_code 1 "$PRIMER" data shard --tokenizer "$model" -o x.shard none.txt
 expect_message "none.txt"
 
