@@ -150,6 +150,7 @@ LINK_tokenizer := base quant format tokenizer convert
 LINK_constraint := base quant format tokenizer constraint convert
 LINK_convert := base quant format tokenizer convert
 LINK_report := base report
+LINK_sandbox := base sandbox
 LINK_train := base quant kernel kv tensor format tokenizer model train convert
 
 # ---- what to make -----------------------------------------------------------------------------------
@@ -205,6 +206,9 @@ $(BUILD)/obj/%.o: %.c $(FLAGS_FILE)
 	$(Q)$(CC) $(CFLAGS_ALL) $(ISA_$(notdir $(<D))) -MMD -MP -c $< -o $@
 
 $(call objects,$(MPI_SOURCE)): PACKAGE_FLAGS += $(MPI_FLAGS)
+
+# The script that runs in the sandbox lies in this object as it is.
+$(call objects,src/sandbox/sandbox_script.c): src/sandbox/sandbox_worker.py
 
 # Tests may include the reference's and the tools' headers.
 $(BUILD)/obj/tests/%.o $(BUILD)/obj/bench/%.o $(BUILD)/obj/fuzz/%.o $(BUILD)/obj/tools/%.o: \

@@ -1,0 +1,5 @@
+# end: killed
+# code: 6
+import os
+
+os.abort()

@@ -1,0 +1,9 @@
+# sandbox: several
+# end: timeout
+import os
+
+while True:
+    try:
+        os.fork()
+    except OSError:
+        pass

@@ -1,0 +1,6 @@
+# sandbox: short
+# end: timeout
+# > begun
+print("begun", flush=True)
+while True:
+    pass

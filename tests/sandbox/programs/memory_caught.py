@@ -1,0 +1,6 @@
+# end: finished
+# > caught
+try:
+    bytearray(1 << 40)
+except MemoryError:
+    print("caught")

@@ -1,0 +1,3 @@
+# end: output
+while True:
+    print("x" * 1000)

@@ -1,0 +1,7 @@
+# end: error
+# problem: RecursionError: maximum recursion depth exceeded
+def descend():
+    descend()
+
+
+descend()

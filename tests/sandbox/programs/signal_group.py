@@ -1,0 +1,5 @@
+# end: killed
+# code: 9
+import os
+
+os.killpg(0, 9)

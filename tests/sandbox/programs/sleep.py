@@ -1,0 +1,5 @@
+# sandbox: short
+# end: timeout
+import time
+
+time.sleep(1000)
