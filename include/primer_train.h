@@ -181,8 +181,9 @@ typedef struct primer_tokenizer_options {
     bool fewer; /* a smaller vocabulary, where the texts have no more pairs, is no error */
     const char *const *special; /* texts of special tokens, first ids first */
     size_t special_count;
-    bool special_last; /* they have the last ids instead of the first */
-    size_t threads;    /* 0: as many as are worth using */
+    bool special_last;         /* they have the last ids instead of the first */
+    const char *chat_template; /* Jinja, for tokenizer.chat_template of a .gguf; NULL: none */
+    size_t threads;            /* 0: as many as are worth using */
     /* NULL, or told of progress; false stops with PRIMER_ECANCELED. */
     bool (*progress)(void *context, const char *what, uint64_t done, uint64_t all);
     void *context;

@@ -8,13 +8,14 @@
 #include <string.h>
 
 #include "base/buffer.h"
+#include "base/file.h"
 #include "primer_train.h"
 #include "terminal/interrupt.h"
 #include "terminal/output.h"
 #include "terminal/progress.h"
 #include "terminal/render.h"
 
-enum { STANDARD_VOCABULARY = 8192 };
+enum { STANDARD_VOCABULARY = 8192, TEMPLATE_MOST = 1 << 20 };
 
 static const char *const standard_special[] = {"<|endoftext|>"};
 
@@ -121,9 +122,13 @@ static int train(const struct settings *settings)
     primer_status status = PRIMER_OK;
     primer_error problem = {0}, *error = &problem;
     primer_tokenizer_summary summary = {0};
-    struct buffer out = {0};
+    struct buffer out = {0}, template = {0};
     struct reporter reporter = {.what = NULL};
-    const primer_tokenizer_options options = options_of(settings, &reporter);
+    primer_tokenizer_options options = options_of(settings, &reporter);
+    if (settings->template_name != NULL) {
+        TRY(file_read(settings->template_name, TEMPLATE_MOST, &template, error));
+        options.chat_template = template.bytes == NULL ? "" : template.bytes;
+    }
     interrupt_install(NULL);
     interrupt_hold();
     status = primer_tokenizer_train(settings->arguments + 1, settings->argument_count - 1, &options,
@@ -139,6 +144,7 @@ static int train(const struct settings *settings)
 
 cleanup:
     buffer_free(&out);
+    buffer_free(&template);
     return status == PRIMER_OK ? EXIT_CODE_OK : command_failed(error);
 }
 

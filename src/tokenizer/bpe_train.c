@@ -73,6 +73,11 @@ static primer_status copy_special(struct bpe_trained *trained,
                                   const struct bpe_train_options *options, primer_error *error)
 {
     trained->special_last = options->special_last;
+    if (options->chat_template != NULL) {
+        trained->chat_template = memory_copy_text(options->chat_template);
+        if (trained->chat_template == NULL)
+            return memory_failure(error, "the chat template", strlen(options->chat_template));
+    }
     trained->special = memory_allocate(options->special_count, sizeof *trained->special);
     if (trained->special == NULL)
         return memory_failure(error, "the special tokens", options->special_count);
@@ -138,11 +143,12 @@ static primer_status learn_merges(struct bpe_trained *trained, struct bpe_train_
     FORWARD(bpe_train_merge(counts, &merging, trained, error));
     if (trained->merge_count == wanted || options->fewer)
         return PRIMER_OK;
-    return error_set(error, PRIMER_EINVAL,
-                     "vocabulary: found %zu, but in these texts no pair is left that occurs %llu "
-                     "times after %zu; expected at most that many, unless fewer are allowed (--fewer)",
-                     options->vocabulary, (unsigned long long)merging.least_count,
-                     bpe_train_vocabulary(trained));
+    return error_set(
+        error, PRIMER_EINVAL,
+        "vocabulary: found %zu, but in these texts no pair is left that occurs %llu "
+        "times after %zu; expected at most that many, unless fewer are allowed (--fewer)",
+        options->vocabulary, (unsigned long long)merging.least_count,
+        bpe_train_vocabulary(trained));
 }
 
 /* ---- characters ------------------------------------------------------------------------------ */
@@ -279,6 +285,7 @@ void bpe_train_free(struct bpe_trained *trained)
     for (size_t i = 0; i < trained->special_count; i++)
         memory_free(trained->special[i]);
     memory_free(trained->special);
+    memory_free(trained->chat_template);
     memory_free(trained);
 }
 

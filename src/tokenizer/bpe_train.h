@@ -40,7 +40,8 @@ struct bpe_train_options {
     const char *const *special; /* first ids first */
     size_t special_count;
     bool special_last;
-    size_t threads; /* 0: as many as are worth using */
+    const char *chat_template; /* text that a GGUF carries as it is; NULL: none */
+    size_t threads;            /* 0: as many as are worth using */
     /* Of the table of distinct pieces; beyond them the rarest are forgotten. 0: 8,388,608 pieces,
      * 256 MiB. */
     size_t pieces_most;
@@ -71,6 +72,7 @@ struct bpe_trained {
     char **special;    /* [special_count] */
     size_t special_count;
     bool special_last;
+    char *chat_template; /* NULL: none */
     /* what was seen */
     uint64_t text_bytes, pieces, distinct; /* pieces: all; distinct: in the table at the end */
     uint64_t forgotten, forgotten_pieces;  /* occurrences, distinct pieces */

@@ -2,7 +2,7 @@
  *
  *   GGUF             tokenizer.ggml.model "gpt2", pre (how texts are cut), tokens, token_type
  *                    (special tokens are control tokens), merges, bos and eos (the first special
- *                    token), add_bos_token false; nothing else
+ *                    token), add_bos_token false, a chat template where one was given
  *   tokenizer.json   model BPE, added_tokens, pre_tokenizer, decoder ByteLevel
  *
  * Both write tokens in GPT-2's alphabet of bytes. Neither file exists before it is complete.
@@ -176,6 +176,8 @@ static primer_status write_gguf(const struct bpe_trained *trained, const struct 
         TRY(gguf_write_u32(writer, KEY("eos_token_id"), id, error));
     }
     TRY(gguf_write_bool(writer, KEY("add_bos_token"), false, error));
+    if (trained->chat_template != NULL)
+        TRY(gguf_write_string(writer, "tokenizer.chat_template", trained->chat_template, error));
     TRY(gguf_writer_finish(writer, error));
 cleanup:
     gguf_writer_free(writer);

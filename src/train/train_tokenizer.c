@@ -13,6 +13,8 @@ static primer_status check_output(const primer_tokenizer_options *options, const
     primer_status status = PRIMER_OK;
     struct bpe_train_pattern pattern = {0};
     struct file_writer writer = {0};
+    if (options->chat_template != NULL && !bpe_train_is_gguf(path))
+        FAIL(PRIMER_EUNSUPPORTED, "%s: a chat template goes into a .gguf alone", path);
     TRY(bpe_train_pattern_create(&pattern, options->pattern, options->split_digits, error));
     TRY(bpe_train_pattern_check(&pattern, !bpe_train_is_gguf(path), error));
     TRY(file_writer_open(&writer, path, error));
@@ -56,6 +58,7 @@ primer_status primer_tokenizer_train(const char *const *texts, size_t count,
         .special = options->special,
         .special_count = options->special_count,
         .special_last = options->special_last,
+        .chat_template = options->chat_template,
         .threads = options->threads,
         .progress = options->progress,
         .context = options->context,
