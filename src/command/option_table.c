@@ -137,8 +137,8 @@ static const struct option table[] = {
          COMMAND_RUN | COMMAND_SERVE | COMMAND_LOGPROBS | COMMAND_PERPLEXITY, context_group,
          "a LoRA adapter (a GGUF, or PEFT's folder), times X (1); repeatable"),
     SIZE("-t --threads", model.threads, 1,
-         MODELS | COMMAND_QUANTIZE | COMMAND_TOKENIZER | DATA_SHARD | COMMAND_TRAIN | COMMAND_GROW |
-             COMMAND_MERGE,
+         MODELS | COMMAND_QUANTIZE | COMMAND_TOKENIZER | DATA_SHARD | DATA_SYNTH | COMMAND_TRAIN |
+             COMMAND_GROW | COMMAND_MERGE,
          context_group, "threads; without it as many as are worth using"),
     FLAG("--no-prefix-cache", model.no_prefix_cache, COMMAND_RUN | COMMAND_SERVE, context_group,
          "keep no prompt's beginning, in memory or on disk, and use none"),
@@ -228,6 +228,19 @@ static const struct option table[] = {
          "what the weights become: F16 (without it), F32, Q8_0, Q4_K_M, ... as primer quantize; "
          "or LORA, PEFT: an adapter alone"),
     TEXT("-o --output", "FILE", output, DATA_SHARD, work_group, "the shard to write"),
+    TEXT("-o --output", "FILE", output, DATA_SYNTH, work_group, "the lessons to write (.jsonl)"),
+    SIZE("-n --count", data.count, 1, DATA_SYNTH, work_group, "lessons to keep (10000)"),
+    SIZE("-s --seed", data.seed, 0, DATA_SYNTH, work_group, "of what is random (0)"),
+    CHOICE(
+        "--split", "NAME", data.split, "train test pairs all", DATA_SYNTH, work_group,
+        "train: nothing that is held out; test: functions, wordings and numbers held out; pairs: "
+        "pairings of parts held out; all"),
+    TEXT("--only", "NAME", data.only, DATA_SYNTH, work_group,
+         "lessons of this kind or name alone (exercise, problem, ...)"),
+    SIZE("--most-wrong", data.most_wrong, 1, DATA_SYNTH, work_group,
+         "percent of the lessons that may fail their check (2); more stop the run"),
+    FLAG("--tests", data.tests, DATA_SYNTH, work_group,
+         "calls and answers beside each lesson, to judge by"),
     TEXT("--field", "NAME", field, DATA_SHARD, work_group,
          "where the text is in a line of JSON (text)"),
     TEXT("--separator", "TEXT", separator, DATA_SHARD, work_group,
@@ -274,6 +287,8 @@ static const struct option table[] = {
          "tokens in all, bytes and special ones included (8192)"),
     TEXT("--pattern --pre", "PATTERN", pattern, COMMAND_TOKENIZER, work_group,
          "what cuts texts into pieces: gpt-2, llama-bpe, ..., or an expression"),
+    TEXT("--template --chat-template", "FILE", template_name, COMMAND_TOKENIZER, work_group,
+         "the chat template (Jinja) that models with this vocabulary have; into a .gguf"),
     FLAG("--split-digits", split_digits, COMMAND_TOKENIZER, work_group,
          "each digit is a piece of its own"),
     LIST("--special", "TEXT", special_tokens, COMMAND_TOKENIZER, work_group,

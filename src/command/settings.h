@@ -27,6 +27,13 @@ struct grow_settings {
     const char *method, *noise, *type;
 };
 
+/* primer data; a number is 0 where nothing was said */
+struct data_settings {
+    size_t count, seed, most_wrong; /* synth; most_wrong: percent */
+    const char *split, *only;
+    bool tests;
+};
+
 struct settings {
     const struct command *command;
     const char *arguments[SETTINGS_ARGUMENTS]; /* what is no option */
@@ -62,6 +69,7 @@ struct settings {
     bool log_x, log_y, grouped;
     size_t smooth;
     struct grow_settings grow;
+    struct data_settings data;
     /* serve; a number is 0 where nothing was said */
     const char *host, *port, *key_file, *origins, *keep_alive, *access_log;
     struct settings_list aliases;
