@@ -209,6 +209,8 @@ $(call objects,$(MPI_SOURCE)): PACKAGE_FLAGS += $(MPI_FLAGS)
 
 # The script that runs in the sandbox lies in this object as it is.
 $(call objects,src/sandbox/sandbox_script.c): src/sandbox/sandbox_worker.py
+# The script that makes syntax trees lies in this object as it is.
+$(call objects,src/data/data_decontaminate_script.c): src/data/data_decontaminate_trees.py
 
 # Tests may include the reference's and the tools' headers.
 $(BUILD)/obj/tests/%.o $(BUILD)/obj/bench/%.o $(BUILD)/obj/fuzz/%.o $(BUILD)/obj/tools/%.o: \

@@ -20,7 +20,7 @@ _primer()
     merge) options=' -t --threads -j --json --color --colour -h --help -o --output --type' ;;
     grow) options=' -t --threads -j --json --color --colour -h --help -o --output --method --layers --embedding --heads --kv-heads --head-dimensions --rotary --feed-forward --noise -s --seed --type' ;;
     tokenizer) options=' -t --threads -j --json --color --colour -h --help -o --output --vocab --vocab-size --pattern --pre --template --chat-template --split-digits --special --special-last --least-count --fewer --characters' ;;
-    data) options=' --template --chat-template -t --threads -j --json --color --colour -h --help --tokenizer -o --output -o --output -n --count -s --seed --split --only --most-wrong --tests --field --separator --skip-bad --samples' verbs='synth shard stats' ;;
+    data) options=' --template --chat-template -t --threads -j --json --color --colour -h --help --tokenizer -o --output -o --output -n --count -s --seed --split --only --most-wrong --tests --field --separator --skip-bad -o --output --report --exact --similarity --words --against --against-field --words --similarity --model --distance --words-only --samples' verbs='synth dedup decontaminate shard stats' ;;
     train) options=' -t --threads --ignore-memory --plan --fresh --set -j --json --color --colour -h --help' ;;
     plot) options=' --color --colour -h --help -o --output --x --y --log-x --log-y --smooth --title --names --group' ;;
     help) options=' --color --colour -h --help --completion' ;;

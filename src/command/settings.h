@@ -32,6 +32,10 @@ struct data_settings {
     size_t count, seed, most_wrong; /* synth; most_wrong: percent */
     const char *split, *only;
     bool tests;
+    const char *report, *similarity, *distance, *model; /* dedup, decontaminate */
+    size_t words;
+    bool exact, words_only;
+    struct settings_list against, against_fields;
 };
 
 struct settings {

@@ -139,7 +139,7 @@ static primer_status read_header(struct curriculum *curriculum, const struct sou
                                   .type = type,
                                   .file = source->name,
                                   .line = index + 1,
-                                  .index = curriculum->field_count};
+                                  .weight = curriculum->field_count};
     return PRIMER_OK;
 }
 
@@ -360,18 +360,17 @@ static primer_status arrange(struct curriculum *curriculum, primer_error *error)
 {
     struct curriculum_block *const blocks = curriculum->blocks;
     for (size_t i = 0; i < curriculum->block_count; i++)
-        blocks[i].fields = curriculum->fields + blocks[i].index;
+        blocks[i].fields = curriculum->fields + blocks[i].weight; /* where they begin, until now */
     if (curriculum->block_count > 1)
         qsort(blocks, curriculum->block_count, sizeof *blocks, by_kind_and_name);
     for (size_t i = 0; i < curriculum->block_count; i++) {
-        blocks[i].index = 0;
+        blocks[i].weight = (size_t)strtoul(curriculum_text(&blocks[i], "weight", "1"), NULL, 10);
         if (i == 0 || strcmp(blocks[i].kind, blocks[i - 1].kind) != 0)
             continue;
         if (strcmp(blocks[i].name, blocks[i - 1].name) == 0)
             return error_set(error, PRIMER_EFORMAT, "%s:%zu: %s %s stands at %s:%zu too",
                              blocks[i].file, blocks[i].line, blocks[i].kind, blocks[i].name,
                              blocks[i - 1].file, blocks[i - 1].line);
-        blocks[i].index = blocks[i - 1].index + 1;
     }
     return PRIMER_OK;
 }

@@ -30,7 +30,7 @@ struct curriculum_block {
     size_t line;
     const struct curriculum_field *fields; /* [count] in the order of the file */
     size_t count;
-    size_t index; /* among the blocks of its kind */
+    size_t weight; /* the field of that name; 1 without one */
 };
 
 struct curriculum;

@@ -62,4 +62,81 @@ primer_status data_stats_read(const char *path, const char *tokenizer, size_t co
                               struct data_stats *stats, struct buffer *samples,
                               primer_error *error);
 
+/* ---- duplicates ------------------------------------------------------------------------------ */
+
+/* Zero means the default. */
+struct data_dedup_options {
+    const char *field;     /* of a line of JSON; NULL: "text", else "prompt" and "completion", else
+                            * the contents of "messages" */
+    const char *separator; /* as above */
+    const char *report;    /* NULL, or a file of JSON lines: each document that was left out */
+    bool exact;            /* no near duplicates */
+    double similarity;     /* of near duplicates' shingles, 0.3 to 1; 0: 0.8 */
+    size_t words;          /* of a shingle; 0: 5 */
+    bool skip_bad;
+    size_t threads;
+    bool (*progress)(void *context, uint64_t done, uint64_t all); /* as above */
+    void *context;
+};
+
+struct data_dedup_summary {
+    uint64_t documents, kept, exact, near; /* exact and near: left out */
+    uint64_t input_bytes, bad;
+    char first_bad[512];
+    uint64_t memory; /* bytes that the kept documents' hashes and signatures took */
+    /* 0 where only exact duplicates were looked for. A pair of this similarity is compared with the
+     * probability `found`; the curve's middle is (1 / bands) ^ (1 / rows). */
+    size_t permutations, bands, rows, words;
+    double similarity, found, threshold;
+};
+
+/* Writes to `path` every document (a line of JSON byte for byte, a text as {"text": ...}) that is
+ * like none that was written before it: a duplicate is one whose text, white space and capitals
+ * aside, is the same, or whose sets of shingles are estimated to be at least so similar. Memory
+ * grows by less than 1 KiB for each document that is kept (similarity 0.6 and more). */
+primer_status data_dedup(const char *const *inputs, size_t count, const char *path,
+                         const struct data_dedup_options *options,
+                         struct data_dedup_summary *summary, primer_error *error);
+
+/* ---- evaluation problems in training data ------------------------------------------------------ */
+
+/* Zero means the default. */
+struct data_decontaminate_options {
+    const char *const *against; /* [against_count] evaluation files: .jsonl, or .json with a list */
+    size_t against_count;
+    const char *const *fields; /* [field_count] of their items; none: those of HumanEval and MBPP */
+    size_t field_count;
+    const char *field, *separator; /* of the documents, as for data_dedup */
+    const char *report;            /* NULL, or a file of JSON lines: each document left out */
+    size_t words;                  /* in a row that no document may share with an item; 0: 13 */
+    double similarity;             /* match rate of syntax trees, 0.5 to 1; 0: 0.6 */
+    bool words_only;               /* no syntax trees */
+    const char *model; /* NULL, or a GGUF: it judges programs that trees alone don't decide */
+    double distance;   /* of embeddings of length 1, under which they are copies; 0: 0.25 */
+    bool skip_bad;
+    size_t threads;
+    bool (*progress)(void *context, uint64_t done, uint64_t all); /* as above */
+    void *context;
+};
+
+struct data_decontaminate_summary {
+    uint64_t documents, kept;
+    uint64_t by_words, by_tree, by_embedding; /* left out, by the rule that found them */
+    uint64_t embedded;                        /* documents that the model judged */
+    uint64_t items, programs;                 /* of the evaluation files; with a syntax tree */
+    uint64_t parsed;                          /* documents with a syntax tree */
+    uint64_t unread;                          /* whose program Python's parser couldn't take */
+    uint64_t input_bytes, bad;
+    char first_bad[512];
+    size_t words;
+    double similarity, distance;
+};
+
+/* Writes to `path` every document that repeats no item of the evaluation files; docs/dedup.md has the
+ * rules. Reads the inputs twice. PRIMER_EUNSUPPORTED where the sandbox of Python's parser is missing
+ * and `words_only` isn't set. */
+primer_status data_decontaminate(const char *const *inputs, size_t count, const char *path,
+                                 const struct data_decontaminate_options *options,
+                                 struct data_decontaminate_summary *summary, primer_error *error);
+
 #endif

@@ -568,6 +568,66 @@ static primer_status finish(struct run *run, const char *path, primer_error *err
     return PRIMER_OK;
 }
 
+/* ---- what ideas teach ------------------------------------------------------------------------- */
+
+enum { SURVEYS = 4 }; /* of an idea: numbers in its code may be arguments */
+
+static primer_status take_trees(struct run *run, const json_t *answer, primer_error *error)
+{
+    size_t i, j;
+    json_t *variants, *tree;
+    json_array_foreach(json_object_get(answer, "trees"), i, variants)
+    {
+        json_array_foreach(variants, j, tree)
+        {
+            bool fresh;
+            const char *const text = json_string_value(tree);
+            FORWARD(synth_set_add(&run->idea_trees, strtoull(text == NULL ? "" : text, NULL, 16),
+                                  &fresh, error));
+        }
+    }
+    return PRIMER_OK;
+}
+
+/* The trees of all ideas' code, which lessons show whatever is held out: no test is made of them. */
+static primer_status survey_ideas(struct run *run, primer_error *error)
+{
+    primer_status status = PRIMER_OK;
+    size_t count = 0, made_count = 0;
+    const struct curriculum_block *const ideas = curriculum_kind(run->curriculum, "idea", &count);
+    struct buffer *const requests = memory_allocate(ROUND, sizeof *requests);
+    const struct buffer *places[ROUND];
+    if (requests == NULL)
+        return memory_failure(error, "a survey", ROUND * sizeof *requests);
+    for (size_t i = 0; i < count * SURVEYS;) {
+        for (made_count = 0; i < count * SURVEYS && made_count < ROUND; i++, made_count++) {
+            bool made;
+            struct synth_lesson *const lesson = &run->lessons[0];
+            TRY(synth_lesson_survey(lesson, &ideas[i % count], i, &made, error));
+            buffer_clear(&requests[made_count]);
+            if (made)
+                TRY(buffer_append(&requests[made_count], lesson->request.bytes,
+                                  lesson->request.length, error));
+            places[made_count] = &requests[made_count];
+        }
+        TRY(synth_check_run(&run->check, places, made_count, run->answers, error));
+        for (size_t j = 0; j < made_count; j++) {
+            TRY(take_trees(run, run->answers[j], error));
+            json_decref(run->answers[j]);
+            run->answers[j] = NULL;
+        }
+    }
+
+cleanup:
+    for (size_t j = 0; j < ROUND; j++) {
+        buffer_free(&requests[j]);
+        json_decref(run->answers[j]);
+        run->answers[j] = NULL;
+    }
+    memory_free(requests);
+    return status;
+}
+
 /* ---- begin and end --------------------------------------------------------------------------- */
 
 static uint64_t identify(const struct run *run)
@@ -637,6 +697,8 @@ primer_status data_synth_make(const char *const *folders, size_t folder_count, c
     *summary = (struct data_synth_summary){0};
     struct run run = {.options = options, .summary = summary, .part = -1};
     TRY(open_run(&run, folders, folder_count, path, error));
+    if (options->split == DATA_SYNTH_TEST)
+        TRY(survey_ideas(&run, error));
     while (summary->kept < options->count) {
         TRY(run_round(&run, error));
         if (options->progress != NULL &&

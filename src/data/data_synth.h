@@ -4,7 +4,7 @@
  *
  * Lesson number i depends on the curriculum, the seed and i alone. A run that was stopped goes on
  * where its last whole round ended: OUT.state says how far OUT.part is; OUT appears when it is
- * complete. docs/curricula.md, docs/textbooks.md.
+ * complete. docs/curricula.md says what a curriculum is.
  */
 #ifndef DATA_DATA_SYNTH_H
 #define DATA_DATA_SYNTH_H

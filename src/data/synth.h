@@ -154,6 +154,8 @@ enum synth_said synth_code_signature(struct synth *synth, bool hints, struct buf
 
 /* ---- synth_function.c: ideas, shapes and parts ------------------------------------------------ */
 
+/* Makes a function of this idea, or of this shape and parts that fit. */
+enum synth_said synth_function_make(struct synth *synth, const struct curriculum_block *block);
 /* Chooses an idea or a shape with parts (`kind`: "idea", "shape" or NULL for either). */
 enum synth_said synth_function_choose(struct synth *synth, const char *kind);
 /* functions[1] becomes functions[0] with one part exchanged or added. */

@@ -44,25 +44,27 @@ static json_t *read_answer(const char *line, size_t length)
     return NULL;
 }
 
-/* The answers of one program; false where there aren't as many as were asked for. */
+/* The answers of one program, a line each; false where there are fewer than were asked for. A line
+ * that is no answer refuses its lesson alone. */
 static bool read_answers(const struct sandbox_result *result, size_t asked, json_t **answers)
 {
     const char *at = result->output.bytes;
     size_t count = 0;
     if (result->end != SANDBOX_FINISHED || at == NULL)
         return false;
-    while (count < asked) {
+    for (; count < asked; count++) {
         const char *const end = strchr(at, '\n');
-        json_t *const answer = end == NULL ? NULL : read_answer(at, (size_t)(end - at));
-        if (answer == NULL)
+        if (end == NULL)
             break;
-        answers[count++] = answer;
+        answers[count] = read_answer(at, (size_t)(end - at));
+        if (answers[count] == NULL)
+            answers[count] = refusal("the check's answer is no JSON that can be read");
         at = end + 1;
     }
     if (count == asked)
         return true;
-    for (size_t i = 0; i < count; i++)
-        json_decref(answers[i]);
+    while (count > 0)
+        json_decref(answers[--count]);
     return false;
 }
 

@@ -52,11 +52,6 @@ static struct synth_piece after(const struct curriculum_block *part, struct synt
     return any(gives) ? current : gives;
 }
 
-static size_t weight_of(const struct curriculum_block *block)
-{
-    return (size_t)strtoul(curriculum_text(block, "weight", "1"), NULL, 10);
-}
-
 /* ---- draws ----------------------------------------------------------------------------------- */
 
 static bool add_binding(struct synth *synth, struct synth_binding *bindings, size_t *count,
@@ -410,20 +405,32 @@ static bool conflicts(const struct synth_function *function, const struct curric
     return false;
 }
 
-/* "needs keep | map": one of these slots is in the shape. */
-static bool needs_met(const struct synth_function *function, const struct curriculum_block *part)
+static bool is_text(const char *text, struct synth_piece piece)
 {
-    struct synth_piece needs[SYNTH_SLOTS];
-    const char *const text = curriculum_text(part, "needs", NULL);
-    if (text == NULL)
-        return true;
-    const size_t count = synth_text_split(text, strlen(text), needs, SYNTH_SLOTS);
+    return text != NULL && strlen(text) == piece.length &&
+           memcmp(text, piece.text, piece.length) == 0;
+}
+
+/* Does the function have a slot, or a part, of one of these names? */
+static bool has_one_of(const struct synth_function *function, const char *names)
+{
+    struct synth_piece pieces[SYNTH_CHOICES];
+    const size_t count = synth_text_split(names, strlen(names), pieces, SYNTH_CHOICES);
     for (size_t i = 0; i < count; i++)
         for (size_t j = 0; j < function->slot_count; j++)
-            if (function->slots[j] != NULL && strlen(function->slots[j]) == needs[i].length &&
-                memcmp(function->slots[j], needs[i].text, needs[i].length) == 0)
+            if (is_text(function->slots[j], pieces[i]) ||
+                (function->parts[j] != NULL && is_text(function->parts[j]->name, pieces[i])))
                 return true;
     return false;
+}
+
+/* "needs keep | map": one of them is there; "avoid digits | range": none is. */
+static bool welcome(const struct synth_function *function, const struct curriculum_block *part)
+{
+    const char *const needs = curriculum_text(part, "needs", NULL);
+    const char *const avoid = curriculum_text(part, "avoid", NULL);
+    return (needs == NULL || has_one_of(function, needs)) &&
+           (avoid == NULL || !has_one_of(function, avoid));
 }
 
 /* A part for the slot, of those that fit; `not`: another one than this, of the same types. */
@@ -438,10 +445,10 @@ static const struct curriculum_block *choose_part(struct synth *synth, const cha
         for (size_t i = 0; i < count; i++) {
             const struct curriculum_block *const part = &blocks[i];
             if (!fits(part, current) || conflicts(synth->function, part) || part == other ||
-                !needs_met(synth->function, part) ||
+                !welcome(synth->function, part) ||
                 (other != NULL && !same(after(part, current), after(other, current))))
                 continue;
-            const size_t weight = weight_of(part);
+            const size_t weight = part->weight;
             if (pass == 0)
                 all += weight;
             else if (at < weight)
@@ -533,7 +540,7 @@ static enum synth_said bind_parts(struct synth *synth, const struct synth_functi
 
 /* ---- choosing -------------------------------------------------------------------------------- */
 
-static enum synth_said make(struct synth *synth, const struct curriculum_block *block)
+enum synth_said synth_function_make(struct synth *synth, const struct curriculum_block *block)
 {
     struct synth_piece slots[SYNTH_SLOTS];
     struct synth_function *const function = synth->function;
@@ -555,7 +562,7 @@ static size_t total_weight(const struct curriculum_block *blocks, size_t count)
 {
     size_t all = 0;
     for (size_t i = 0; i < count; i++)
-        all += weight_of(&blocks[i]);
+        all += blocks[i].weight;
     return all;
 }
 
@@ -563,7 +570,7 @@ static const struct curriculum_block *at_weight(const struct curriculum_block *b
                                                 size_t at)
 {
     for (size_t i = 0; i < count; i++) {
-        const size_t weight = weight_of(&blocks[i]);
+        const size_t weight = blocks[i].weight;
         if (at < weight)
             return &blocks[i];
         at -= weight;
@@ -586,8 +593,9 @@ enum synth_said synth_function_choose(struct synth *synth, const char *kind)
     enum synth_said said = SYNTH_MISSING;
     for (int tries = 0; tries < 20 && said == SYNTH_MISSING; tries++) {
         const size_t at = (size_t)random_below(&synth->random, idea_weight + shape_weight);
-        said = make(synth, at < idea_weight ? at_weight(idea, ideas, at)
-                                            : at_weight(shape, shapes, at - idea_weight));
+        said = synth_function_make(synth, at < idea_weight
+                                              ? at_weight(idea, ideas, at)
+                                              : at_weight(shape, shapes, at - idea_weight));
     }
     return said;
 }
@@ -745,14 +753,16 @@ static enum synth_said say_names(struct synth *synth, struct buffer *out)
     return said;
 }
 
-/* What a person has: the first argument, mentioned. */
-static enum synth_said say_first_argument(struct synth *synth, struct buffer *out)
+/* What a person has: one of the arguments, mentioned. */
+static enum synth_said say_one_argument(struct synth *synth, size_t index, struct buffer *out)
 {
     struct synth_function *const function = synth->function;
     char text[96];
+    if (index >= function->argument_count)
+        return SYNTH_MISSING;
     const struct curriculum_block *const before = synth->owner;
-    synth->owner = function->arguments[0].owner;
-    snprintf(text, sizeof text, "{a %.64s}", function->arguments[0].key);
+    synth->owner = function->arguments[index].owner;
+    snprintf(text, sizeof text, "{a %.64s}", function->arguments[index].key);
     const enum synth_said said = synth_text_say(synth, text, strlen(text), out);
     synth->owner = before;
     return said;
@@ -818,9 +828,8 @@ enum synth_said synth_function_say(struct synth *synth, struct synth_piece name,
         return say_code(synth, field, is_word(name, "code"), out);
     if (is_word(name, "names") && field.length == 0)
         return say_names(synth, out);
-    if (is_word(name, "argument1") && function->argument_count > 0) {
-        return say_first_argument(synth, out);
-    }
+    if (numbered(name, "argument"))
+        return say_one_argument(synth, (size_t)(name.text[name.length - 1] - '1'), out);
     if (is_word(name, "new_name") && field.length == 0)
         return say_new_name(synth, out);
     if (is_word(name, "renamed") && field.length == 0)

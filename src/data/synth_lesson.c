@@ -41,10 +41,10 @@ static const struct curriculum_block *choose_block(struct synth *synth, const ch
     size_t count = 0, all = 0;
     const struct curriculum_block *const blocks = curriculum_kind(synth->curriculum, kind, &count);
     for (size_t i = 0; i < count; i++)
-        all += number_field(&blocks[i], "weight", 1);
+        all += blocks[i].weight;
     size_t at = all == 0 ? 0 : (size_t)random_below(&synth->random, all);
     for (size_t i = 0; i < count; i++) {
-        const size_t weight = number_field(&blocks[i], "weight", 1);
+        const size_t weight = blocks[i].weight;
         if (at < weight)
             return &blocks[i];
         at -= weight;
@@ -403,6 +403,19 @@ primer_status synth_lesson_make(struct synth_lesson *lesson, uint64_t seed, bool
                    ? error_set(error, PRIMER_ENOMEM, "%s: no memory", where)
                    : synth->error->status;
     return said == SYNTH_SAID ? write_request(lesson, error) : PRIMER_OK;
+}
+
+primer_status synth_lesson_survey(struct synth_lesson *lesson, const struct curriculum_block *idea,
+                                  uint64_t seed, bool *made, primer_error *error)
+{
+    primer_error own = {0};
+    begin(lesson, seed, error == NULL ? &own : error);
+    lesson->synth.lesson = idea;
+    const enum synth_said said = synth_function_make(&lesson->synth, idea);
+    *made = said == SYNTH_SAID;
+    if (said == SYNTH_FAILED)
+        return lesson->synth.error->status;
+    return *made ? write_request(lesson, error) : PRIMER_OK;
 }
 
 primer_status synth_lesson_topic(const struct synth_lesson *lesson, struct buffer *out,

@@ -36,6 +36,9 @@ void synth_lesson_free(struct synth_lesson *lesson);
 /* Makes the lesson of this seed; *made is false where what was drawn can't be said. */
 primer_status synth_lesson_make(struct synth_lesson *lesson, uint64_t seed, bool *made,
                                 primer_error *error);
+/* A lesson without turns about this idea: its request asks about all variants of the function. */
+primer_status synth_lesson_survey(struct synth_lesson *lesson, const struct curriculum_block *idea,
+                                  uint64_t seed, bool *made, primer_error *error);
 /* What a lesson is filed under: "keep_fold list above sum", "factorial", "buying". */
 primer_status synth_lesson_topic(const struct synth_lesson *lesson, struct buffer *out,
                                  primer_error *error);

@@ -7,8 +7,25 @@
 
 #include <ctype.h>
 #include <string.h>
+#include <strings.h>
 
-static bool is_name(const struct synth *synth, const char *word, size_t length)
+/* A word of what was drawn: a person's name, a thing that is counted. */
+static bool is_drawn(const struct synth *synth, const char *word, size_t length)
+{
+    for (size_t i = 0; i < synth->draw_count; i++) {
+        const struct synth_binding *const draw = &synth->draws[i];
+        const char *const text = draw->kind == SYNTH_ROW    ? draw->block->fields[draw->row].text
+                                 : draw->kind == SYNTH_TEXT ? draw->text
+                                                            : "";
+        for (const char *at = text; *at != '\0'; at++)
+            if (strncasecmp(at, word, length) == 0)
+                return true;
+    }
+    return false;
+}
+
+/* A name in the code. */
+static bool is_told(const struct synth *synth, const char *word, size_t length)
 {
     for (int which = 0; which < 2; which++) {
         const struct synth_function *const function = &synth->functions[which];
@@ -22,6 +39,11 @@ static bool is_name(const struct synth *synth, const char *word, size_t length)
                 return true;
     }
     return false;
+}
+
+static bool is_name(const struct synth *synth, const char *word, size_t length)
+{
+    return is_told(synth, word, length) || is_drawn(synth, word, length);
 }
 
 static bool sticks(char c)
@@ -93,7 +115,7 @@ static void lower(struct synth *synth, struct buffer *text)
         size_t end = i;
         while (end < text->length && isalnum((unsigned char)text->bytes[end]))
             end++;
-        if (!quoted && !is_name(synth, text->bytes + i, end - i))
+        if (!quoted && !is_told(synth, text->bytes + i, end - i))
             text->bytes[i] = (char)tolower((unsigned char)c);
     }
 }

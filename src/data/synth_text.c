@@ -294,11 +294,21 @@ static bool is_word(struct synth_piece piece, const char *word)
     return strlen(word) == piece.length && memcmp(piece.text, word, piece.length) == 0;
 }
 
+/* "the sentence " before "sentence". */
+static bool ends_with_word(const struct buffer *out, const char *word)
+{
+    const size_t length = strlen(word);
+    return out->length > length && out->bytes[out->length - 1] == ' ' &&
+           memcmp(out->bytes + out->length - 1 - length, word, length) == 0;
+}
+
 /* What a name means, looked for from the nearest to the farthest. */
 static enum synth_said say_name(struct synth *synth, struct synth_piece name,
                                 struct synth_piece field, struct buffer *out)
 {
     if (synth->argument != NULL && is_word(name, "name")) {
+        if (ends_with_word(out, synth->argument->name))
+            return SYNTH_MISSING; /* not "the sentence sentence" */
         synth->argument->told = true;
         return synth_text_raw(synth, synth->argument->name, strlen(synth->argument->name), out);
     }
@@ -372,6 +382,7 @@ static enum synth_said say_reference(struct synth *synth, struct synth_piece pie
 /* ---- alternatives ---------------------------------------------------------------------------- */
 
 struct choice {
+    struct synth_piece conditions; /* of all alternatives of its field */
     struct synth_piece piece;
     size_t weight;
 };
@@ -432,9 +443,9 @@ static enum synth_said say_one_of(struct synth *synth, struct choice *choices, s
         const size_t i = pick(synth, choices, count);
         if (i == count)
             break;
-        struct synth_piece piece = choices[i].piece;
+        struct synth_piece piece = choices[i].piece, conditions = choices[i].conditions;
         choices[i].weight = 0;
-        if (!conditions_hold(synth, &piece))
+        if (!conditions_hold(synth, &conditions) || !conditions_hold(synth, &piece))
             continue;
         synth->wording = hash_bytes(piece.text, piece.length, wording);
         said = say_sequence(synth, piece.text, piece.length, out);
@@ -455,11 +466,23 @@ static size_t add_choices(struct choice *choices, size_t count, const char *text
     struct synth_piece pieces[SYNTH_CHOICES];
     const size_t more = cut(text, length, trim, pieces, SYNTH_CHOICES);
     for (size_t i = 0; i < more && count < SYNTH_CHOICES; i++)
-        choices[count++] = (struct choice){pieces[i], weight};
+        choices[count++] = (struct choice){.piece = pieces[i], .weight = weight};
     return count;
 }
 
-/* A text of a field: bars cut it, and what several lines hold is said as it is. */
+/* The conditions that a field begins with hold for all of its alternatives. */
+static size_t add_field(struct choice *choices, size_t count, const struct curriculum_field *field)
+{
+    const char *text = field->text;
+    while ((text[0] == '?' || text[0] == '!') && text[1] >= 'a' && text[1] <= 'z')
+        text += strcspn(text, " ") + strspn(text + strcspn(text, " "), " ");
+    const size_t first = count;
+    count = add_choices(choices, count, text, strlen(text), field->weight * 16, true);
+    for (size_t i = first; i < count; i++)
+        choices[i].conditions = (struct synth_piece){field->text, (size_t)(text - field->text)};
+    return count;
+}
+
 enum synth_said synth_text_field(struct synth *synth, const struct curriculum_block *block,
                                  const char *key, size_t length, struct buffer *out)
 {
@@ -469,11 +492,10 @@ enum synth_said synth_text_field(struct synth *synth, const struct curriculum_bl
     for (size_t at = 0; (field = curriculum_next(block, key, length, &at)) != NULL;) {
         /* Several lines count as one alternative: bars in them are text. */
         if (field->label != NULL && count < SYNTH_CHOICES)
-            choices[count++] =
-                (struct choice){{field->text, strlen(field->text)}, field->weight * 16};
+            choices[count++] = (struct choice){.piece = {field->text, strlen(field->text)},
+                                               .weight = field->weight * 16};
         else
-            count = add_choices(choices, count, field->text, strlen(field->text),
-                                field->weight * 16, true);
+            count = add_field(choices, count, field);
     }
     return say_one_of(synth, choices, count, out);
 }
@@ -518,6 +540,6 @@ static enum synth_said say_sequence(struct synth *synth, const char *text, size_
 enum synth_said synth_text_say(struct synth *synth, const char *text, size_t length,
                                struct buffer *out)
 {
-    struct choice choices[1] = {{{text, length}, 1}};
+    struct choice choices[1] = {{.piece = {text, length}, .weight = 1}};
     return say_one_of(synth, choices, 1, out);
 }

@@ -7,6 +7,7 @@
 
 #include "base/memory.h"
 #include "base/suggest.h"
+#include "terminal/program.h"
 #include "terminal/render.h"
 #include "terminal/saved_chat.h"
 
@@ -354,6 +355,11 @@ static primer_status slash_stats(struct dialogue *dialogue, char *argument, prim
     return PRIMER_OK;
 }
 
+static primer_status slash_program(struct dialogue *dialogue, char *argument, primer_error *error)
+{
+    return program_run(&dialogue->conversation, trimmed(argument), error);
+}
+
 static primer_status slash_bye(struct dialogue *dialogue, char *argument, primer_error *error)
 {
     (void)argument, (void)error;
@@ -373,6 +379,7 @@ static const struct slash_command commands[] = {
     {"/clear", NULL, "", "begin anew", slash_clear},
     {"/regen", "/regenerate", "", "answer the last question once more", slash_regen},
     {"/undo", NULL, "", "take the last question and answer back", slash_undo},
+    {"/run", NULL, "[CALL]", "run the program of the last answer, safely apart", slash_program},
     {"/stats", NULL, "[on|off]", "what the last answer cost, or each one", slash_stats},
     {"/help", "/?", "", "this list", slash_help},
     {"/bye", "/exit", "", "leave (Ctrl-D too)", slash_bye},
