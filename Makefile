@@ -209,6 +209,7 @@ $(call objects,$(MPI_SOURCE)): PACKAGE_FLAGS += $(MPI_FLAGS)
 
 # The script that runs in the sandbox lies in this object as it is.
 $(call objects,src/sandbox/sandbox_script.c): src/sandbox/sandbox_worker.py
+$(call objects,src/eval/eval_script.c): src/eval/eval_judge.py
 # The script that makes syntax trees lies in this object as it is.
 $(call objects,src/data/data_decontaminate_script.c): src/data/data_decontaminate_trees.py
 

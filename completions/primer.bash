@@ -4,7 +4,7 @@ _primer()
     local word=${COMP_WORDS[COMP_CWORD]} options= verbs=
     COMPREPLY=()
     if [ "$COMP_CWORD" -eq 1 ]; then
-        options='run serve inspect tokens logprobs bench perplexity quantize merge grow tokenizer data train plot help version'
+        options='run serve inspect tokens logprobs bench perplexity eval quantize merge grow tokenizer data train plot help version'
         COMPREPLY=($(compgen -W "$options" -- "$word"))
         return
     fi
@@ -16,6 +16,7 @@ _primer()
     logprobs) options=' -c --ctx-size --num-ctx --kv --kv-format -ctk --cache-type-k --self-extend --grp-attn-n -gan --grp-attn-w -gaw --rope-freq-base --rope-scale --adapter --lora -t --threads --ignore-memory --color --colour -h --help --ids --top' ;;
     bench) options=' -c --ctx-size --num-ctx --kv --kv-format -ctk --cache-type-k --self-extend --grp-attn-n -gan --grp-attn-w -gaw --rope-freq-base --rope-scale -t --threads --ignore-memory -j --json --color --colour -h --help -p --prompt -n --predict -d --depth --clients --runs --speculate --prefix --no-limits --limits-only' ;;
     perplexity) options=' --special -c --ctx-size --num-ctx --kv --kv-format -ctk --cache-type-k --self-extend --grp-attn-n -gan --grp-attn-w -gaw --rope-freq-base --rope-scale --adapter --lora -t --threads --ignore-memory -j --json --color --colour -h --help --chunks' ;;
+    eval) options=' --template --chat-template --top-k --top_k --top-p --top_p --min-p --min_p --repeat-penalty --repeat_penalty -s --seed --stop -r --reverse-prompt -c --ctx-size --num-ctx --kv --kv-format -ctk --cache-type-k --self-extend --grp-attn-n -gan --grp-attn-w -gaw --rope-freq-base --rope-scale --adapter --lora -t --threads --ignore-memory -j --json --color --colour -h --help -m --model -n --max-tokens --predict --n-predict --num-predict --temp --temperature --samples --parallel -np --limit --from --to --raw --seconds --report --answers' ;;
     quantize) options=' -t --threads -j --json --color --colour -h --help' ;;
     merge) options=' -t --threads -j --json --color --colour -h --help -o --output --type' ;;
     grow) options=' -t --threads -j --json --color --colour -h --help -o --output --method --layers --embedding --heads --kv-heads --head-dimensions --rotary --feed-forward --noise -s --seed --type' ;;

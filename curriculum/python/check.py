@@ -13,7 +13,9 @@ What goes out:
   holes                their values as texts
   trees                of each function, of each variant: a hash of its syntax tree, without the names
                        that it gives itself and without constants
+  answer               of a problem: what its program must print
   calls                of the first function: {"arguments": [...], "expected": ...}
+  answer               the number that the program prints
 """
 import ast
 import contextlib
@@ -195,6 +197,8 @@ def check_program(program, lesson, scope):
         right = found == str(expected)
     if not right:
         raise Wrong(f"the program prints {found!r}, the answer is {expected!r}")
+    return expected
+    return expected
 
 
 def check(lesson):
@@ -222,7 +226,9 @@ def check(lesson):
     answer = {"keep": True, "holes": [shown(eval(expression(hole), scope)) for hole in lesson.get("holes", [])]}
     if "program" in lesson:
         program = re.sub("\1(\\d+)\2", lambda hole: answer["holes"][int(hole[1])], lesson["program"])
-        check_program(program, lesson, scope)
+        printed = check_program(program, lesson, scope)
+        if isinstance(printed, (int, float)) and not isinstance(printed, bool):
+            answer["answer"] = printed
     if functions:
         answer["trees"] = [[tree_hash(code) for code in spec["codes"]] for spec in functions]
         answer["calls"] = [{"arguments": arguments, "expected": value} for arguments, value in results[0]]

@@ -11,9 +11,10 @@
 
 static const struct command *const table[] = {
     &command_run,      &command_serve, &command_inspect,    &command_tokens,
-    &command_logprobs, &command_bench, &command_perplexity, &command_quantize,
-    &command_merge,    &command_grow,  &command_tokenizer,  &command_data,
-    &command_train,    &command_plot,  &command_help,       &command_version,
+    &command_logprobs, &command_bench, &command_perplexity, &command_eval,
+    &command_quantize, &command_merge, &command_grow,       &command_tokenizer,
+    &command_data,     &command_train, &command_plot,       &command_help,
+    &command_version,
 };
 enum { COMMANDS = sizeof table / sizeof table[0] };
 

@@ -29,6 +29,7 @@ enum command_bit {
     COMMAND_SERVE = 512,
     COMMAND_TRAIN = 1024,
     COMMAND_TOKENIZER = 2048,
+    COMMAND_EVAL = 4096,
     COMMAND_GROW = 8192,
     COMMAND_PLOT = 16384,
     COMMAND_MERGE = 32768,
@@ -58,7 +59,7 @@ struct command {
 };
 
 extern const struct command command_run, command_serve, command_tokens, command_logprobs,
-    command_inspect, command_merge, command_bench, command_perplexity, command_quantize, command_train,
+    command_inspect, command_merge, command_bench, command_eval, command_perplexity, command_quantize, command_train,
     command_grow, command_data, command_tokenizer, command_plot, command_help, command_version;
 extern const struct command data_verb_synth, data_verb_dedup, data_verb_decontaminate,
     data_verb_shard, data_verb_stats;

@@ -5,8 +5,10 @@
 
 #define SETTING(field) offsetof(struct settings, field)
 #define ANSWERS        COMMAND_RUN
+#define WRITES         (COMMAND_RUN | COMMAND_EVAL)
 #define SESSIONS                                                                                   \
-    (COMMAND_RUN | COMMAND_SERVE | COMMAND_LOGPROBS | COMMAND_BENCH | COMMAND_PERPLEXITY)
+    (COMMAND_RUN | COMMAND_SERVE | COMMAND_LOGPROBS | COMMAND_BENCH | COMMAND_PERPLEXITY |      \
+     COMMAND_EVAL)
 #define MODELS (SESSIONS)
 #define MOST   2147483647
 
@@ -67,7 +69,7 @@ static const struct option table[] = {
     TEXT("--system -sys --system-prompt", "TEXT", system, COMMAND_RUN, prompt_group,
          "what the model is told before everything"),
     TEXT("--template --chat-template", "NAME", template_name,
-         COMMAND_RUN | COMMAND_SERVE | DATA_SHARD, prompt_group,
+         COMMAND_RUN | COMMAND_SERVE | COMMAND_EVAL | DATA_SHARD, prompt_group,
          "own (the file's, which is used by itself), phi-qa, phi-chat, llama2, mistral, chatml or "
          "plain"),
     FLAG("--raw", raw, COMMAND_RUN, prompt_group,
@@ -86,15 +88,15 @@ static const struct option table[] = {
 
     PARAMETER("--temp --temperature", "X", "temperature", ANSWERS, sampling_group,
               "randomness (0.8); 0: always the most probable token"),
-    PARAMETER("--top-k --top_k", "N", "top_k", ANSWERS, sampling_group,
+    PARAMETER("--top-k --top_k", "N", "top_k", WRITES, sampling_group,
               "only the N most probable (40); 0: all"),
-    PARAMETER("--top-p --top_p", "X", "top_p", ANSWERS, sampling_group,
+    PARAMETER("--top-p --top_p", "X", "top_p", WRITES, sampling_group,
               "the most probable that together have X (0.95); 1: all"),
-    PARAMETER("--min-p --min_p", "X", "min_p", ANSWERS, sampling_group,
+    PARAMETER("--min-p --min_p", "X", "min_p", WRITES, sampling_group,
               "at least X times as probable as the best (0.05); 0: all"),
     PARAMETER("--typical --typical-p --typical_p", "X", "typical_p", ANSWERS, sampling_group,
               "locally typical tokens that together have X; 1: off"),
-    PARAMETER("--repeat-penalty --repeat_penalty", "X", "repeat_penalty", ANSWERS, sampling_group,
+    PARAMETER("--repeat-penalty --repeat_penalty", "X", "repeat_penalty", WRITES, sampling_group,
               "divides the logits of tokens seen; 1: off"),
     PARAMETER("--presence-penalty --presence_penalty", "X", "presence_penalty", ANSWERS,
               sampling_group, "subtracted once from the logits of tokens seen"),
@@ -102,7 +104,7 @@ static const struct option table[] = {
               sampling_group, "subtracted for every time a token was seen"),
     PARAMETER("--repeat-last-n --repeat_last_n", "N", "repeat_last_n", ANSWERS, sampling_group,
               "last tokens that count as seen (64); 0: none, -1: all"),
-    PARAMETER("-s --seed", "N", "seed", ANSWERS, sampling_group,
+    PARAMETER("-s --seed", "N", "seed", WRITES, sampling_group,
               "the same seed gives the same text always"),
     PARAMETER("--logit-bias --logit_bias", "ID\xc2\xb1N", "logit_bias", ANSWERS, sampling_group,
               "makes a token likelier or rarer (15+2, 15-inf); repeatable"),
@@ -111,7 +113,7 @@ static const struct option table[] = {
 
     PARAMETER("-n --predict --n-predict --num-predict", "N", "num_predict", ANSWERS, length_group,
               "most tokens of the answer; -1: no limit"),
-    PARAMETER("--stop -r --reverse-prompt", "TEXT", "stop", ANSWERS, length_group,
+    PARAMETER("--stop -r --reverse-prompt", "TEXT", "stop", WRITES, length_group,
               "ends the answer where it appears; repeatable"),
     SWITCH("--ignore-eos", "ignore_eos", ANSWERS, length_group, "go on past the model's end token"),
 
@@ -134,7 +136,8 @@ static const struct option table[] = {
     PARAMETER("--keep", "N", "num_keep", ANSWERS, context_group,
               "with --drop-oldest: first tokens that stay"),
     LIST("--adapter --lora", "FILE[=X]", adapters,
-         COMMAND_RUN | COMMAND_SERVE | COMMAND_LOGPROBS | COMMAND_PERPLEXITY, context_group,
+         COMMAND_RUN | COMMAND_SERVE | COMMAND_LOGPROBS | COMMAND_PERPLEXITY | COMMAND_EVAL,
+         context_group,
          "a LoRA adapter (a GGUF, or PEFT's folder), times X (1); repeatable"),
     SIZE("-t --threads", model.threads, 1,
          MODELS | COMMAND_QUANTIZE | COMMAND_TOKENIZER | DATA_SHARD | DATA_SYNTH | DATA_DEDUP |
@@ -189,7 +192,7 @@ static const struct option table[] = {
     FLAG("--log-prompts", log_prompts, COMMAND_SERVE, output_group,
          "what was asked is in the log too"),
     FLAG("-j --json", json,
-         COMMAND_INSPECT | COMMAND_BENCH | COMMAND_PERPLEXITY | COMMAND_QUANTIZE |
+         COMMAND_INSPECT | COMMAND_EVAL | COMMAND_BENCH | COMMAND_PERPLEXITY | COMMAND_QUANTIZE |
              COMMAND_TOKENIZER | COMMAND_DATA | COMMAND_TRAIN | COMMAND_GROW | COMMAND_MERGE,
          output_group, "one JSON object; train: one a line"),
     CHOICE("--color --colour", "WHEN", color, "auto always never", COMMAND_ALL, output_group,
@@ -220,6 +223,25 @@ static const struct option table[] = {
          "don't measure what the machine can do"),
     FLAG("--limits-only", limits_only, COMMAND_BENCH, work_group,
          "measure nothing but what the machine can do now"),
+    TEXT("-m --model", "FILE", eval.model, COMMAND_EVAL, work_group,
+         "who writes: a GGUF (the same as a first argument that ends with .gguf)"),
+    PARAMETER("-n --max-tokens --predict --n-predict --num-predict", "N", "num_predict",
+              COMMAND_EVAL, work_group, "most tokens of an answer (512)"),
+    TEXT("--temp --temperature", "X", eval.temperature, COMMAND_EVAL, work_group,
+         "randomness (0: always the most probable token)"),
+    SIZE("--samples", samples, 1, COMMAND_EVAL, work_group,
+         "answers to each item, for pass@k (1)"),
+    SIZE("--parallel -np", parallel, 1, COMMAND_EVAL, work_group, "answers written at once (8)"),
+    SIZE("--limit", eval.limit, 1, COMMAND_EVAL, work_group, "only the first N items of a file"),
+    SIZE("--from", eval.from, 0, COMMAND_EVAL, work_group,
+         "only tasks from this number on (of task_id; else of the line)"),
+    SIZE("--to", eval.to, 1, COMMAND_EVAL, work_group, "only tasks up to this number"),
+    FLAG("--raw", raw, COMMAND_EVAL, work_group, "MBPP: no chat, the head of a function goes on"),
+    SIZE("--seconds", eval.seconds, 1, COMMAND_EVAL, work_group, "most time of a program (3)"),
+    TEXT("--report", "FILE", eval.report, COMMAND_EVAL, work_group,
+         "a line of JSON for each answer: prompt, answer, verdict, why"),
+    TEXT("--answers", "FILE", eval.answers, COMMAND_EVAL, work_group,
+         "judge the answers of this report again; no model is used"),
     SIZE("--chunks", chunks, 1, COMMAND_PERPLEXITY, work_group, "only the first N windows"),
     TEXT("--tokenizer", "FILE", tokenizer, DATA_SHARD | DATA_STATS, work_group,
          "whose tokens: a GGUF or a tokenizer.json"),

@@ -27,6 +27,12 @@ struct grow_settings {
     const char *method, *noise, *type;
 };
 
+/* primer eval; a number is 0 where nothing was said */
+struct eval_settings {
+    const char *model, *temperature, *report, *answers;
+    size_t limit, from, to, seconds;
+};
+
 /* primer data; a number is 0 where nothing was said */
 struct data_settings {
     size_t count, seed, most_wrong; /* synth; most_wrong: percent */
@@ -74,6 +80,7 @@ struct settings {
     size_t smooth;
     struct grow_settings grow;
     struct data_settings data;
+    struct eval_settings eval;
     /* serve; a number is 0 where nothing was said */
     const char *host, *port, *key_file, *origins, *keep_alive, *access_log;
     struct settings_list aliases;

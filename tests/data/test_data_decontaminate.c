@@ -51,7 +51,7 @@ static void distances_are_those_of_the_full_matrix(void **state)
             b[i] = random_below(&random, 4) > 0 ? a[i] : (uint32_t)random_below(&random, 3);
         }
         for (size_t i = 0; i < sizeof scratch / sizeof scratch[0]; i++)
-            scratch[i] = 12345; /* what an earlier call left */
+            scratch[i] = turn % 2 == 0 ? 0 : 12345; /* what an earlier call left */
         const size_t expected = full_distance(a, m, b, n), most = random_below(&random, 45);
         assert_int_equal(data_overlap_distance(a, m, b, n, most, scratch),
                          expected <= most ? expected : SIZE_MAX);
@@ -234,17 +234,18 @@ static void common_words_are_no_evidence(void **state)
     for (size_t i = 0; i < 7; i++)
         buffer_format(&items, NULL, "{\"text\": \"" TWELVE " today %c%c\"}\n", (char)('a' + i),
                       'x');
+    for (size_t i = 0; i < 300; i++) /* so that no word is common */
+        buffer_text(&items, "{\"text\": \"something else\"}\n", NULL);
     clean("{\"text\": \"" TWELVE " today\"}\n", items.bytes, options);
     assert_string_equal(contents(helper_path("report.jsonl")), "");
-    buffer_clear(&items);
+    buffer_clear(&items); /* six of them are found, and the first is named */
     for (size_t i = 0; i < 6; i++)
-        buffer_format(&items, NULL, "{\"text\": \"%c" TWELVE " today\"}\n", (char)('a' + i));
-    assert_int_equal(
-        clean("{\"text\": \"quick brown fox jumps over a lazy dog near old barns today and\"}\n",
-              "{\"text\": \"quick brown fox jumps over a lazy dog near old barns today and\"}\n",
-              options)
-            .by_words,
-        1);
+        buffer_format(&items, NULL, "{\"text\": \"" TWELVE " today %c%c\"}\n", (char)('a' + i),
+                      'x');
+    for (size_t i = 0; i < 300; i++)
+        buffer_text(&items, "{\"text\": \"something else\"}\n", NULL);
+    clean("{\"text\": \"" TWELVE " today\"}\n", items.bytes, options);
+    assert_non_null(strstr(contents(helper_path("report.jsonl")), "\"item\": 1,"));
     for (size_t i = 0; i < 4000; i++)
         buffer_text(&documents,
                     "{\"text\": \"today barns old near dog lazy a over jumps fox brown "
