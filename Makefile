@@ -71,8 +71,10 @@ LEVELS_aarch64 := neon neon_dot
 
 ifeq ($(NO_LIBRARIES),)
 LIBRARY_PACKAGES := jansson libpcre2-8 libutf8proc
-PROGRAM_PACKAGES := libedit libmicrohttpd
-PACKAGE_FLAGS := $(shell $(PKG_CONFIG) --cflags $(LIBRARY_PACKAGES) $(PROGRAM_PACKAGES) 2>/dev/null)
+PROGRAM_PACKAGES := libedit libmicrohttpd libcurl
+# Without the folder where compilers look anyway, which some packages name.
+PACKAGE_FLAGS := $(filter-out -I/usr/include/$(TARGET),\
+    $(shell $(PKG_CONFIG) --cflags $(LIBRARY_PACKAGES) $(PROGRAM_PACKAGES) 2>/dev/null))
 LIBRARY_LIBS := $(shell $(PKG_CONFIG) --libs $(LIBRARY_PACKAGES) 2>/dev/null)
 PROGRAM_LIBS := $(shell $(PKG_CONFIG) --libs $(PROGRAM_PACKAGES) 2>/dev/null)
 TEST_LIBS := $(shell $(PKG_CONFIG) --libs cmocka 2>/dev/null || echo -lcmocka)
@@ -149,6 +151,7 @@ LINK_reference := base quant format convert
 LINK_tokenizer := base quant format tokenizer convert
 LINK_constraint := base quant format tokenizer constraint convert
 LINK_convert := base quant format tokenizer convert
+LINK_net := base net
 LINK_report := base report
 LINK_sandbox := base sandbox
 LINK_train := base quant kernel kv tensor format tokenizer model train convert

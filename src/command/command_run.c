@@ -331,6 +331,9 @@ static primer_status open_models(struct run *run, primer_error *error)
     FORWARD(prefix_folder_path(&run->prefixes, error));
     settings->model.prefix_folder = run->prefixes.bytes;
     FORWARD(command_open_model(run->model_path, settings, &run->model, error));
+    /* The built-in model writes programs: the most probable one is the best it has. */
+    if (run->model_path == NULL && !settings->parameters.temperature_given)
+        settings->parameters.sampling.temperature = 0;
     FORWARD(adapter_option_open(settings, run->model, &run->adapters, error));
     if (settings->draft != NULL)
         FORWARD(command_open_model(settings->draft, settings, &run->draft, error));

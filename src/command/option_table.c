@@ -7,10 +7,11 @@
 #define ANSWERS        COMMAND_RUN
 #define WRITES         (COMMAND_RUN | COMMAND_EVAL)
 #define SESSIONS                                                                                   \
-    (COMMAND_RUN | COMMAND_SERVE | COMMAND_LOGPROBS | COMMAND_BENCH | COMMAND_PERPLEXITY |      \
+    (COMMAND_RUN | COMMAND_SERVE | COMMAND_LOGPROBS | COMMAND_BENCH | COMMAND_PERPLEXITY |         \
      COMMAND_EVAL)
-#define MODELS (SESSIONS)
-#define MOST   2147483647
+#define MODELS      (SESSIONS)
+#define MOST        2147483647
+#define DATA_INPUTS (DATA_SHARD | DATA_DEDUP | DATA_DECONTAMINATE | DATA_RATE | DATA_FILTER)
 
 #define PARAMETER(names_, value_, parameter_, commands_, group_, meaning_)                         \
     {                                                                                              \
@@ -137,11 +138,10 @@ static const struct option table[] = {
               "with --drop-oldest: first tokens that stay"),
     LIST("--adapter --lora", "FILE[=X]", adapters,
          COMMAND_RUN | COMMAND_SERVE | COMMAND_LOGPROBS | COMMAND_PERPLEXITY | COMMAND_EVAL,
-         context_group,
-         "a LoRA adapter (a GGUF, or PEFT's folder), times X (1); repeatable"),
+         context_group, "a LoRA adapter (a GGUF, or PEFT's folder), times X (1); repeatable"),
     SIZE("-t --threads", model.threads, 1,
-         MODELS | COMMAND_QUANTIZE | COMMAND_TOKENIZER | DATA_SHARD | DATA_SYNTH | DATA_DEDUP |
-             DATA_DECONTAMINATE | COMMAND_TRAIN | COMMAND_GROW | COMMAND_MERGE,
+         MODELS | COMMAND_QUANTIZE | COMMAND_TOKENIZER | DATA_INPUTS | DATA_SYNTH | COMMAND_TRAIN |
+             COMMAND_GROW | COMMAND_MERGE,
          context_group, "threads; without it as many as are worth using"),
     FLAG("--no-prefix-cache", model.no_prefix_cache, COMMAND_RUN | COMMAND_SERVE, context_group,
          "keep no prompt's beginning, in memory or on disk, and use none"),
@@ -229,15 +229,14 @@ static const struct option table[] = {
               COMMAND_EVAL, work_group, "most tokens of an answer (512)"),
     TEXT("--temp --temperature", "X", eval.temperature, COMMAND_EVAL, work_group,
          "randomness (0: always the most probable token)"),
-    SIZE("--samples", samples, 1, COMMAND_EVAL, work_group,
-         "answers to each item, for pass@k (1)"),
+    SIZE("--samples", samples, 1, COMMAND_EVAL, work_group, "answers to each item, for pass@k (1)"),
     SIZE("--parallel -np", parallel, 1, COMMAND_EVAL, work_group, "answers written at once (8)"),
     SIZE("--limit", eval.limit, 1, COMMAND_EVAL, work_group, "only the first N items of a file"),
     SIZE("--from", eval.from, 0, COMMAND_EVAL, work_group,
          "only tasks from this number on (of task_id; else of the line)"),
     SIZE("--to", eval.to, 1, COMMAND_EVAL, work_group, "only tasks up to this number"),
     FLAG("--raw", raw, COMMAND_EVAL, work_group, "MBPP: no chat, the head of a function goes on"),
-    SIZE("--seconds", eval.seconds, 1, COMMAND_EVAL, work_group, "most time of a program (3)"),
+    SIZE("--seconds", eval.seconds, 1, COMMAND_EVAL, work_group, "most time of a program (6)"),
     TEXT("--report", "FILE", eval.report, COMMAND_EVAL, work_group,
          "a line of JSON for each answer: prompt, answer, verdict, why"),
     TEXT("--answers", "FILE", eval.answers, COMMAND_EVAL, work_group,
@@ -263,11 +262,11 @@ static const struct option table[] = {
          "percent of the lessons that may fail their check (2); more stop the run"),
     FLAG("--tests", data.tests, DATA_SYNTH, work_group,
          "calls and answers beside each lesson, to judge by"),
-    TEXT("--field", "NAME", field, DATA_SHARD | DATA_DEDUP | DATA_DECONTAMINATE, work_group,
+    TEXT("--field", "NAME", field, DATA_INPUTS, work_group,
          "where the text is in a line of JSON (text)"),
-    TEXT("--separator", "TEXT", separator, DATA_SHARD | DATA_DEDUP | DATA_DECONTAMINATE, work_group,
+    TEXT("--separator", "TEXT", separator, DATA_INPUTS, work_group,
          "the line between two documents of a text (<|endoftext|>)"),
-    FLAG("--skip-bad", skip_bad, DATA_SHARD | DATA_DEDUP | DATA_DECONTAMINATE, work_group,
+    FLAG("--skip-bad", skip_bad, DATA_INPUTS, work_group,
          "leave out what can't be read, and count it"),
     TEXT("-o --output", "FILE", output, DATA_DEDUP | DATA_DECONTAMINATE, work_group,
          "the lines that are kept (.jsonl)"),
@@ -294,6 +293,43 @@ static const struct option table[] = {
          "compare no syntax trees"),
     SIZE("--samples", samples, 1, DATA_STATS, work_group,
          "documents shown as text, with --tokenizer (3)"),
+    TEXT("-o --output", "FILE", output, DATA_RATE, work_group,
+         "the ratings, a line of JSON each; those that are there stay"),
+    TEXT("--rubric", "FILE", filter.rubric, DATA_RATE, work_group,
+         "what a rating means, as a text for the rater"),
+    TEXT("--by", "WHO", filter.by, DATA_RATE, work_group,
+         "person, model, or a file of ratings given elsewhere (person)"),
+    TEXT("--model", "FILE", filter.model, DATA_RATE | DATA_FILTER, work_group,
+         "the model: rate, of --by model; filter, whose embeddings are looked at"),
+    TEXT("-o --output", "FILE", output, DATA_FILTER, work_group, "what is kept, lines of JSON"),
+    TEXT("--ratings", "FILE", filter.ratings, DATA_FILTER, work_group,
+         "ratings to learn from (primer data rate)"),
+    TEXT("--rejected", "FILE", filter.rejected, DATA_FILTER, work_group,
+         "what isn't kept, lines of JSON"),
+    TEXT("--report", "FILE", filter.report, DATA_FILTER, work_group,
+         "counts, how good it is, scores and examples, in Markdown"),
+    TEXT("--threshold", "X", filter.threshold, DATA_FILTER, work_group,
+         "ratings from X on are worth keeping (3)"),
+    CHOICE("--method", "NAME", filter.method, "forest linear", DATA_FILTER, work_group,
+           "forest (without it) or linear: which one keeps; both are measured"),
+    SIZE("--trees", filter.trees, 1, DATA_FILTER, work_group, "trees of the forest (300)"),
+    SIZE("--folds", filter.folds, 2, DATA_FILTER, work_group,
+         "parts of the ratings, each judged by what learned from the others (5)"),
+    SIZE("--hold-out", filter.hold_out, 2, DATA_FILTER, work_group,
+         "every Nth rating, by its hash, is only judged, once"),
+    FLAG("--features", filter.features, DATA_FILTER, work_group,
+         "counts of the text beside its embedding: lengths, shares, names"),
+    SIZE("--tokens", filter.tokens, 1, DATA_FILTER, work_group,
+         "tokens of a text's beginning that are embedded (512)"),
+    TEXT("--save", "FILE", filter.save, DATA_FILTER, work_group, "the filter, to be used again"),
+    TEXT("--load", "FILE", filter.load, DATA_FILTER, work_group,
+         "a filter that was saved, instead of ratings"),
+    SIZE("-n --count", filter.count, 1, DATA_RATE, work_group, "samples drawn (100)"),
+    FLAG("--no-text", filter.no_text, DATA_RATE, work_group,
+         "write where a text is and its hash, not the text"),
+    SIZE("--lines", filter.lines, 1, DATA_RATE | DATA_FILTER, work_group,
+         "pieces of at most N lines instead of whole documents"),
+    SIZE("-s --seed", filter.seed, 0, DATA_RATE | DATA_FILTER, work_group, "of what is random (0)"),
     TEXT("-o --output", "FILE", output, COMMAND_PLOT, work_group,
          "the picture to write (SVG); -: on standard output"),
     CHOICE("--x", "AXIS", plot_x, "steps tokens hours operations", COMMAND_PLOT, work_group,

@@ -44,6 +44,14 @@ struct data_settings {
     struct settings_list against, against_fields;
 };
 
+/* primer data rate and data filter; a size is 0 where nothing was said */
+struct filter_settings {
+    size_t count, seed, lines, trees, folds, tokens, hold_out;
+    const char *rubric, *by, *model, *ratings, *rejected, *report, *threshold, *method, *save,
+        *load;
+    bool no_text, features;
+};
+
 struct settings {
     const struct command *command;
     const char *arguments[SETTINGS_ARGUMENTS]; /* what is no option */
@@ -81,6 +89,7 @@ struct settings {
     struct grow_settings grow;
     struct data_settings data;
     struct eval_settings eval;
+    struct filter_settings filter;
     /* serve; a number is 0 where nothing was said */
     const char *host, *port, *key_file, *origins, *keep_alive, *access_log;
     struct settings_list aliases;

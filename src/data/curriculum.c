@@ -5,6 +5,7 @@
  */
 #include "data/curriculum.h"
 
+#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -189,9 +190,10 @@ static primer_status read_field(struct curriculum *curriculum, const struct sour
     size_t weight = 1, after = line + 1;
     char *const star = strchr(key, '*');
     if (star != NULL) {
-        weight = (size_t)strtoul(star + 1, NULL, 10);
+        char *end = star + 1;
+        weight = isdigit((unsigned char)star[1]) ? (size_t)strtoul(star + 1, &end, 10) : 0;
         *star = '\0';
-        if (weight == 0 || weight > 1000)
+        if (weight == 0 || weight > 1000 || *end != '\0')
             return error_set(error, PRIMER_EFORMAT,
                              "%s:%zu: %s: found weight \"%s\", expected 1 to 1000", source->name,
                              line + 1, key, star + 1);
@@ -225,6 +227,10 @@ static primer_status read_blocks(struct curriculum *curriculum, const struct sou
         const size_t indented = indentation(line);
         if (blank(line) || line[indented] == '#') {
             i++;
+        } else if (line[indented] == '\t') {
+            return error_set(error, PRIMER_EFORMAT,
+                             "%s:%zu: found a tab in the indentation, expected blanks",
+                             source->name, i + 1);
         } else if (indented == 0) {
             FORWARD(read_header(curriculum, source, i++, error));
         } else {
@@ -255,6 +261,8 @@ static primer_status read_file(struct curriculum *curriculum, const char *path, 
     char *text = bytes.bytes;
     bytes = (struct buffer){0};
     TRY(keep(curriculum, text, error));
+    /* The mark that some editors put at a file's beginning is no text. */
+    text += strncmp(text, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0;
     while (text != NULL && *text != '\0') {
         void *lines = source.lines;
         status = grow(&lines, source.count, &capacity, sizeof *source.lines, error);
@@ -263,6 +271,8 @@ static primer_status read_file(struct curriculum *curriculum, const char *path, 
             goto cleanup;
         source.lines[source.count++] = text;
         char *end = strchr(text, '\n');
+        if (end != NULL && end > text && end[-1] == '\r')
+            end[-1] = '\0';
         if (end != NULL)
             *end++ = '\0';
         text = end;

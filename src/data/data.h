@@ -17,6 +17,8 @@
 #include <stdint.h>
 #include "base/buffer.h"
 #include "base/error.h"
+#include "data/data_filter.h"
+#include "data/data_rate.h"
 
 #define DATA_SEPARATOR "<|endoftext|>"
 

@@ -479,7 +479,7 @@ static primer_status check_floors(const struct run *run, primer_error *error)
 {
     const struct data_synth_options *const options = run->options;
     const struct data_synth_summary *const summary = run->summary;
-    const double checked = (double)(summary->kept + summary->wrong);
+    const double checked = (double)(summary->made - summary->unsaid);
     const double wrong = checked == 0 ? 0 : (double)summary->wrong / checked;
     if (summary->made >= ROUND && wrong > or_default(options->most_wrong, DATA_SYNTH_MOST_WRONG))
         return error_set(error, PRIMER_EFORMAT,

@@ -102,6 +102,8 @@ struct synth {
     size_t hole_count, depth;
     uint64_t wording;  /* a hash of the alternatives that were taken, whatever was drawn */
     const char *where; /* for messages: "file:line" of what is being said; or NULL */
+    const struct curriculum_block *saying; /* the block and the line of its field that is said */
+    size_t line;
     primer_error *error;
 };
 

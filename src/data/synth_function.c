@@ -75,6 +75,8 @@ static bool taken(const struct synth_binding *bindings, size_t count,
     return false;
 }
 
+#define NUMBER_MOST 1000000000000000 /* as far as differences and products are sure to fit */
+
 /* "A..B" or "A..B/STEP". */
 static bool read_range(const char *text, long long *from, long long *to, long long *step)
 {
@@ -84,8 +86,10 @@ static bool read_range(const char *text, long long *from, long long *to, long lo
         return false;
     const char *const second = end + 2;
     *to = strtoll(second, &end, 10);
+    if (end == second)
+        return false;
     *step = *end == '/' ? strtoll(end + 1, &end, 10) : 1;
-    return end != second && *end == '\0' && *step > 0 && *to >= *from;
+    return *end == '\0' && *step > 0 && *to >= *from && *from >= -NUMBER_MOST && *to <= NUMBER_MOST;
 }
 
 static enum synth_said draw_row(struct synth *synth, struct synth_binding binding,
@@ -737,13 +741,14 @@ static enum synth_said say_code(struct synth *synth, struct synth_piece label, b
     return said;
 }
 
-static enum synth_said say_names(struct synth *synth, struct buffer *out)
+/* "a, b and c"; `commas`: as in code. */
+static enum synth_said say_names(struct synth *synth, bool commas, struct buffer *out)
 {
     struct synth_function *const function = synth->function;
     enum synth_said said = function->argument_count == 0 ? SYNTH_MISSING : SYNTH_SAID;
     for (size_t i = 0; i < function->argument_count && said == SYNTH_SAID; i++) {
         const bool last = i + 1 == function->argument_count;
-        const char *const joint = i == 0 ? "" : last ? " and " : ", ";
+        const char *const joint = i == 0 ? "" : last && !commas ? " and " : ", ";
         said = synth_text_raw(synth, joint, strlen(joint), out);
         if (said == SYNTH_SAID)
             said = synth_text_raw(synth, function->arguments[i].name,
@@ -826,8 +831,8 @@ enum synth_said synth_function_say(struct synth *synth, struct synth_piece name,
     }
     if (is_word(name, "body") || is_word(name, "code"))
         return say_code(synth, field, is_word(name, "code"), out);
-    if (is_word(name, "names") && field.length == 0)
-        return say_names(synth, out);
+    if (is_word(name, "names"))
+        return say_names(synth, is_word(field, "commas"), out);
     if (numbered(name, "argument"))
         return say_one_argument(synth, (size_t)(name.text[name.length - 1] - '1'), out);
     if (is_word(name, "new_name") && field.length == 0)

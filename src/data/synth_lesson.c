@@ -108,9 +108,11 @@ static enum synth_said draw_all(struct synth *synth)
 
 /* ---- turns ----------------------------------------------------------------------------------- */
 
+/* A sentence begins with a capital letter, code doesn't. */
 static void capitalise(struct buffer *text)
 {
-    if (text->length > 0 && text->bytes[0] >= 'a' && text->bytes[0] <= 'z')
+    if (text->length > 0 && strncmp(text->bytes, "def ", 4) != 0 && text->bytes[0] >= 'a' &&
+        text->bytes[0] <= 'z')
         text->bytes[0] = (char)(text->bytes[0] - 'a' + 'A');
 }
 
@@ -368,6 +370,8 @@ static void begin(struct synth_lesson *lesson, uint64_t seed, primer_error *erro
     synth->spelled = 0;
     synth->wording = 0;
     synth->where = NULL;
+    synth->saying = NULL;
+    synth->line = 0;
     synth->error = error;
     lesson->seed = seed;
     lesson->turn_count = 0;

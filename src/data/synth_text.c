@@ -5,6 +5,7 @@
  */
 #include "data/synth.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/hash.h"
@@ -17,6 +18,17 @@ static enum synth_said failed(struct synth *synth, primer_status status)
 {
     (void)synth;
     return status == PRIMER_OK ? SYNTH_SAID : SYNTH_FAILED;
+}
+
+/* A fault of the text that is being said: "FILE:LINE: " of its field, or of the lesson. */
+static enum synth_said fault(struct synth *synth, primer_status status, const char *what)
+{
+    if (synth->saying != NULL)
+        error_set(synth->error, status, "%s:%zu: %s", synth->saying->file, synth->line, what);
+    else
+        error_set(synth->error, status, "%s: %s",
+                  synth->where == NULL ? "curriculum" : synth->where, what);
+    return SYNTH_FAILED;
 }
 
 const char *synth_text_keep(struct synth *synth, const char *text, size_t length)
@@ -171,6 +183,30 @@ static bool has_field(const struct curriculum_block *block, const char *key, siz
     return block != NULL && curriculum_next(block, key, length, &at) != NULL;
 }
 
+/* The cell of a row that a field names, or its first one; false: there is none. */
+static bool find_cell(const struct synth_binding *binding, struct synth_piece field,
+                      struct synth_piece *cell)
+{
+    struct synth_piece cells[SYNTH_CHOICES];
+    const char *const text = binding->block->fields[binding->row].text;
+    const size_t count = synth_text_split(text, strlen(text), cells, SYNTH_CHOICES);
+    size_t column = 0;
+    if (field.length > 0) {
+        const char *rest = binding->block->type;
+        for (; *rest != '\0'; column++) {
+            const size_t length = strcspn(rest, " ");
+            if (length == field.length && memcmp(rest, field.text, length) == 0)
+                break;
+            rest += length + strspn(rest + length, " ");
+        }
+        if (*rest == '\0')
+            return false;
+    }
+    if (column < count)
+        *cell = cells[column];
+    return column < count;
+}
+
 /* Is there something of that name? */
 static bool bound(const struct synth *synth, const char *name, size_t length)
 {
@@ -178,7 +214,11 @@ static bool bound(const struct synth *synth, const char *name, size_t length)
     if (dot != NULL) {
         const struct synth_binding *const part =
             synth_text_binding(synth, name, (size_t)(dot - name));
-        return part != NULL && has_field(part->block, dot + 1, length - (size_t)(dot + 1 - name));
+        const struct synth_piece field = {dot + 1, length - (size_t)(dot + 1 - name)};
+        struct synth_piece cell;
+        if (part != NULL && part->kind == SYNTH_ROW)
+            return field.length > 0 && find_cell(part, field, &cell);
+        return part != NULL && has_field(part->block, field.text, field.length);
     }
     const struct synth_function *const function = synth->function;
     if (length == 5 && memcmp(name, "added", 5) == 0)
@@ -193,27 +233,9 @@ static bool bound(const struct synth *synth, const char *name, size_t length)
 static enum synth_said say_row(struct synth *synth, const struct synth_binding *binding,
                                struct synth_piece field, struct buffer *out)
 {
-    struct synth_piece names[SYNTH_CHOICES], cells[SYNTH_CHOICES];
-    const char *const text = binding->block->fields[binding->row].text;
-    const size_t count = synth_text_split(text, strlen(text), cells, SYNTH_CHOICES);
-    size_t column = 0;
-    if (field.length > 0) {
-        const char *rest = binding->block->type;
-        size_t names_count = 0;
-        while (*rest != '\0' && names_count < SYNTH_CHOICES) {
-            const size_t length = strcspn(rest, " ");
-            names[names_count++] = (struct synth_piece){rest, length};
-            rest += length + strspn(rest + length, " ");
-        }
-        while (column < names_count && (names[column].length != field.length ||
-                                        memcmp(names[column].text, field.text, field.length) != 0))
-            column++;
-        if (column == names_count)
-            return SYNTH_MISSING;
-    }
-    if (column >= count)
-        return SYNTH_MISSING;
-    return synth_text_raw(synth, cells[column].text, cells[column].length, out);
+    struct synth_piece cell;
+    return find_cell(binding, field, &cell) ? synth_text_raw(synth, cell.text, cell.length, out)
+                                            : SYNTH_MISSING;
 }
 
 /* "a list of numbers", "the list": as the argument's type says it. */
@@ -385,6 +407,7 @@ struct choice {
     struct synth_piece conditions; /* of all alternatives of its field */
     struct synth_piece piece;
     size_t weight;
+    size_t line; /* of its field; 0: the one that is being said */
 };
 
 static enum synth_said say_sequence(struct synth *synth, const char *text, size_t length,
@@ -432,11 +455,14 @@ static enum synth_said say_one_of(struct synth *synth, struct choice *choices, s
 {
     const size_t length = out->length, holes = synth->hole_count;
     const uint64_t wording = synth->wording;
-    if (synth->depth >= DEPTH_MOST) {
-        error_set(synth->error, PRIMER_ELIMIT, "%s: phrases name each other without an end",
-                  synth->where == NULL ? "curriculum" : synth->where);
-        return SYNTH_FAILED;
+    const size_t line = synth->line;
+    if (count > SYNTH_CHOICES) {
+        char what[64];
+        snprintf(what, sizeof what, "more than %d alternatives of a text", SYNTH_CHOICES);
+        return fault(synth, PRIMER_ELIMIT, what);
     }
+    if (synth->depth >= DEPTH_MOST)
+        return fault(synth, PRIMER_ELIMIT, "phrases name each other without an end");
     synth->depth++;
     enum synth_said said = SYNTH_MISSING;
     for (size_t left = count; left > 0 && said == SYNTH_MISSING; left--) {
@@ -448,6 +474,7 @@ static enum synth_said say_one_of(struct synth *synth, struct choice *choices, s
         if (!conditions_hold(synth, &conditions) || !conditions_hold(synth, &piece))
             continue;
         synth->wording = hash_bytes(piece.text, piece.length, wording);
+        synth->line = choices[i].line > 0 ? choices[i].line : line;
         said = say_sequence(synth, piece.text, piece.length, out);
         if (said == SYNTH_MISSING && out->length > length)
             out->bytes[out->length = length] = '\0';
@@ -457,15 +484,17 @@ static enum synth_said say_one_of(struct synth *synth, struct choice *choices, s
         }
     }
     synth->depth--;
+    synth->line = line;
     return said;
 }
 
+/* One more than there may be says that there are too many. */
 static size_t add_choices(struct choice *choices, size_t count, const char *text, size_t length,
                           size_t weight, bool trim)
 {
-    struct synth_piece pieces[SYNTH_CHOICES];
-    const size_t more = cut(text, length, trim, pieces, SYNTH_CHOICES);
-    for (size_t i = 0; i < more && count < SYNTH_CHOICES; i++)
+    struct synth_piece pieces[SYNTH_CHOICES + 1];
+    const size_t more = cut(text, length, trim, pieces, SYNTH_CHOICES + 1);
+    for (size_t i = 0; i < more && count <= SYNTH_CHOICES; i++)
         choices[count++] = (struct choice){.piece = pieces[i], .weight = weight};
     return count;
 }
@@ -478,32 +507,39 @@ static size_t add_field(struct choice *choices, size_t count, const struct curri
         text += strcspn(text, " ") + strspn(text + strcspn(text, " "), " ");
     const size_t first = count;
     count = add_choices(choices, count, text, strlen(text), field->weight * 16, true);
-    for (size_t i = first; i < count; i++)
+    for (size_t i = first; i < count; i++) {
         choices[i].conditions = (struct synth_piece){field->text, (size_t)(text - field->text)};
+        choices[i].line = field->line;
+    }
     return count;
 }
 
 enum synth_said synth_text_field(struct synth *synth, const struct curriculum_block *block,
                                  const char *key, size_t length, struct buffer *out)
 {
-    struct choice choices[SYNTH_CHOICES];
+    struct choice choices[SYNTH_CHOICES + 1];
     const struct curriculum_field *field;
+    const struct curriculum_block *const before = synth->saying;
     size_t count = 0;
     for (size_t at = 0; (field = curriculum_next(block, key, length, &at)) != NULL;) {
         /* Several lines count as one alternative: bars in them are text. */
-        if (field->label != NULL && count < SYNTH_CHOICES)
-            choices[count++] = (struct choice){.piece = {field->text, strlen(field->text)},
-                                               .weight = field->weight * 16};
-        else
+        if (field->label == NULL)
             count = add_field(choices, count, field);
+        else if (count <= SYNTH_CHOICES)
+            choices[count++] = (struct choice){.piece = {field->text, strlen(field->text)},
+                                               .weight = field->weight * 16,
+                                               .line = field->line};
     }
-    return say_one_of(synth, choices, count, out);
+    synth->saying = block;
+    const enum synth_said said = say_one_of(synth, choices, count, out);
+    synth->saying = before;
+    return said;
 }
 
 static enum synth_said say_group(struct synth *synth, const char *text, size_t length,
                                  struct buffer *out)
 {
-    struct choice choices[SYNTH_CHOICES];
+    struct choice choices[SYNTH_CHOICES + 1];
     const size_t count = add_choices(choices, 0, text, length, 1, false);
     return say_one_of(synth, choices, count, out);
 }
@@ -520,11 +556,10 @@ static enum synth_said say_sequence(struct synth *synth, const char *text, size_
         } else if (c == '(' || c == '{') {
             const size_t end = closing(text, i, length);
             if (end == length) {
-                error_set(synth->error, PRIMER_EFORMAT,
-                          "%s: found a %c without its end in \"%.*s\"",
-                          synth->where == NULL ? "curriculum" : synth->where, c,
-                          (int)(length < 80 ? length : 80), text);
-                return SYNTH_FAILED;
+                char what[160];
+                snprintf(what, sizeof what, "found a %c without its end in \"%.*s\"", c,
+                         (int)(length < 80 ? length : 80), text);
+                return fault(synth, PRIMER_EFORMAT, what);
             }
             const struct synth_piece inside = {text + i + 1, end - i - 1};
             said = c == '(' ? say_group(synth, inside.text, inside.length, out)

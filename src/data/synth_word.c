@@ -9,9 +9,10 @@
 
 /* Verbs that double their last letter, and those that follow no rule. */
 static const char *const doubled[] = {
-    "get",   "put",   "cut",  "swap",    "sum", "map",  "flip", "strip", "chop", "drop",
-    "split", "trim",  "pop",  "zip",     "set", "skip", "run",  "let",   "sub",  "plan",
-    "stop",  "begin", "wrap", "flatmap", "tag", "pad",  "rot",  "clip",  "snap", NULL};
+    "get",   "put",    "cut",  "swap",    "sum", "map",  "flip", "strip", "chop", "drop",
+    "split", "trim",   "pop",  "zip",     "set", "skip", "run",  "let",   "sub",  "plan",
+    "stop",  "begin",  "wrap", "flatmap", "tag", "pad",  "clip", "snap",  "cap",  "slip",
+    "unzip", "format", "scan", "fit",     "hit", "omit", NULL};
 static const struct {
     const char *plain, *third, *gerund;
 } irregular[] = {{"be", "is", "being"},
@@ -77,10 +78,17 @@ static primer_status inflect(const char *text, size_t length,
     size_t at = 0;
     for (;;) {
         size_t end = at;
-        while (end < length && isalpha((unsigned char)text[end]))
+        while (end < length && (isalnum((unsigned char)text[end]) || text[end] == '-'))
             end++;
         if (end == at)
             break;
+        /* Of "right-align" what is behind the hyphen changes. */
+        for (size_t i = at; i < end; i++) {
+            if (text[i] != '-')
+                continue;
+            FORWARD(buffer_append(out, text + at, i + 1 - at, error));
+            at = i + 1;
+        }
         FORWARD(form(text + at, end - at, out, error));
         const size_t left = length - end;
         const char *const rest = text + end;

@@ -56,7 +56,7 @@ struct eval_options {
     size_t limit;        /* items of each file; 0: all */
     size_t from, to;     /* only tasks with these numbers; 0: from the first, to the last */
     size_t parallel;     /* answers made at once; 0: 8 */
-    double seconds;      /* of a program; 0: 3 */
+    double seconds;      /* of a program; 0: 6 */
     const char *report;  /* a line of JSON for each answer; NULL: none */
     const char *answers; /* a report whose answers are judged, and nothing is made; NULL: none */
     /* Called a few times a second; false: stop. May be NULL. */

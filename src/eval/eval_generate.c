@@ -1,4 +1,5 @@
-/* eval_generate.c - the threads that answer. One lock for the queue; sessions are the threads' own. */
+/* eval_generate.c - the threads that answer. One lock for the queue; sessions are the threads'
+ * own. */
 #include "eval/eval_generate.h"
 
 #include <pthread.h>

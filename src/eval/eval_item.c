@@ -154,6 +154,16 @@ static primer_status take_humaneval(struct eval_item *item, const char *test, co
     return take_prompt(item, error);
 }
 
+/* A conversation whose answer, which is there, holds no code asks for none: an explanation. */
+static bool asks_for_words(const json_t *source)
+{
+    const json_t *const messages = json_object_get(source, "messages"),
+                        *const last = json_array_get(messages, json_array_size(messages) - 1);
+    const char *const role = text_of(last, "role"), *const text = text_of(last, "content");
+    return role != NULL && text != NULL && strcmp(role, "assistant") == 0 &&
+           strstr(text, "```") == NULL && strstr(text, "def ") == NULL;
+}
+
 static primer_status take_calls(struct eval_item *item, const json_t *calls, primer_error *error)
 {
     for (size_t i = 0; i < json_array_size(calls); i++) {
@@ -180,10 +190,17 @@ static primer_status understand(struct eval_item *item, bool raw, bool *left_out
                         *const answer = json_object_get(item->source, "answer");
     if (!json_is_object(item->source))
         return error_set(error, PRIMER_EFORMAT, "expected an object");
+    /* A text to train on with its function's calls beside it asks nothing. */
+    *left_out = text_of(item->source, "text") != NULL && json_array_size(list) == 0;
+    if (*left_out)
+        return PRIMER_OK;
     if (test != NULL && entry != NULL)
         return take_humaneval(item, test, entry, error);
     if (json_array_size(list) > 0)
         return take_mbpp(item, list, raw, error);
+    *left_out = asks_for_words(item->source);
+    if (*left_out)
+        return PRIMER_OK;
     if (json_array_size(calls) > 0)
         return take_calls(item, calls, error);
     *left_out = !json_is_number(answer);

@@ -27,7 +27,7 @@ struct eval_judge_verdict {
 
 struct eval_judge;
 
-/* `seconds` of one program, 0: 3; `threads` 0: as many as are worth using. */
+/* `seconds` of one program, 0: 6; `threads` 0: as many as are worth using. */
 primer_status eval_judge_open(double seconds, size_t threads, struct eval_judge **judge,
                               primer_error *error);
 void eval_judge_close(struct eval_judge *judge);

@@ -20,6 +20,7 @@ import sys
 import types
 
 MARK = "\x01"
+TEST = "test "  # and its number: what its code is called
 WHY = 300  # characters
 
 
@@ -101,32 +102,32 @@ def find_function(tree, names, entry):
     return None
 
 
-def failing_line(error, tests, index):
-    """The test that failed: its own line where a text holds many."""
-    line, trace = None, error.__traceback__
-    while trace is not None:
-        if trace.tb_frame.f_code.co_filename == "tests":
-            line = trace.tb_lineno
+def failing_line(error, tests):
+    """The line of a test in which it was raised; None: it was raised in the program."""
+    trace = error.__traceback__
+    while trace.tb_next is not None:
         trace = trace.tb_next
-    lines = tests[index].splitlines()
-    return lines[line - 1].strip() if line is not None and 0 < line <= len(lines) else tests[index]
+    name, line = trace.tb_frame.f_code.co_filename, trace.tb_lineno
+    if not name.startswith(TEST):
+        return None
+    return tests[int(name[len(TEST):])].splitlines()[line - 1].strip()
 
 
 def run_tests(tests, names):
-    current = 0
     try:
-        for current, test in enumerate(tests):
-            exec(compile(test, "tests", "exec", dont_inherit=True), names)
-    except AssertionError as error:
-        return {"stopped": "wrong", "why": failing_line(error, tests, current)[:WHY]}
+        for index, test in enumerate(tests):
+            exec(compile(test, f"{TEST}{index}", "exec", dont_inherit=True), names)
     except BaseException as error:
+        line = failing_line(error, tests)
+        if isinstance(error, AssertionError) and line is not None:
+            return {"stopped": "wrong", "why": line[:WHY]}
         return {"stopped": "raised", "why": told(error)}
     return {"results": []}
 
 
 def judge(task):
     try:
-        tree = ast.parse(task["code"])
+        tree = ast.parse(task["code"], "program")
         code = compile(task["code"], "program", "exec", dont_inherit=True)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         return {"stopped": "syntax", "why": told(error)}

@@ -1,5 +1,5 @@
-/* eval_script.c - eval_judge.py as it lies beside this file, in the program. The path is relative to
- * where the compiler runs, the tree's root. */
+/* eval_script.c - eval_judge.py as it lies beside this file, in the program. The path is relative
+ * to where the compiler runs, the tree's root. */
 #include "eval/eval_script.h"
 
 __asm__(".pushsection .rodata\n"

@@ -144,6 +144,8 @@ static primer_status set_float(const struct setting *setting, primer_error *erro
     double value = 0;
     FORWARD(read_number(setting, &value, error));
     *(float *)place(setting) = (float)value;
+    if (place(setting) == (void *)&setting->parameters->sampling.temperature)
+        setting->parameters->temperature_given = true;
     return PRIMER_OK;
 }
 

@@ -26,7 +26,7 @@ struct parameters {
     int64_t penalty_last; /* tokens that count as seen; 0: none, -1: the whole context */
     int64_t max_tokens;   /* of an answer; -1: until the model ends or the context is full */
     bool seeded;          /* a seed was given; otherwise each run draws one */
-    bool kv_given;
+    bool kv_given, temperature_given;
     bool ignore_end;
     bool speculation; /* guess tokens ahead where that pays */
     enum parameters_think think;

@@ -9,7 +9,7 @@ expect_code 0 "$PRIMER" help
 expect_code 0 "$PRIMER" --help
 expect_code 0 "$PRIMER" version
 expect_code 0 "$PRIMER" --version
-for command in run tokens logprobs inspect bench perplexity quantize merge grow tokenizer data train plot help version; do
+for command in run tokens logprobs inspect bench perplexity eval quantize merge grow tokenizer data train plot help version; do
     expect_code 0 "$PRIMER" help $command
     [ -s "$folder/out" ] || fail "help $command says nothing"
     cp "$folder/out" "$folder/help"

@@ -1,0 +1,77 @@
+#!/bin/bash
+# primer eval: given answers are judged; written ones are the same whatever the number at once; refusals.
+. "$(dirname "$0")/common.bash"
+model=$folder/tiny.gguf tests=$folder/tests.jsonl answers=$folder/answers.jsonl
+tiny_model "$model" --tokenizer spm
+
+cat >"$tests" <<'LINES'
+{"prompt":"def add(a, b):\n","completion":"","entry":"add","calls":[{"arguments":[1,2],"expected":3}]}
+{"request":"Write double.","calls":[{"arguments":[4],"expected":8}]}
+{"problem":"6 boxes of 7 eggs?","answer":42}
+{"text":"words alone"}
+LINES
+cat >"$answers" <<'LINES'
+{"answer":"    return a + b"}
+{"answer":"```python\ndef double(x):\n    return x * 3\n```"}
+{"answer":"print(6 * 7)"}
+LINES
+
+# The command line.
+expect_code 2 "$PRIMER" eval
+expect_code 2 "$PRIMER" eval "$model"
+expect_message "needs a file of tests"
+expect_code 2 "$PRIMER" eval "$model" "$tests" --model "$model"
+expect_message "given twice"
+expect_code 2 "$PRIMER" eval "$model" "$tests" --answers "$answers"
+expect_message "no effect with --answers"
+expect_code 1 "$PRIMER" eval "$model" "$tests" --temp hot
+expect_message "--temp"
+expect_code 1 "$PRIMER" eval "$tests" --answers "$answers" --report "$tests"
+expect_code 1 "$PRIMER" eval "$folder/none.jsonl" --answers "$answers"
+echo '{"request":' >"$folder/bad.jsonl"
+expect_code 1 "$PRIMER" eval "$folder/bad.jsonl" --answers "$answers"
+expect_message "bad.jsonl: line 1"
+echo '{"text":"words alone"}' >"$folder/nothing.jsonl"
+expect_code 1 "$PRIMER" eval "$folder/nothing.jsonl" --answers "$answers"
+expect_message "nothing to judge"
+
+# Needs what the sandbox needs.
+code=0
+"$PRIMER" eval "$tests" --answers "$answers" --report "$folder/report" --json >"$folder/json" 2>"$folder/err" || code=$?
+if [ $code = 1 ] && grep -qE "bubblewrap|bwrap|python3|namespaces" "$folder/err"; then
+    cat "$folder/err"
+    exit 77
+fi
+expect_same 0 $code "eval --answers: $(cat "$folder/err")"
+python3 - "$folder/json" "$folder/report" <<'PYTHON' || fail "what was judged"
+import json, sys
+file = json.load(open(sys.argv[1]))["files"][0]
+assert (file["items"], file["passed"], file["left_out"]) == (3, 2, 1), file
+assert file["failed"] == {"wrong result": 1} and abs(file["pass_at"]["1"] - 2 / 3) < 1e-5, file
+assert file["low"] < 2 / 3 < file["high"], file
+lines = [json.loads(line) for line in open(sys.argv[2])]
+assert [line["passed"] for line in lines] == [True, False, True], lines
+assert lines[1]["why"] == "arguments [4]: found 12, expected 8", lines[1]
+assert lines[1]["prompt"] == [{"role": "user", "content": "Write double."}], lines[1]
+PYTHON
+expect_code 0 "$PRIMER" eval "$tests" --answers "$folder/report"
+grep -q "2 of 3 pass, pass@1 66.7 %" "$folder/out" || fail "the summary: $(cat "$folder/out")"
+grep -q "failed: 1 wrong result" "$folder/out" || fail "the failures: $(cat "$folder/out")"
+head -n 2 "$answers" >"$folder/few"
+expect_code 1 "$PRIMER" eval "$tests" --answers "$folder/few"
+expect_message "2 answers, expected one for each of 3"
+
+# What a model writes doesn't depend on how many answers are written at once, nor on the threads.
+for way in "--parallel 1 -t 1" "--parallel 3"; do
+    # shellcheck disable=SC2086
+    expect_code 0 "$PRIMER" eval "$tests" --model "$model" -n 24 --samples 3 $way --report "$folder/report$way"
+    # shellcheck disable=SC2086
+    expect_code 0 "$PRIMER" eval "$model" "$tests" -n 24 --samples 3 --temp 1 $way --report "$folder/sampled$way"
+done
+cmp "$folder/report--parallel 1 -t 1" "$folder/report--parallel 3" || fail "greedy answers differ"
+cmp "$folder/sampled--parallel 1 -t 1" "$folder/sampled--parallel 3" || fail "sampled answers differ"
+cmp -s "$folder/report--parallel 3" "$folder/sampled--parallel 3" && fail "--temp does nothing"
+[ "$(wc -l <"$folder/report--parallel 3")" = 9 ] || fail "not a line for each answer"
+expect_code 0 "$PRIMER" eval "$model" "$tests" -n 24 -c 8 --json
+grep -q '"context":' "$folder/out" || fail "prompts that don't fit: $(cat "$folder/out")"
+exit 0
