@@ -330,11 +330,12 @@ fuzz-programs: $(FUZZ_PROGRAMS)
 
 # ---- run, test, lint, check -------------------------------------------------------------------------
 
-MODEL ?= $(wildcard $(PRIMER_SHARED)/models/stories260K.gguf)
+# Without one that is named: the built-in model, else a small one that happens to lie beside.
+MODEL ?= $(if $(EMBED),,$(wildcard $(PRIMER_SHARED)/models/stories260K.gguf))
 run:
 	@tools/install-dependencies run
 	$(SUBMAKE) build/primer
-	@exec build/primer run $(if $(EMBED),,$(MODEL))
+	@exec build/primer run $(MODEL)
 
 # Everything is built as far as it can be (-k); what could not be built counts as failed.
 TEST_ARGUMENTS = --build $(BUILD) $(if $(T),--filter '$(T)') $(if $(ROOMS),--rooms '$(ROOMS)') \

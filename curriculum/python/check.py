@@ -218,10 +218,14 @@ def check(lesson):
         arguments = told[which][index % len(told[which])][0]
         return f"{functions[which]['entry']}({', '.join(map(repr, arguments))})"
 
+    def given(index, which=0):
+        return ", ".join(map(repr, told[which][index % len(told[which])][0]))
+
     def result(index, which=0):
         return repr(told[which][index % len(told[which])][1])
 
     scope.setdefault("call", call)
+    scope.setdefault("given", given)
     scope.setdefault("result", result)
     answer = {"keep": True, "holes": [shown(eval(expression(hole), scope)) for hole in lesson.get("holes", [])]}
     if "program" in lesson:

@@ -841,7 +841,7 @@ enum synth_said synth_function_say(struct synth *synth, struct synth_piece name,
         return say_renamed(synth, out);
     if (is_word(name, "words_of_name") && field.length == 0)
         return say_name_words(synth, out);
-    if (numbered(name, "call") || numbered(name, "result")) {
+    if (numbered(name, "call") || numbered(name, "result") || numbered(name, "given")) {
         char text[32];
         snprintf(text, sizeof text, "%.*s(%c, %d)", (int)(name.length - 1), name.text,
                  name.text[name.length - 1], function == &synth->functions[1] ? 1 : 0);
