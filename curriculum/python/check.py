@@ -14,7 +14,7 @@ What goes out:
   trees                of each function, of each variant: a hash of its syntax tree, without the names
                        that it gives itself and without constants
   answer               of a problem: what its program must print
-  calls                of the first function: {"arguments": [...], "expected": ...}
+  calls                of the last function: {"arguments": [...], "expected": ...}
   answer               the number that the program prints
 """
 import ast
@@ -235,7 +235,7 @@ def check(lesson):
             answer["answer"] = printed
     if functions:
         answer["trees"] = [[tree_hash(code) for code in spec["codes"]] for spec in functions]
-        answer["calls"] = [{"arguments": arguments, "expected": value} for arguments, value in results[0]]
+        answer["calls"] = [{"arguments": arguments, "expected": value} for arguments, value in results[-1]]
     return answer
 
 

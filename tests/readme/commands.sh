@@ -30,6 +30,9 @@ export PATH=$folder/bin:$PATH PRIMER_HOME=$folder/home
 # More than two windows of the perplexity's 64 tokens, less than the model's 512.
 for _ in $(seq 12); do echo "The sky is blue because of scattering."; done >notes.txt
 
+# What runs foreign programs needs bubblewrap, which some containers forbid.
+sandboxed() { bwrap --unshare-all --ro-bind / / /usr/bin/python3 -S -c '' 2>/dev/null; }
+
 # FILE LANGUAGE: the lines of its blocks in that language.
 blocks() { awk -v fence='```' -v begin='```'"$2" '$0 == begin { on = 1; next } $0 == fence { on = 0 } on' "$1"; }
 
@@ -43,6 +46,10 @@ for document in README.md docs/*.md; do
         command=$line
         [ "$line" != "make test" ] || command="make test T=base/test_error"
         [ "$line" != "make run" ] || command="make run MODEL=${MODEL:-phi-2.gguf}"
+        if [[ $line == *"data synth"* || $line == *"primer eval"* || $line == *decontaminate* ]] && ! sandboxed; then
+            echo "no sandbox here: $line"
+            continue
+        fi
         run=$((run + 1))
         echo "Once upon a time" | timeout 100 bash -c "$command" >out 2>&1 ||
             fail "$document: $line: status $?: $(tail -n 5 out)"
