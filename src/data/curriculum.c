@@ -453,6 +453,12 @@ const struct curriculum_block *curriculum_kind(const struct curriculum *curricul
     return curriculum->blocks + from;
 }
 
+const struct curriculum_block *curriculum_all(const struct curriculum *curriculum, size_t *count)
+{
+    *count = curriculum->block_count;
+    return curriculum->blocks;
+}
+
 const struct curriculum_field *curriculum_next(const struct curriculum_block *block,
                                                const char *key, size_t length, size_t *at)
 {

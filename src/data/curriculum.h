@@ -47,6 +47,8 @@ const struct curriculum_block *curriculum_find(const struct curriculum *curricul
 /* The blocks of a kind, in the order of their names. */
 const struct curriculum_block *curriculum_kind(const struct curriculum *curriculum,
                                                const char *kind, size_t *count);
+/* All of them. */
+const struct curriculum_block *curriculum_all(const struct curriculum *curriculum, size_t *count);
 /* The first field of that key from *at on, which is moved behind it; NULL: none is left. */
 const struct curriculum_field *curriculum_next(const struct curriculum_block *block,
                                                const char *key, size_t length, size_t *at);

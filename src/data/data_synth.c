@@ -87,7 +87,7 @@ static void note_blocks(struct draft *draft, const struct synth *synth)
         const struct synth_function *const function = &synth->functions[which];
         if (function->block == NULL)
             continue;
-        if (which == 0)
+        if (which == 0 && function->block != synth->lesson)
             draft->blocks[draft->block_count++] = function->block;
         for (size_t i = 0; i < function->slot_count; i++)
             draft->blocks[draft->block_count++] = function->parts[i];
@@ -109,13 +109,15 @@ static primer_status take_draft(struct draft *draft, struct synth_lesson *lesson
     draft->request = lesson->request;
     lesson->request = spare;
     draft->lesson = synth->lesson;
-    draft->composed = synth->functions[0].block != NULL && synth->functions[0].slot_count > 0;
-    draft->pair_held = holds_pair(&synth->functions[0]) ||
-                       (synth->functions[1].block != NULL && holds_pair(&synth->functions[1]));
+    draft->composed =
+        !problem && synth->functions[0].block != NULL && synth->functions[0].slot_count > 0;
+    draft->pair_held = draft->composed &&
+                       (holds_pair(&synth->functions[0]) ||
+                        (synth->functions[1].block != NULL && holds_pair(&synth->functions[1])));
     draft->wording_held = problem && lesson->wording % HELD_WORDINGS == 0;
     draft->numbers_held = problem && lesson->numbers % HELD_NUMBERS == 0;
     note_blocks(draft, synth);
-    if (synth->functions[0].block != NULL)
+    if (synth->functions[0].block != NULL && !problem)
         FORWARD(buffer_text(&draft->entry, synth->functions[0].name, error));
     return synth_lesson_topic(lesson, &draft->topic, error);
 }
@@ -156,18 +158,32 @@ static primer_status make_round(struct run *run, primer_error *error)
 
 /* ---- what is kept ---------------------------------------------------------------------------- */
 
+/* Counts what is wrong with each topic. Where there is no room left the rarest makes way and leaves
+ * its count, so that what is often wrong is found in any case (Metwally et al. 2005: "space saving").
+ */
 static void note_problem(struct data_synth_summary *summary, const char *topic, const char *why)
 {
-    char text[sizeof summary->problems[0].text];
-    snprintf(text, sizeof text, "%s: %s", topic, why);
-    size_t i = 0;
-    for (; i < DATA_SYNTH_PROBLEMS && summary->problems[i].count > 0; i++)
-        if (strncmp(summary->problems[i].text, topic, strlen(topic)) == 0)
+    const size_t length = strlen(topic);
+    size_t rarest = 0, i = 0;
+    for (; i < DATA_SYNTH_PROBLEMS && summary->problems[i].count > 0; i++) {
+        const char *const text = summary->problems[i].text;
+        if (strncmp(text, topic, length) == 0 && text[length] == ':')
             break;
-    if (i == DATA_SYNTH_PROBLEMS)
-        return;
-    if (summary->problems[i].count++ == 0)
-        memcpy(summary->problems[i].text, text, sizeof text);
+        rarest = summary->problems[i].count < summary->problems[rarest].count ? i : rarest;
+    }
+    const bool known = i < DATA_SYNTH_PROBLEMS && summary->problems[i].count > 0;
+    i = i == DATA_SYNTH_PROBLEMS ? rarest : i;
+    summary->problems[i].count++;
+    if (!known)
+        snprintf(summary->problems[i].text, sizeof summary->problems[i].text, "%s: %s", topic, why);
+}
+
+static const char *worst_problem(const struct data_synth_summary *summary)
+{
+    size_t worst = 0;
+    for (size_t i = 1; i < DATA_SYNTH_PROBLEMS; i++)
+        worst = summary->problems[i].count > summary->problems[worst].count ? i : worst;
+    return summary->problems[worst].text;
 }
 
 static bool tree_held(const json_t *tree)
@@ -420,6 +436,34 @@ static void read_state(struct run *run)
     buffer_free(&text);
 }
 
+/* What asks in a line that was written: as measure_draft sees it. */
+static primer_status measure_line(struct run *run, const char *line, size_t length,
+                                  primer_error *error)
+{
+    static const char *const keys[] = {"text", "prompt"};
+    primer_status status = PRIMER_OK;
+    size_t i;
+    json_t *turn, *const lesson = json_loadb(line, length, 0, NULL);
+    json_array_foreach(json_object_get(lesson, "messages"), i, turn)
+    {
+        const char *const role = json_string_value(json_object_get(turn, "role"));
+        const json_t *const text = json_object_get(turn, "content");
+        if (json_is_string(text) && role != NULL && strcmp(role, "assistant") != 0)
+            TRY(synth_measure_add(&run->measure, json_string_value(text), json_string_length(text),
+                                  error));
+    }
+    for (i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+        const json_t *const text = json_object_get(lesson, keys[i]);
+        if (json_is_string(text))
+            TRY(synth_measure_add(&run->measure, json_string_value(text), json_string_length(text),
+                                  error));
+    }
+
+cleanup:
+    json_decref(lesson);
+    return status;
+}
+
 /* The lines that are there count as written. */
 static primer_status read_part(struct run *run, primer_error *error)
 {
@@ -436,6 +480,7 @@ static primer_status read_part(struct run *run, primer_error *error)
         const size_t length = end == NULL ? run->part_bytes - at : (size_t)(end - line) + 1;
         bool fresh;
         TRY(synth_set_add(&run->written, line_hash((const char *)line, length), &fresh, error));
+        TRY(measure_line(run, (const char *)line, length, error));
         at += length;
     }
 
@@ -483,8 +528,8 @@ static primer_status check_floors(const struct run *run, primer_error *error)
     const double wrong = checked == 0 ? 0 : (double)summary->wrong / checked;
     if (summary->made >= ROUND && wrong > or_default(options->most_wrong, DATA_SYNTH_MOST_WRONG))
         return error_set(error, PRIMER_EFORMAT,
-                         "%" PRIu64 " of %.0f lessons are wrong (%.1f %%); the first: %s",
-                         summary->wrong, checked, 100 * wrong, summary->problems[0].text);
+                         "%" PRIu64 " of %.0f lessons are wrong (%.1f %%); most often: %s",
+                         summary->wrong, checked, 100 * wrong, worst_problem(summary));
     if (run->measure.pairs < 1000)
         return PRIMER_OK;
     const double distinct = synth_measure_distinct(&run->measure);
@@ -537,17 +582,19 @@ cleanup:
     return status;
 }
 
+/* Blocks that lessons can be about: all but the words that they are said in. */
 static size_t count_topics(const struct curriculum *curriculum)
 {
-    static const char *const kinds[] = {"idea", "shape", "source", "keep",    "map",
-                                        "fold", "talk",  "frame",  "problem", NULL};
-    size_t all = 0;
-    for (size_t i = 0; kinds[i] != NULL; i++) {
-        size_t count = 0;
-        curriculum_kind(curriculum, kinds[i], &count);
-        all += count;
+    static const char *const words[] = {"phrase", "table", "type", "mix"};
+    size_t count = 0, topics = 0;
+    const struct curriculum_block *const blocks = curriculum_all(curriculum, &count);
+    for (size_t i = 0; i < count; i++) {
+        bool word = false;
+        for (size_t j = 0; j < sizeof words / sizeof words[0]; j++)
+            word = word || strcmp(blocks[i].kind, words[j]) == 0;
+        topics += word ? 0 : 1;
     }
-    return all;
+    return topics;
 }
 
 static primer_status finish(struct run *run, const char *path, primer_error *error)

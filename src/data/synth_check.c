@@ -91,6 +91,19 @@ static primer_status ask(struct synth_check *check, const struct batch *batches,
     return status;
 }
 
+/* Of what Python says about an error the end says what it is. */
+static const char *last_line(const struct buffer *text, size_t *length)
+{
+    size_t end = text->length;
+    while (end > 0 && strchr(" \n", text->bytes[end - 1]) != NULL)
+        end--;
+    size_t begin = end;
+    while (begin > 0 && text->bytes[begin - 1] != '\n')
+        begin--;
+    *length = end - begin;
+    return text->bytes == NULL ? "" : text->bytes + begin;
+}
+
 /* One program for one request; what it dies of is its answer. */
 static primer_status ask_alone(struct synth_check *check, const struct buffer *request,
                                json_t **answer, primer_error *error)
@@ -99,9 +112,11 @@ static primer_status ask_alone(struct synth_check *check, const struct buffer *r
     const struct batch batch = {.count = 1, .input = *request};
     FORWARD(ask(check, &batch, 1, &result, error));
     if (!read_answers(&result, 1, answer)) {
-        char why[160];
-        snprintf(why, sizeof why, "the check ended with %s: %.100s", sandbox_end_name(result.end),
-                 result.problem.bytes == NULL ? "" : result.problem.bytes);
+        char why[200];
+        size_t length;
+        const char *const line = last_line(&result.problem, &length);
+        snprintf(why, sizeof why, "the check ended with %s: %.*s", sandbox_end_name(result.end),
+                 (int)(length < 140 ? length : 140), line);
         *answer = refusal(why);
     }
     sandbox_results_free(&result, 1);

@@ -346,6 +346,9 @@ static enum synth_said say_function_name(struct synth *synth, bool usual, const 
 static enum synth_said name_function(struct synth *synth)
 {
     struct synth_function *const function = synth->function;
+    function->name = function->usual_name = "";
+    if (curriculum_text(function->block, "name", NULL) == NULL) /* a problem */
+        return SYNTH_SAID;
     enum synth_said said = say_function_name(synth, true, &function->usual_name);
     if (said == SYNTH_SAID)
         said = say_function_name(synth, false, &function->name);
@@ -428,9 +431,20 @@ static bool has_one_of(const struct synth_function *function, const char *names)
     return false;
 }
 
-/* "needs keep | map": one of them is there; "avoid digits | range": none is. */
+/* "needs keep | map": one of them is there; "avoid digits | range": none is, and none that is there
+ * avoids this part. */
 static bool welcome(const struct synth_function *function, const struct curriculum_block *part)
 {
+    struct synth_piece pieces[SYNTH_CHOICES];
+    for (size_t i = 0; i < function->slot_count; i++) {
+        const char *const avoided =
+            function->parts[i] == NULL ? NULL : curriculum_text(function->parts[i], "avoid", NULL);
+        size_t count =
+            avoided == NULL ? 0 : synth_text_split(avoided, strlen(avoided), pieces, SYNTH_CHOICES);
+        while (count > 0)
+            if (is_text(part->name, pieces[--count]))
+                return false;
+    }
     const char *const needs = curriculum_text(part, "needs", NULL);
     const char *const avoid = curriculum_text(part, "avoid", NULL);
     return (needs == NULL || has_one_of(function, needs)) &&
@@ -606,10 +620,28 @@ enum synth_said synth_function_choose(struct synth *synth, const char *kind)
 
 /* ---- varying --------------------------------------------------------------------------------- */
 
+/* Does the code of another part use the name of an argument that stayed as a name of its own? */
+static bool clashes(const struct synth_function *function)
+{
+    for (size_t i = 0; i < function->argument_count; i++) {
+        const struct synth_argument *const argument = &function->arguments[i];
+        for (size_t j = 0; j < function->slot_count; j++)
+            if (uses_word(function->parts[j], argument->name) ||
+                uses_word(function->parts[j], argument->usual))
+                return true;
+        if (uses_word(function->block, argument->name) ||
+            uses_word(function->block, argument->usual))
+            return true;
+    }
+    return false;
+}
+
 static enum synth_said finish_variation(struct synth *synth, const struct synth_function *from)
 {
     struct synth_function *const function = synth->function;
     enum synth_said said = bind_parts(synth, from);
+    if (said == SYNTH_SAID && clashes(function))
+        said = SYNTH_MISSING;
     if (said == SYNTH_SAID)
         said = name_function(synth);
     function->name = from->name;

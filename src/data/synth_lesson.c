@@ -98,6 +98,9 @@ static enum synth_said draw_all(struct synth *synth)
         synth->draws[synth->draw_count++] =
             (struct synth_binding){.name = name, .kind = SYNTH_PYTHON};
     }
+    /* A problem put together of parts, as functions are. */
+    if (said == SYNTH_SAID && curriculum_text(synth->lesson, "slot", NULL) != NULL)
+        said = synth_function_make(synth, synth->lesson);
     const char *const function = curriculum_text(synth->lesson, "function", NULL);
     if (said == SYNTH_SAID && function != NULL)
         said = synth_function_choose(synth, strcmp(function, "any") == 0 ? NULL : function);
@@ -317,31 +320,52 @@ static primer_status add_function(struct synth *synth, struct buffer *out, prime
     return buffer_text(out, "}", error);
 }
 
+/* And no problem, whose program defines none. */
+static bool is_function(const struct synth_function *function)
+{
+    return function->block != NULL && strcmp(function->block->kind, "problem") != 0;
+}
+
+/* ,"program":"...","answer":"...": code both. */
+static primer_status add_program(struct synth *synth, struct buffer *out, primer_error *error)
+{
+    static const char *const keys[] = {"program", "answer"};
+    primer_status status = PRIMER_OK;
+    struct buffer code = {0};
+    synth->function = &synth->functions[0];
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+        const char *const text = curriculum_text(synth->lesson, keys[i], "None");
+        buffer_clear(&code);
+        if (synth_code_write(synth, text, 0, &code) != SYNTH_SAID)
+            FAIL(PRIMER_EFORMAT, "%s:%zu: %s %s: its %s can't be written", synth->lesson->file,
+                 synth->lesson->line, synth->lesson->kind, synth->lesson->name, keys[i]);
+        TRY(buffer_format(out, error, ",\"%s\":", keys[i]));
+        TRY(buffer_json_string(out, code.bytes, code.length, error));
+    }
+
+cleanup:
+    buffer_free(&code);
+    return status;
+}
+
 static primer_status write_request(struct synth_lesson *lesson, primer_error *error)
 {
     struct synth *const synth = &lesson->synth;
-    struct buffer *const out = &lesson->request, program = {0};
+    struct buffer *const out = &lesson->request;
     primer_status status = PRIMER_OK;
     buffer_clear(out);
     TRY(buffer_format(out, error, "{\"seed\":%llu",
                       (unsigned long long)(lesson->seed & 0xFFFFFFFFFFFF)));
     TRY(add_draws(lesson, out, error));
     TRY(buffer_text(out, ",\"functions\":[", error));
-    for (int which = 0; which < 2 && synth->functions[which].block != NULL; which++) {
+    for (int which = 0; which < 2 && is_function(&synth->functions[which]); which++) {
         synth->function = &synth->functions[which];
         TRY(buffer_text(out, which > 0 ? "," : "", error));
         TRY(add_function(synth, out, error));
     }
     TRY(buffer_text(out, "]", error));
-    const char *const code = curriculum_text(synth->lesson, "program", NULL);
-    if (code != NULL) {
-        synth->spelled = 0;
-        if (synth_code_write(synth, code, 0, &program) != SYNTH_SAID)
-            FAIL(PRIMER_EFORMAT, "%s:%zu: the program can't be written", synth->lesson->file,
-                 synth->lesson->line);
-        TRY(add_text(out, ",\"program\":", program.bytes, error));
-        TRY(add_text(out, ",\"answer\":", curriculum_text(synth->lesson, "answer", "None"), error));
-    }
+    if (curriculum_text(synth->lesson, "program", NULL) != NULL)
+        TRY(add_program(synth, out, error));
     TRY(buffer_text(out, ",\"holes\":[", error));
     for (size_t i = 0; i < synth->hole_count; i++)
         TRY(add_text(out, i > 0 ? "," : "", synth->holes[i], error));
@@ -349,7 +373,6 @@ static primer_status write_request(struct synth_lesson *lesson, primer_error *er
 
 cleanup:
     synth->function = &synth->functions[0];
-    buffer_free(&program);
     return status;
 }
 
@@ -377,6 +400,14 @@ static void begin(struct synth_lesson *lesson, uint64_t seed, primer_error *erro
     lesson->turn_count = 0;
 }
 
+static uint64_t hash_numbers(const struct synth_binding *bindings, size_t count, uint64_t hash)
+{
+    for (size_t i = 0; i < count; i++)
+        if (bindings[i].kind == SYNTH_NUMBER)
+            hash = hash_bytes(&bindings[i].number, sizeof bindings[i].number, hash);
+    return hash;
+}
+
 primer_status synth_lesson_make(struct synth_lesson *lesson, uint64_t seed, bool *made,
                                 primer_error *error)
 {
@@ -397,11 +428,10 @@ primer_status synth_lesson_make(struct synth_lesson *lesson, uint64_t seed, bool
         said = say_turns(lesson);
     *made = said == SYNTH_SAID;
     lesson->wording = synth->wording;
-    lesson->numbers = 0;
-    for (size_t i = 0; i < synth->draw_count; i++)
-        if (synth->draws[i].kind == SYNTH_NUMBER)
-            lesson->numbers =
-                hash_bytes(&synth->draws[i].number, sizeof synth->draws[i].number, lesson->numbers);
+    lesson->numbers = hash_numbers(synth->draws, synth->draw_count, 0);
+    if (synth->functions[0].block != NULL)
+        lesson->numbers = hash_numbers(synth->functions[0].bindings,
+                                       synth->functions[0].binding_count, lesson->numbers);
     if (said == SYNTH_FAILED)
         return synth->error->status == PRIMER_OK
                    ? error_set(error, PRIMER_ENOMEM, "%s: no memory", where)

@@ -1,0 +1,351 @@
+/* test_data_synth.c - runs of the lesson generator: the same bytes from the same seed, stopped runs
+ * that go on, checks that misbehave, and the floors.
+ */
+#include "data/data_synth.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <jansson.h>
+
+#include "base/file.h"
+#include "sandbox/sandbox.h"
+#include "synth_helper.h"
+
+/* Works out holes; a talk called bad is wrong. */
+static const char good_check[] =
+    "import json, sys\n"
+    "for line in sys.stdin:\n"
+    "    lesson = json.loads(line)\n"
+    "    scope = dict(lesson['vars'])\n"
+    "    for name, text in lesson['lets']:\n"
+    "        scope[name] = eval(text, scope)\n"
+    "    if 'bad' in scope:\n"
+    "        print(json.dumps({'keep': False, 'why': 'it is bad'}))\n"
+    "    elif not all(eval(text, scope) for text in lesson['require']):\n"
+    "        print(json.dumps({'keep': False, 'why': ''}))\n"
+    "    else:\n"
+    "        print(json.dumps({'keep': True, 'holes': [str(eval(h, scope)) for h in "
+    "lesson['holes']]}))\n";
+
+static const char sums[] = "talk sum\n  draw x 1..900\n  draw y 1..900\n  let z x + y\n"
+                           "  require x != y\n  noise none\n"
+                           "  user (what is|how much is|please add|tell me) {x} (plus|and) {y}?\n"
+                           "  assistant (it is|) {z}.\n"
+                           "talk words\n  draw a 1..9000\n  user say (the number|) {a}\n"
+                           "  assistant {a} and {= a + 1}\n";
+
+static void write_curriculum(const char *text, const char *check)
+{
+    synth_helper_write("a.txt", text, strlen(text));
+    if (check != NULL)
+        synth_helper_write("check.py", check, strlen(check));
+}
+
+static primer_status make(const struct data_synth_options *options, const char *out,
+                          struct data_synth_summary *summary, primer_error *error)
+{
+    const char *const folder = synth_helper_path("");
+    *error = (primer_error){0};
+    return data_synth_make(&folder, 1, synth_helper_path(out), options, summary, error);
+}
+
+static struct data_synth_summary expect_made(const struct data_synth_options *options,
+                                             const char *out)
+{
+    struct data_synth_summary summary;
+    primer_error error;
+    if (make(options, out, &summary, &error) != PRIMER_OK)
+        fail_msg("%s", error.message);
+    assert_int_equal(summary.kept, options->count);
+    assert_false(file_exists(synth_helper_path("out.jsonl.part")));
+    assert_false(file_exists(synth_helper_path("out.jsonl.state")));
+    return summary;
+}
+
+static void expect_refused(const struct data_synth_options *options, primer_status status,
+                           const char *message)
+{
+    struct data_synth_summary summary;
+    primer_error error;
+    const primer_status found = make(options, "out.jsonl", &summary, &error);
+    if (found != status || strstr(error.message, message) == NULL)
+        fail_msg("status %d: \"%s\" lacks \"%s\"", (int)found, error.message, message);
+    assert_false(file_exists(synth_helper_path("out.jsonl")));
+}
+
+static char *contents(const char *name)
+{
+    struct buffer text = {0};
+    primer_error error;
+    if (file_read(synth_helper_path(name), (size_t)1 << 26, &text, &error) != PRIMER_OK)
+        fail_msg("%s", error.message);
+    return text.bytes;
+}
+
+static bool no_sandbox(void)
+{
+    struct sandbox *sandbox = NULL;
+    const struct sandbox_options options = {.workers = 1, .seconds = 5, .output = 1 << 16};
+    primer_error error;
+    const bool missing = sandbox_open(&options, &sandbox, &error) != PRIMER_OK;
+    sandbox_close(sandbox);
+    return missing;
+}
+
+#define NEED_SANDBOX()                                                                             \
+    do {                                                                                           \
+        if (no_sandbox())                                                                          \
+            skip();                                                                                \
+    } while (0)
+
+/* ---- the same lessons ---- */
+
+static void seeds_decide(void **state)
+{
+    (void)state;
+    NEED_SANDBOX();
+    write_curriculum(sums, good_check);
+    struct data_synth_options options = {.count = 300, .seed = 5, .threads = 1};
+    expect_made(&options, "one");
+    options.threads = 2;
+    expect_made(&options, "two");
+    options.count = 100;
+    expect_made(&options, "fewer");
+    options.seed = 6;
+    expect_made(&options, "other");
+    char *const one = contents("one"), *const two = contents("two");
+    char *const fewer = contents("fewer"), *const other = contents("other");
+    assert_string_equal(one, two);
+    assert_true(strlen(fewer) < strlen(one) && strncmp(one, fewer, strlen(fewer)) == 0);
+    assert_string_not_equal(fewer, other);
+    free(one);
+    free(two);
+    free(fewer);
+    free(other);
+}
+
+/* Every line is a lesson whose answer is right, and no two are the same. */
+static void lessons_are_whole(void **state)
+{
+    (void)state;
+    NEED_SANDBOX();
+    write_curriculum(sums, good_check);
+    const struct data_synth_options options = {.count = 300, .seed = 1, .only = "sum"};
+    expect_made(&options, "out.jsonl");
+    char *const text = contents("out.jsonl");
+    size_t lines = 0;
+    json_int_t last = -1;
+    char *rest = text;
+    for (char *line; (line = strsep(&rest, "\n")) != NULL && *line != '\0'; lines++) {
+        json_t *const lesson = json_loads(line, 0, NULL);
+        assert_non_null(lesson);
+        assert_string_equal(json_string_value(json_object_get(lesson, "kind")), "talk");
+        assert_string_equal(json_string_value(json_object_get(lesson, "topic")), "sum");
+        const json_int_t index = json_integer_value(json_object_get(lesson, "index"));
+        assert_true(index > last);
+        last = index;
+        const json_t *const turns = json_object_get(lesson, "messages");
+        assert_int_equal(json_array_size(turns), 2);
+        const char *const asked =
+            json_string_value(json_object_get(json_array_get(turns, 0), "content"));
+        const char *answer =
+            json_string_value(json_object_get(json_array_get(turns, 1), "content"));
+        long numbers[2] = {0, 0};
+        size_t count = 0;
+        for (const char *at = asked; *at != '\0' && count < 2; at++)
+            if (*at >= '0' && *at <= '9')
+                numbers[count++] = strtol(at, (char **)(uintptr_t)&at, 10), at--;
+        answer += strncmp(answer, "It is ", 6) == 0 ? 6 : 0;
+        if (count == 2 && strtol(answer, NULL, 10) != numbers[0] + numbers[1])
+            fail_msg("%s", line);
+        json_decref(lesson);
+    }
+    assert_int_equal(lines, 300);
+    free(text);
+}
+
+/* ---- runs that were stopped ---- */
+
+static bool stop_at_once(void *context, uint64_t done, uint64_t all)
+{
+    (void)context;
+    return done >= all;
+}
+
+static void stopped_runs_go_on(void **state)
+{
+    (void)state;
+    NEED_SANDBOX();
+    write_curriculum(sums, good_check);
+    struct data_synth_options options = {.count = 2500, .seed = 3, .threads = 2};
+    expect_made(&options, "whole");
+    options.progress = stop_at_once;
+    expect_refused(&options, PRIMER_ECANCELED, "the same command goes on");
+    assert_true(file_exists(synth_helper_path("out.jsonl.state")));
+    /* What stands behind the last whole round is a torn one's. */
+    FILE *const part = fopen(synth_helper_path("out.jsonl.part"), "ab");
+    assert_non_null(part);
+    fputs("{\"index\":99999,\"ki", part);
+    assert_int_equal(fclose(part), 0);
+    options.progress = NULL;
+    options.threads = 1;
+    const struct data_synth_summary summary = expect_made(&options, "out.jsonl");
+    assert_true(summary.resumed > 0 && summary.resumed < 2500);
+    char *const whole = contents("whole"), *const again = contents("out.jsonl");
+    assert_string_equal(whole, again);
+    free(whole);
+    free(again);
+}
+
+static void other_runs_are_not_gone_on_with(void **state)
+{
+    (void)state;
+    NEED_SANDBOX();
+    write_curriculum(sums, good_check);
+    struct data_synth_options options = {.count = 2500, .seed = 4, .progress = stop_at_once};
+    expect_refused(&options, PRIMER_ECANCELED, "goes on");
+    options.progress = NULL;
+    options.count = 100;
+    options.seed = 5;
+    assert_int_equal(expect_made(&options, "out.jsonl").resumed, 0);
+    expect_made(&options, "same");
+    char *const one = contents("out.jsonl"), *const two = contents("same");
+    assert_string_equal(one, two);
+    free(one);
+    free(two);
+    unlink(synth_helper_path("out.jsonl"));
+    /* A state that can't be read is none. */
+    synth_helper_write("out.jsonl.state", "{\"identity\": 7", 14);
+    synth_helper_write("out.jsonl.part", "nonsense\n", 9);
+    assert_int_equal(expect_made(&options, "out.jsonl").resumed, 0);
+    unlink(synth_helper_path("out.jsonl"));
+    /* A part that is shorter than its state says is a fault. */
+    options.count = 2500;
+    options.progress = stop_at_once;
+    expect_refused(&options, PRIMER_ECANCELED, "goes on");
+    assert_int_equal(truncate(synth_helper_path("out.jsonl.part"), 100), 0);
+    expect_refused(&options, PRIMER_EFORMAT, "out.jsonl.part: has 100 bytes");
+    unlink(synth_helper_path("out.jsonl.part"));
+    expect_refused(&options, PRIMER_EIO, "out.jsonl.part");
+}
+
+/* ---- checks that misbehave ---- */
+
+static void bad_checks_are_named(void **state)
+{
+    (void)state;
+    NEED_SANDBOX();
+    static const struct {
+        const char *check, *message;
+    } cases[] = {
+        {"import nothing_of_that_name\n", "nothing_of_that_name"},
+        {"import sys\nfor line in sys.stdin:\n    print('nonsense')\n", "no JSON that can be read"},
+        {"import sys\nfor line in sys.stdin:\n    print('{}')\n", "no JSON that can be read"},
+        {"import os\nos._exit(3)\n", "the check"},
+        {"import sys\nfor line in sys.stdin:\n"
+         "    print('{\"keep\": false, \"why\": \"I dislike it\"}')\n",
+         "sum: I dislike it"},
+        {"import sys\nfor line in sys.stdin:\n    print('{\"keep\": true, \"holes\": []}')\n",
+         "the lesson needs number 0"},
+        {"import sys\nfor line in sys.stdin:\n    print('{\"keep\": true}')\n",
+         "the lesson needs number 0"},
+        {"import sys\nfor line in sys.stdin:\n    print('{\"keep\": true, \"holes\": [7]}')\n",
+         "hole 0 is no text"},
+    };
+    const struct data_synth_options options = {.count = 5, .seed = 1, .only = "sum"};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        write_curriculum(sums, cases[i].check);
+        expect_refused(&options, PRIMER_EFORMAT, cases[i].message);
+    }
+}
+
+static void lessons_need_a_check(void **state)
+{
+    (void)state;
+    write_curriculum(sums, NULL);
+    const struct data_synth_options options = {.count = 5, .seed = 1};
+    expect_refused(&options, PRIMER_EINVAL, "the curriculum has no check.py");
+    assert_int_equal(synth_helper_files(".state"), 0);
+}
+
+static void lessons_that_are_not_there_are_named(void **state)
+{
+    (void)state;
+    NEED_SANDBOX();
+    write_curriculum(sums, good_check);
+    struct data_synth_options options = {.count = 5, .seed = 1, .only = "product"};
+    expect_refused(&options, PRIMER_EFORMAT, "product");
+    write_curriculum("phrase a\n  - a\n", good_check);
+    options.only = NULL;
+    expect_refused(&options, PRIMER_EFORMAT, "no lesson");
+}
+
+/* ---- floors ---- */
+
+/* Many blocks are wrong now and then, the last one always: that one is named. */
+static void the_worst_block_is_named(void **state)
+{
+    (void)state;
+    NEED_SANDBOX();
+    struct buffer text = {0};
+    for (int i = 0; i < 20; i++)
+        buffer_format(&text, NULL,
+                      "talk a%d\n  draw x 1..9000\n  draw y 1..20\n"
+                      "  require (1 / (y - 1)) != 0\n  user {x} or {y}\n"
+                      "  assistant a%d {x}\n",
+                      i, i);
+    buffer_text(&text, "talk z\n  draw bad 1..9000\n  user {bad}\n  assistant z\n", NULL);
+    static const char check[] =
+        "import json, sys\n"
+        "for line in sys.stdin:\n"
+        "    lesson = json.loads(line)\n"
+        "    wrong = 'bad' in lesson['vars'] or lesson['vars']['y'] == 1\n"
+        "    print(json.dumps({'keep': not wrong, 'why': 'it is bad', 'holes': []}))\n";
+    write_curriculum(text.bytes, check);
+    struct data_synth_options options = {.count = 3000, .seed = 1};
+    expect_refused(&options, PRIMER_EFORMAT, "z: it is bad");
+    expect_refused(&options, PRIMER_EFORMAT, "lessons are wrong");
+    options.most_wrong = 0.9;
+    const struct data_synth_summary summary = expect_made(&options, "out.jsonl");
+    assert_true(summary.wrong > 300);
+    buffer_free(&text);
+}
+
+static void likeness_has_a_floor(void **state)
+{
+    (void)state;
+    NEED_SANDBOX();
+    write_curriculum("talk t\n  draw x 1..90000\n  noise none\n"
+                     "  user please be so kind and tell me now what you think of {x}\n"
+                     "  assistant {x}\n",
+                     good_check);
+    struct data_synth_options options = {.count = 2500, .seed = 1};
+    expect_refused(&options, PRIMER_EFORMAT, "of their words");
+    options.most_similar = 1;
+    options.least_distinct = 0.9;
+    expect_refused(&options, PRIMER_EFORMAT, "word trigrams are different");
+    options.least_distinct = 0.01;
+    expect_made(&options, "out.jsonl");
+}
+
+#define CASE(name_)                                                                                \
+    cmocka_unit_test_setup_teardown(name_, synth_helper_setup, synth_helper_teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CASE(seeds_decide),
+        CASE(lessons_are_whole),
+        CASE(stopped_runs_go_on),
+        CASE(other_runs_are_not_gone_on_with),
+        CASE(bad_checks_are_named),
+        CASE(lessons_need_a_check),
+        CASE(lessons_that_are_not_there_are_named),
+        CASE(the_worst_block_is_named),
+        CASE(likeness_has_a_floor),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
