@@ -96,7 +96,7 @@ LDFLAGS_ALL = $(SANITIZE) -pthread -Wl,--as-needed $(LDFLAGS)
 
 # ---- sources ----------------------------------------------------------------------------------------
 
-LIBRARY_ROOMS := base quant kernel kv tensor format tokenizer constraint chat model engine train convert
+LIBRARY_ROOMS := base ranks quant kernel kv tensor format tokenizer constraint chat model engine train convert
 PROGRAM_ROOMS := net sandbox store report terminal server hub data eval trace command
 ifneq ($(ROOMS),)
 LIBRARY_ROOMS := $(filter $(ROOMS),$(LIBRARY_ROOMS))
@@ -104,8 +104,8 @@ PROGRAM_ROOMS := $(filter $(ROOMS),$(PROGRAM_ROOMS))
 endif
 ALL_ROOMS := $(LIBRARY_ROOMS) $(PROGRAM_ROOMS)
 
-MPI_SOURCE := src/train/train_ranks_mpi.c
-NO_MPI_SOURCE := src/train/train_ranks_single.c
+MPI_SOURCE := src/ranks/ranks_mpi.c
+NO_MPI_SOURCE := src/ranks/ranks_single.c
 OTHER_LEVELS := $(filter-out $(LEVELS_$(ARCH)),$(LEVELS_x86_64) $(LEVELS_aarch64))
 sources = $(filter-out $(foreach l,$(OTHER_LEVELS),src/kernel/$(l)/%) $(if $(MPI_PACKAGE),,$(MPI_SOURCE)),\
     $(sort $(wildcard src/$(1)/*.c src/$(1)/*/*.c)))
@@ -154,7 +154,8 @@ LINK_convert := base quant format tokenizer convert
 LINK_net := base net
 LINK_report := base report
 LINK_sandbox := base sandbox
-LINK_train := base quant kernel kv tensor format tokenizer model train convert
+LINK_ranks := base ranks
+LINK_train := base ranks quant kernel kv tensor format tokenizer model train convert
 
 # ---- what to make -----------------------------------------------------------------------------------
 

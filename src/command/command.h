@@ -62,7 +62,7 @@ extern const struct command command_run, command_serve, command_tokens, command_
     command_inspect, command_merge, command_bench, command_eval, command_perplexity, command_quantize, command_train,
     command_grow, command_data, command_tokenizer, command_plot, command_help, command_version;
 extern const struct command data_verb_synth, data_verb_dedup, data_verb_decontaminate,
-    data_verb_rate, data_verb_filter, data_verb_shard, data_verb_stats;
+    data_verb_rate, data_verb_filter, data_verb_review, data_verb_shard, data_verb_stats;
 
 /* In the order of help; NULL past the last. */
 const struct command *command_at(size_t index);

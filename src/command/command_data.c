@@ -2,8 +2,9 @@
 #include "command/command.h"
 
 static const struct command *const verbs[] = {
-    &data_verb_synth,  &data_verb_dedup, &data_verb_decontaminate, &data_verb_rate,
-    &data_verb_filter, &data_verb_shard, &data_verb_stats,         NULL};
+    &data_verb_synth, &data_verb_dedup,  &data_verb_decontaminate,
+    &data_verb_rate,  &data_verb_filter, &data_verb_review,
+    &data_verb_shard, &data_verb_stats,  NULL};
 
 static int run(struct settings *settings)
 {

@@ -52,6 +52,13 @@ struct filter_settings {
     bool no_text, features;
 };
 
+/* primer data review; a number is 0 where nothing was said */
+struct review_settings {
+    size_t count, seed;
+    const char *by, *rubric;
+    bool by_kind, report;
+};
+
 struct settings {
     const struct command *command;
     const char *arguments[SETTINGS_ARGUMENTS]; /* what is no option */
@@ -90,6 +97,7 @@ struct settings {
     struct data_settings data;
     struct eval_settings eval;
     struct filter_settings filter;
+    struct review_settings review;
     /* serve; a number is 0 where nothing was said */
     const char *host, *port, *key_file, *origins, *keep_alive, *access_log;
     struct settings_list aliases;

@@ -208,19 +208,19 @@ static primer_status make_schedule(primer_trainer *trainer, primer_error *error)
 /* What the first rank read of the newest checkpoint, to all: the others may be elsewhere. */
 static primer_status share_checkpoint(primer_trainer *trainer, bool *found, primer_error *error)
 {
-    const struct train_ranks *const ranks = &trainer->ranks;
+    const struct ranks *const ranks = &trainer->ranks;
     const size_t bytes = trainer->model.floats * sizeof(float);
     if (ranks->count == 1)
         return PRIMER_OK;
-    FORWARD(train_ranks_broadcast(ranks, 0, found, sizeof *found, error));
+    FORWARD(ranks_broadcast(ranks, 0, found, sizeof *found, error));
     if (!*found)
         return PRIMER_OK;
-    FORWARD(train_ranks_broadcast(ranks, 0, &trainer->state, sizeof trainer->state, error));
-    FORWARD(train_ranks_broadcast(ranks, 0, &trainer->optimizer.step,
+    FORWARD(ranks_broadcast(ranks, 0, &trainer->state, sizeof trainer->state, error));
+    FORWARD(ranks_broadcast(ranks, 0, &trainer->optimizer.step,
                                   sizeof trainer->optimizer.step, error));
-    FORWARD(train_ranks_broadcast(ranks, 0, trainer->model.weights, bytes, error));
-    FORWARD(train_ranks_broadcast(ranks, 0, trainer->optimizer.mean, bytes, error));
-    return train_ranks_broadcast(ranks, 0, trainer->optimizer.variance, bytes, error);
+    FORWARD(ranks_broadcast(ranks, 0, trainer->model.weights, bytes, error));
+    FORWARD(ranks_broadcast(ranks, 0, trainer->optimizer.mean, bytes, error));
+    return ranks_broadcast(ranks, 0, trainer->optimizer.variance, bytes, error);
 }
 
 static primer_status read_checkpoint(primer_trainer *trainer, bool *found, primer_error *error)
@@ -240,7 +240,7 @@ static primer_status read_checkpoint(primer_trainer *trainer, bool *found, prime
     else if (own != PRIMER_OK && error != NULL)
         *error = why;
     if (trainer->ranks.count > 1)
-        own = train_ranks_agree(&trainer->ranks, own, error);
+        own = ranks_agree(&trainer->ranks, own, error);
     FORWARD(own);
     return share_checkpoint(trainer, found, error);
 }
@@ -249,16 +249,16 @@ static primer_status read_checkpoint(primer_trainer *trainer, bool *found, prime
 static primer_status check_alike(const primer_trainer *trainer, const uint64_t identity[2],
                                  primer_error *error)
 {
-    const struct train_ranks *const ranks = &trainer->ranks;
+    const struct ranks *const ranks = &trainer->ranks;
     primer_status own = PRIMER_OK;
     uint64_t first[2] = {identity[0], identity[1]};
     if (ranks->count == 1)
         return PRIMER_OK;
-    FORWARD(train_ranks_broadcast(ranks, 0, first, sizeof first, error));
+    FORWARD(ranks_broadcast(ranks, 0, first, sizeof first, error));
     if (first[0] != identity[0] || first[1] != identity[1])
         own = error_set(error, PRIMER_EINVAL, "its %s is not that of rank 0",
                         first[0] != identity[0] ? "recipe" : "data, model or teacher");
-    return train_ranks_agree(ranks, own, error);
+    return ranks_agree(ranks, own, error);
 }
 
 static primer_status check_resumed(const primer_trainer *trainer, const uint64_t identity[2],
@@ -411,12 +411,12 @@ primer_status primer_trainer_create(const primer_recipe *recipe,
     if (options != NULL)
         made->options = *options;
     made->ranks.count = 1;
-    TRY(train_ranks_begin(&made->ranks, error));
+    TRY(ranks_begin(&made->ranks, error));
     status = pool_create(&made->pool, made->options.threads, error);
     if (status == PRIMER_OK)
         status = open_all(made, error);
     if (made->ranks.count > 1)
-        status = train_ranks_agree(&made->ranks, status, error);
+        status = ranks_agree(&made->ranks, status, error);
     TRY(status);
     TRY(begin(made, error));
     *trainer = made;
@@ -459,7 +459,7 @@ void primer_trainer_free(primer_trainer *trainer)
     memory_free(trainer->output);
     if (trainer->lock >= 0)
         close(trainer->lock);
-    train_ranks_end(&trainer->ranks, trainer->failed);
+    ranks_end(&trainer->ranks, trainer->failed);
     memory_free(trainer);
 }
 

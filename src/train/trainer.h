@@ -21,7 +21,7 @@
 #include "train/train_model.h"
 #include "train/train_optimizer.h"
 #include "train/train_pass.h"
-#include "train/train_ranks.h"
+#include "ranks/ranks.h"
 
 struct trainer_data {
     struct train_shard *shards[PRIMER_RECIPE_SOURCES_MOST];
@@ -40,7 +40,7 @@ struct trainer_rows {
 struct primer_trainer {
     const primer_recipe *recipe;
     primer_train_options options;
-    struct train_ranks ranks;
+    struct ranks ranks;
     bool failed; /* the other ranks can't be waited for */
     struct pool *pool;
     struct gguf *tokenizer, *source; /* source: the model to go on from; or NULL */

@@ -46,7 +46,7 @@ static primer_status goes_on(const primer_trainer *trainer, uint64_t begun, doub
                              bool *more, primer_error *error)
 {
     *more = clock_seconds_since(begun) < seconds;
-    return train_ranks_broadcast(&trainer->ranks, 0, more, sizeof *more, error);
+    return ranks_broadcast(&trainer->ranks, 0, more, sizeof *more, error);
 }
 
 /* On the rows that come first. The first step meets cold memory and isn't counted. */

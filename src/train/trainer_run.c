@@ -64,14 +64,14 @@ static primer_status own_gradient(primer_trainer *trainer, double weight,
 primer_status trainer_gradient(primer_trainer *trainer, double weight, struct train_result *result,
                                primer_error *error)
 {
-    const struct train_ranks *const ranks = &trainer->ranks;
+    const struct ranks *const ranks = &trainer->ranks;
     const primer_status own = own_gradient(trainer, weight, result, error);
     if (ranks->count == 1)
         return own;
     double sums[2] = {result->loss, result->weight};
-    FORWARD(train_ranks_agree(ranks, own, error));
-    FORWARD(train_ranks_sum(ranks, trainer->gradients, trainer->model.floats, error));
-    FORWARD(train_ranks_sum_doubles(ranks, sums, 2, error));
+    FORWARD(ranks_agree(ranks, own, error));
+    FORWARD(ranks_sum(ranks, trainer->gradients, trainer->model.floats, error));
+    FORWARD(ranks_sum_doubles(ranks, sums, 2, error));
     *result = (struct train_result){sums[0], sums[1]};
     return PRIMER_OK;
 }
@@ -358,7 +358,7 @@ static primer_status stops(primer_trainer *trainer, const primer_train_callbacks
 {
     double sum = callbacks->stop != NULL && callbacks->stop(callbacks->context) ? 1.0 : 0.0;
     if (trainer->ranks.count > 1)
-        FORWARD(train_ranks_sum_doubles(&trainer->ranks, &sum, 1, error));
+        FORWARD(ranks_sum_doubles(&trainer->ranks, &sum, 1, error));
     *stopping = sum > 0.0;
     return PRIMER_OK;
 }
@@ -393,7 +393,7 @@ primer_status primer_trainer_run(primer_trainer *trainer, const primer_train_cal
     if (logs && status == PRIMER_OK)
         status = trainer_log_begin(trainer, &found);
     if (trainer->ranks.count > 1)
-        status = train_ranks_agree(&trainer->ranks, status, &found);
+        status = ranks_agree(&trainer->ranks, status, &found);
     trainer->begun = clock_nanoseconds();
     trainer->seconds_before_report = 0.0;
     trainer->reported_tokens = trainer->state.tokens;

@@ -1,4 +1,4 @@
-/* train_ranks.c - sums, broadcasts and agreement over messages (train_ranks_transport.h).
+/* ranks.c - sums, broadcasts and agreement over messages (ranks_transport.h).
  *
  * Sum of a piece of P floats over N ranks, each of which owns P / N of it:
  *
@@ -12,14 +12,14 @@
  * A broadcast goes down a binomial tree of ranks counted from the root: r hears from r without its
  * lowest 1 bit, and tells r + 2^k for every 2^k below that bit.
  */
-#include "train/train_ranks.h"
+#include "ranks/ranks.h"
 
 #include <stdint.h>
 #include <string.h>
 
 #include "base/knob.h"
 #include "base/memory.h"
-#include "train/train_ranks_transport.h"
+#include "ranks/ranks_transport.h"
 
 enum {
     SUM_PIECE = 1 << 20,    /* floats */
@@ -39,33 +39,33 @@ static bool is_launched(void)
     return knob_text(KNOB_PMIX_RANK) != NULL;
 }
 
-primer_status train_ranks_begin(struct train_ranks *ranks, primer_error *error)
+primer_status ranks_begin(struct ranks *ranks, primer_error *error)
 {
-    struct train_ranks made = {.rank = 0, .count = 1};
+    struct ranks made = {.rank = 0, .count = 1};
     if (is_launched())
-        FORWARD(train_ranks_transport_begin(&made, error));
+        FORWARD(ranks_transport_begin(&made, error));
     *ranks = made;
     return PRIMER_OK;
 }
 
-void train_ranks_end(struct train_ranks *ranks, bool failed)
+void ranks_end(struct ranks *ranks, bool failed)
 {
     if (ranks->count > 1)
-        train_ranks_transport_end(failed);
-    *ranks = (struct train_ranks){.rank = 0, .count = 1};
+        ranks_transport_end(failed);
+    *ranks = (struct ranks){.rank = 0, .count = 1};
 }
 
 /* ---- pieces of the sums ---------------------------------------------------------------------- */
 
 /* What a rank needs for messages to and from all others. */
 struct hall {
-    const struct train_ranks *ranks;
-    struct train_ranks_message *messages; /* [2 * ranks] */
+    const struct ranks *ranks;
+    struct ranks_message *messages; /* [2 * ranks] */
     unsigned char *bytes; /* [ranks][room] what others send; this rank's is unused */
     size_t room;
 };
 
-static primer_status hall_open(struct hall *hall, const struct train_ranks *ranks, size_t room,
+static primer_status hall_open(struct hall *hall, const struct ranks *ranks, size_t room,
                                primer_error *error)
 {
     struct hall made = {.ranks = ranks, .room = room};
@@ -87,13 +87,13 @@ static void hall_close(struct hall *hall)
 }
 
 /* The first float of a rank's part of a piece. */
-static size_t part_begin(const struct train_ranks *ranks, size_t length, size_t rank)
+static size_t part_begin(const struct ranks *ranks, size_t length, size_t rank)
 {
     return length / ranks->count * rank +
            (rank < length % ranks->count ? rank : length % ranks->count);
 }
 
-static size_t part_bytes(const struct train_ranks *ranks, size_t length, size_t rank)
+static size_t part_bytes(const struct ranks *ranks, size_t length, size_t rank)
 {
     return (part_begin(ranks, length, rank + 1) - part_begin(ranks, length, rank)) * sizeof(float);
 }
@@ -120,33 +120,33 @@ static void add_part(const struct hall *hall, float *part, size_t count)
 
 static primer_status sum_piece(struct hall *hall, float *values, size_t length, primer_error *error)
 {
-    const struct train_ranks *const ranks = hall->ranks;
+    const struct ranks *const ranks = hall->ranks;
     const size_t own = ranks->rank, own_bytes = part_bytes(ranks, length, own);
     float *const part = values + part_begin(ranks, length, own);
-    struct train_ranks_message *const m = hall->messages;
+    struct ranks_message *const m = hall->messages;
     size_t count = 0;
     for (size_t r = 0; r < ranks->count; r++) {
         if (r == own)
             continue;
         m[count++] =
-            (struct train_ranks_message){r, false, hall->bytes + r * hall->room, own_bytes};
-        m[count++] = (struct train_ranks_message){r, true, values + part_begin(ranks, length, r),
+            (struct ranks_message){r, false, hall->bytes + r * hall->room, own_bytes};
+        m[count++] = (struct ranks_message){r, true, values + part_begin(ranks, length, r),
                                                   part_bytes(ranks, length, r)};
     }
-    FORWARD(train_ranks_transport_exchange(m, count, error));
+    FORWARD(ranks_transport_exchange(m, count, error));
     add_part(hall, part, own_bytes / sizeof *part);
     count = 0;
     for (size_t r = 0; r < ranks->count; r++) {
         if (r == own)
             continue;
-        m[count++] = (struct train_ranks_message){r, false, values + part_begin(ranks, length, r),
+        m[count++] = (struct ranks_message){r, false, values + part_begin(ranks, length, r),
                                                   part_bytes(ranks, length, r)};
-        m[count++] = (struct train_ranks_message){r, true, part, own_bytes};
+        m[count++] = (struct ranks_message){r, true, part, own_bytes};
     }
-    return train_ranks_transport_exchange(m, count, error);
+    return ranks_transport_exchange(m, count, error);
 }
 
-primer_status train_ranks_sum(const struct train_ranks *ranks, float *values, size_t count,
+primer_status ranks_sum(const struct ranks *ranks, float *values, size_t count,
                               primer_error *error)
 {
     struct hall hall = {0};
@@ -165,16 +165,16 @@ cleanup:
 /* Every rank's bytes to all: those of rank r at hall->bytes + r * room, but for its own. */
 static primer_status tell_all(struct hall *hall, void *own, size_t length, primer_error *error)
 {
-    const struct train_ranks *const ranks = hall->ranks;
+    const struct ranks *const ranks = hall->ranks;
     size_t count = 0;
     for (size_t r = 0; r < ranks->count; r++) {
         if (r == ranks->rank)
             continue;
         hall->messages[count++] =
-            (struct train_ranks_message){r, false, hall->bytes + r * hall->room, length};
-        hall->messages[count++] = (struct train_ranks_message){r, true, own, length};
+            (struct ranks_message){r, false, hall->bytes + r * hall->room, length};
+        hall->messages[count++] = (struct ranks_message){r, true, own, length};
     }
-    FORWARD(train_ranks_transport_exchange(hall->messages, count, error));
+    FORWARD(ranks_transport_exchange(hall->messages, count, error));
     memcpy(hall->bytes + ranks->rank * hall->room, own, length);
     return PRIMER_OK;
 }
@@ -193,7 +193,7 @@ static primer_status sum_doubles(struct hall *hall, double *values, size_t count
     return PRIMER_OK;
 }
 
-primer_status train_ranks_sum_doubles(const struct train_ranks *ranks, double *values, size_t count,
+primer_status ranks_sum_doubles(const struct ranks *ranks, double *values, size_t count,
                                       primer_error *error)
 {
     struct hall hall = {0};
@@ -211,7 +211,7 @@ cleanup:
 
 /* ---- broadcast, barrier, agreement ----------------------------------------------------------- */
 
-static primer_status broadcast_piece(const struct train_ranks *ranks, size_t root, void *bytes,
+static primer_status broadcast_piece(const struct ranks *ranks, size_t root, void *bytes,
                                      size_t length, primer_error *error)
 {
     const size_t place = (ranks->rank + ranks->count - root) % ranks->count;
@@ -219,25 +219,25 @@ static primer_status broadcast_piece(const struct train_ranks *ranks, size_t roo
     while (bit < ranks->count && (place & bit) == 0)
         bit <<= 1;
     if (place != 0) {
-        const struct train_ranks_message heard = {
+        const struct ranks_message heard = {
             .peer = (place - bit + root) % ranks->count, .bytes = bytes, .length = length};
-        FORWARD(train_ranks_transport_exchange(&heard, 1, error));
+        FORWARD(ranks_transport_exchange(&heard, 1, error));
     }
     while ((bit >>= 1) > 0) {
-        const struct train_ranks_message told = {.peer = (place + bit + root) % ranks->count,
+        const struct ranks_message told = {.peer = (place + bit + root) % ranks->count,
                                                  .send = true,
                                                  .bytes = bytes,
                                                  .length = length};
         if (place + bit < ranks->count)
-            FORWARD(train_ranks_transport_exchange(&told, 1, error));
+            FORWARD(ranks_transport_exchange(&told, 1, error));
     }
     return PRIMER_OK;
 }
 
-primer_status train_ranks_broadcast(const struct train_ranks *ranks, size_t root, void *bytes,
+primer_status ranks_broadcast(const struct ranks *ranks, size_t root, void *bytes,
                                     size_t length, primer_error *error)
 {
-    const size_t most = TRAIN_RANKS_MESSAGE_MOST;
+    const size_t most = RANKS_MESSAGE_MOST;
     if (root >= ranks->count)
         return error_set(error, PRIMER_EINVAL, "a broadcast from rank %zu of %zu", root,
                          ranks->count);
@@ -249,14 +249,14 @@ primer_status train_ranks_broadcast(const struct train_ranks *ranks, size_t root
     return PRIMER_OK;
 }
 
-primer_status train_ranks_barrier(const struct train_ranks *ranks, primer_error *error)
+primer_status ranks_barrier(const struct ranks *ranks, primer_error *error)
 {
     double nothing = 0;
-    return train_ranks_sum_doubles(ranks, &nothing, 1, error);
+    return ranks_sum_doubles(ranks, &nothing, 1, error);
 }
 
 /* The first rank that has failed; ranks->count: none has. */
-static primer_status first_failed(const struct train_ranks *ranks, primer_status own,
+static primer_status first_failed(const struct ranks *ranks, primer_status own,
                                   size_t *failed, primer_error *error)
 {
     struct hall hall = {0};
@@ -269,7 +269,7 @@ static primer_status first_failed(const struct train_ranks *ranks, primer_status
     return status;
 }
 
-primer_status train_ranks_agree(const struct train_ranks *ranks, primer_status own,
+primer_status ranks_agree(const struct ranks *ranks, primer_status own,
                                 primer_error *error)
 {
     primer_error told = {.status = own};
@@ -281,7 +281,7 @@ primer_status train_ranks_agree(const struct train_ranks *ranks, primer_status o
     FORWARD(first_failed(ranks, own, &failed, error));
     if (failed == ranks->count)
         return PRIMER_OK;
-    FORWARD(train_ranks_broadcast(ranks, failed, &told, sizeof told, error));
+    FORWARD(ranks_broadcast(ranks, failed, &told, sizeof told, error));
     told.message[sizeof told.message - 1] = '\0';
     return error_set(error, told.status, "rank %zu: %s", failed, told.message);
 }

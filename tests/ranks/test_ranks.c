@@ -2,7 +2,7 @@
  * started by mpirun as `test_ranks WHAT` (tests/train/ranks.sh does so) it is one rank of several,
  * which prints one line where all is well.
  */
-#include "train/train_ranks.h"
+#include "ranks/ranks.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -22,12 +22,12 @@
 
 /* ---- one of several -------------------------------------------------------------------------- */
 
-static struct train_ranks ranks;
+static struct ranks ranks;
 
 static void complain(const char *what, const primer_error *error)
 {
     fprintf(stderr, "test_ranks: %s: %s\n", what, error->message);
-    train_ranks_end(&ranks, true);
+    ranks_end(&ranks, true);
     exit(1);
 }
 
@@ -68,7 +68,7 @@ static void sum_floats(size_t count, uint64_t *hash)
     }
     fill(own, count, ranks.rank);
     own[count] = 42;
-    if (train_ranks_sum(&ranks, own, count, &error) != PRIMER_OK)
+    if (ranks_sum(&ranks, own, count, &error) != PRIMER_OK)
         complain("sum", &error);
     for (size_t i = 0; i < count; i++)
         expect(own[i] == (float)sums[i], "a sum of floats");
@@ -85,7 +85,7 @@ static void sum_doubles(size_t count)
     double *const values = malloc(count * sizeof *values);
     for (size_t i = 0; i < count; i++)
         values[i] = (double)(ranks.rank + 1) / (double)(i + 3);
-    if (train_ranks_sum_doubles(&ranks, values, count, &error) != PRIMER_OK)
+    if (ranks_sum_doubles(&ranks, values, count, &error) != PRIMER_OK)
         complain("sum of doubles", &error);
     for (size_t i = 0; i < count; i++) {
         double sum = 0;
@@ -102,7 +102,7 @@ static void broadcast(size_t root, size_t length)
     unsigned char *const bytes = malloc(length + 1);
     for (size_t i = 0; i <= length; i++)
         bytes[i] = (unsigned char)(ranks.rank == root ? i * 31 + root : 99);
-    if (train_ranks_broadcast(&ranks, root, bytes, length, &error) != PRIMER_OK)
+    if (ranks_broadcast(&ranks, root, bytes, length, &error) != PRIMER_OK)
         complain("broadcast", &error);
     for (size_t i = 0; i < length; i++)
         expect(bytes[i] == (unsigned char)(i * 31 + root), "a broadcast");
@@ -125,20 +125,20 @@ static int all_together(void)
         broadcast(root, 1000);
     }
     broadcast(ranks.count - 1, ((size_t)1 << 24) + 5);
-    if (train_ranks_barrier(&ranks, &error) != PRIMER_OK)
+    if (ranks_barrier(&ranks, &error) != PRIMER_OK)
         complain("barrier", &error);
-    expect(train_ranks_broadcast(&ranks, ranks.count, &hash, 8, &error) == PRIMER_EINVAL,
+    expect(ranks_broadcast(&ranks, ranks.count, &hash, 8, &error) == PRIMER_EINVAL,
            "a root that isn't there is refused");
-    expect(train_ranks_agree(&ranks, PRIMER_OK, &error) == PRIMER_OK, "all is well");
+    expect(ranks_agree(&ranks, PRIMER_OK, &error) == PRIMER_OK, "all is well");
     if (ranks.rank != 0)
         snprintf(error.message, sizeof error.message, "trouble of %zu", ranks.rank);
     const primer_status agreed =
-        train_ranks_agree(&ranks, ranks.rank == 0 ? PRIMER_OK : PRIMER_ENUMERIC, &error);
+        ranks_agree(&ranks, ranks.rank == 0 ? PRIMER_OK : PRIMER_ENUMERIC, &error);
     expect(agreed == PRIMER_ENUMERIC && error.status == agreed, "trouble is everybody's");
     expect(strcmp(error.message, "rank 1: trouble of 1") == 0, "the first one's message is given");
     if (ranks.rank == 0)
         printf("%zu ranks %016llx\n", ranks.count, (unsigned long long)hash);
-    train_ranks_end(&ranks, false);
+    ranks_end(&ranks, false);
     return 0;
 }
 
@@ -155,7 +155,7 @@ static _Noreturn void lose_one(const char *how)
             snprintf(error.message, sizeof error.message, "no more of this");
             complain("failed", &error);
         }
-        if (train_ranks_sum(&ranks, values, 1000, &error) != PRIMER_OK)
+        if (ranks_sum(&ranks, values, 1000, &error) != PRIMER_OK)
             complain("lost", &error);
     }
 }
@@ -165,7 +165,7 @@ static int differ(void)
 {
     float values[1000] = {0};
     primer_error error;
-    if (train_ranks_sum(&ranks, values, ranks.rank == 0 ? 1000 : 990, &error) != PRIMER_OK)
+    if (ranks_sum(&ranks, values, ranks.rank == 0 ? 1000 : 990, &error) != PRIMER_OK)
         complain("differ", &error);
     return 0;
 }
@@ -173,11 +173,11 @@ static int differ(void)
 static int be_a_rank(const char *what)
 {
     primer_error error;
-    if (train_ranks_begin(&ranks, &error) != PRIMER_OK)
+    if (ranks_begin(&ranks, &error) != PRIMER_OK)
         complain("begin", &error);
     if (strcmp(what, "count") == 0) {
         printf("rank %zu of %zu\n", ranks.rank, ranks.count);
-        train_ranks_end(&ranks, false);
+        ranks_end(&ranks, false);
         return 0;
     }
     if (strcmp(what, "differ") == 0)
@@ -195,20 +195,20 @@ static void one_rank_is_itself(void **state)
     float values[3] = {1, 2, 3};
     double reals[2] = {1.0 / 3, 2};
     primer_error error = {.message = "as it was"};
-    assert_int_equal(train_ranks_begin(&ranks, NULL), PRIMER_OK);
+    assert_int_equal(ranks_begin(&ranks, NULL), PRIMER_OK);
     assert_int_equal(ranks.rank, 0);
     assert_int_equal(ranks.count, 1);
-    assert_int_equal(train_ranks_sum(&ranks, values, 3, NULL), PRIMER_OK);
-    assert_int_equal(train_ranks_sum_doubles(&ranks, reals, 2, NULL), PRIMER_OK);
-    assert_int_equal(train_ranks_broadcast(&ranks, 0, values, 12, NULL), PRIMER_OK);
-    assert_int_equal(train_ranks_broadcast(&ranks, 1, values, 12, NULL), PRIMER_EINVAL);
-    assert_int_equal(train_ranks_barrier(&ranks, NULL), PRIMER_OK);
-    assert_int_equal(train_ranks_agree(&ranks, PRIMER_OK, NULL), PRIMER_OK);
-    assert_int_equal(train_ranks_agree(&ranks, PRIMER_EIO, &error), PRIMER_EIO);
+    assert_int_equal(ranks_sum(&ranks, values, 3, NULL), PRIMER_OK);
+    assert_int_equal(ranks_sum_doubles(&ranks, reals, 2, NULL), PRIMER_OK);
+    assert_int_equal(ranks_broadcast(&ranks, 0, values, 12, NULL), PRIMER_OK);
+    assert_int_equal(ranks_broadcast(&ranks, 1, values, 12, NULL), PRIMER_EINVAL);
+    assert_int_equal(ranks_barrier(&ranks, NULL), PRIMER_OK);
+    assert_int_equal(ranks_agree(&ranks, PRIMER_OK, NULL), PRIMER_OK);
+    assert_int_equal(ranks_agree(&ranks, PRIMER_EIO, &error), PRIMER_EIO);
     assert_string_equal(error.message, "as it was");
     assert_true(values[0] == 1 && values[2] == 3 && reals[0] == 1.0 / 3);
-    train_ranks_end(&ranks, false);
-    train_ranks_end(&ranks, true);
+    ranks_end(&ranks, false);
+    ranks_end(&ranks, true);
 }
 
 /* mpirun -n 1 starts nothing either. */
@@ -217,12 +217,12 @@ static void one_launched_is_alone(void **state)
     (void)state;
     knob_set(KNOB_OMPI_SIZE, "1");
     knob_set(KNOB_PMIX_RANK, "0");
-    assert_int_equal(train_ranks_begin(&ranks, NULL), PRIMER_OK);
+    assert_int_equal(ranks_begin(&ranks, NULL), PRIMER_OK);
     assert_int_equal(ranks.count, 1);
-    train_ranks_end(&ranks, false);
+    ranks_end(&ranks, false);
     knob_set(KNOB_OMPI_SIZE, NULL);
     knob_set(KNOB_PMI_SIZE, "1");
-    assert_int_equal(train_ranks_begin(&ranks, NULL), PRIMER_OK);
+    assert_int_equal(ranks_begin(&ranks, NULL), PRIMER_OK);
     assert_int_equal(ranks.count, 1);
     knob_set(KNOB_PMI_SIZE, NULL);
     knob_set(KNOB_PMIX_RANK, NULL);

@@ -1,11 +1,11 @@
-/* train_ranks_single.c - one process alone: what there is without MPI.
+/* ranks_single.c - one process alone: what there is without MPI.
  *
  * One of several processes is refused: each of them would train the whole run by itself, and write
  * over the others' checkpoints.
  */
-#include "train/train_ranks_transport.h"
+#include "ranks/ranks_transport.h"
 
-primer_status train_ranks_transport_begin(struct train_ranks *ranks, primer_error *error)
+primer_status ranks_transport_begin(struct ranks *ranks, primer_error *error)
 {
     (void)ranks;
     return error_set(error, PRIMER_EUNSUPPORTED,
@@ -14,12 +14,12 @@ primer_status train_ranks_transport_begin(struct train_ranks *ranks, primer_erro
                      "libopenmpi-dev is installed, or start one process");
 }
 
-void train_ranks_transport_end(bool failed)
+void ranks_transport_end(bool failed)
 {
     (void)failed;
 }
 
-primer_status train_ranks_transport_exchange(const struct train_ranks_message *messages,
+primer_status ranks_transport_exchange(const struct ranks_message *messages,
                                              size_t count, primer_error *error)
 {
     (void)messages;

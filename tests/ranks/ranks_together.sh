@@ -3,7 +3,7 @@
 # happens where one is lost; and that nobody trains several copies by mistake.
 set -u
 : "${PRIMER_BUILD:=$PWD/build/release-gcc}"
-rank=$PRIMER_BUILD/tests/train/test_ranks
+rank=$PRIMER_BUILD/tests/ranks/test_ranks
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 # More ranks than cores, and as root: what machines that test are like.
@@ -70,8 +70,8 @@ done
 
 # The same where MPI isn't: none of several begins.
 objects=$PRIMER_BUILD/obj
-runs 0 "${CC:-gcc}" -o "$folder/single" "$objects/tests/train/test_ranks.o" "$objects/src/train/train_ranks.o" \
-    "$objects/src/train/train_ranks_single.o" "$PRIMER_BUILD/rooms/base.a" -lcmocka -pthread -lm
+runs 0 "${CC:-gcc}" -o "$folder/single" "$objects/tests/ranks/test_ranks.o" "$objects/src/ranks/ranks.o" \
+    "$objects/src/ranks/ranks_single.o" "$PRIMER_BUILD/rooms/base.a" -lcmocka -pthread -lm
 runs 0 "$folder/single" count
 runs some mpirun -n 2 "$folder/single" count
 says "needs MPI, which this build lacks"

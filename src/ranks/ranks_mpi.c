@@ -1,4 +1,4 @@
-/* train_ranks_mpi.c - messages between ranks by MPI (the standard's version 3.1, chapter 3).
+/* ranks_mpi.c - messages between ranks by MPI (the standard's version 3.1, chapter 3).
  *
  * All waiting is in one place: requests are tested rather than waited for, so that a rank notices
  * when it waits in vain. Shared memory doesn't tell that a peer was killed; the launcher does, by
@@ -8,7 +8,7 @@
  * A failed rank doesn't call MPI_Finalize, which waits for all others: it exits, and the launcher
  * ends them.
  */
-#include "train/train_ranks_transport.h"
+#include "ranks/ranks_transport.h"
 
 #include <mpi.h>
 #include <sched.h>
@@ -63,7 +63,7 @@ static primer_status mpi_failure(primer_error *error, const char *what, int code
     return error_set(error, PRIMER_EIO, "rank %zu: %s: %s", own_rank, what, text);
 }
 
-primer_status train_ranks_transport_begin(struct train_ranks *ranks, primer_error *error)
+primer_status ranks_transport_begin(struct ranks *ranks, primer_error *error)
 {
     int provided = 0, rank = 0, count = 1;
     int code = MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &provided);
@@ -92,7 +92,7 @@ primer_status train_ranks_transport_begin(struct train_ranks *ranks, primer_erro
     return PRIMER_OK;
 }
 
-void train_ranks_transport_end(bool failed)
+void ranks_transport_end(bool failed)
 {
     unwatch();
     if (!failed && !broken)
@@ -101,14 +101,14 @@ void train_ranks_transport_end(bool failed)
 
 /* ---- messages -------------------------------------------------------------------------------- */
 
-static primer_status post(const struct train_ranks_message *message, MPI_Request *request,
+static primer_status post(const struct ranks_message *message, MPI_Request *request,
                           primer_error *error)
 {
     const int length = (int)message->length, peer = (int)message->peer;
     *request = MPI_REQUEST_NULL;
     if (message->length == 0)
         return PRIMER_OK;
-    if (message->length > TRAIN_RANKS_MESSAGE_MOST)
+    if (message->length > RANKS_MESSAGE_MOST)
         return error_set(error, PRIMER_EINTERNAL, "a message of %zu bytes between ranks",
                          message->length);
     const int code =
@@ -120,7 +120,7 @@ static primer_status post(const struct train_ranks_message *message, MPI_Request
     return PRIMER_OK;
 }
 
-static primer_status given_up(const struct train_ranks_message *messages, size_t count,
+static primer_status given_up(const struct ranks_message *messages, size_t count,
                               MPI_Request *requests, primer_error *error)
 {
     size_t first = 0;
@@ -135,7 +135,7 @@ static primer_status given_up(const struct train_ranks_message *messages, size_t
 }
 
 /* What went wrong with one of them, by its own status. */
-static primer_status first_error(const struct train_ranks_message *messages, size_t count,
+static primer_status first_error(const struct ranks_message *messages, size_t count,
                                  const MPI_Status *statuses, int code, primer_error *error)
 {
     for (size_t i = 0; code == MPI_ERR_IN_STATUS && i < count; i++) {
@@ -149,7 +149,7 @@ static primer_status first_error(const struct train_ranks_message *messages, siz
     return mpi_failure(error, "the connection with another rank has failed", code);
 }
 
-static primer_status wait_for(const struct train_ranks_message *messages, size_t count,
+static primer_status wait_for(const struct ranks_message *messages, size_t count,
                               MPI_Request *requests, MPI_Status *statuses, primer_error *error)
 {
     const uint64_t begin = clock_nanoseconds();
@@ -172,7 +172,7 @@ static primer_status wait_for(const struct train_ranks_message *messages, size_t
 }
 
 /* Ranks that do different things would otherwise go on with half of what they expect. */
-static primer_status check_lengths(const struct train_ranks_message *messages, size_t count,
+static primer_status check_lengths(const struct ranks_message *messages, size_t count,
                                    const MPI_Status *statuses, primer_error *error)
 {
     for (size_t i = 0; i < count; i++) {
@@ -193,7 +193,7 @@ static primer_status check_lengths(const struct train_ranks_message *messages, s
     return PRIMER_OK;
 }
 
-primer_status train_ranks_transport_exchange(const struct train_ranks_message *messages,
+primer_status ranks_transport_exchange(const struct ranks_message *messages,
                                              size_t count, primer_error *error)
 {
     primer_status status = PRIMER_OK;

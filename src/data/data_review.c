@@ -1,0 +1,257 @@
+/* data_review.c - asking a judge about the sample. Declared in data_review.h.
+ *
+ *   states    | given | given | skipped | open | open | ...   of the sample's lessons, in its order
+ *   history   0, 1, 2                                           what undo goes back through
+ *
+ * At the beginning the history holds what the judge gave in former runs, so undo reaches these too.
+ */
+#include "data/data_review.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/memory.h"
+#include "data/data_review_draw.h"
+#include "data/data_review_report.h"
+
+const char data_review_rubric[] =
+    "Right: it answers what was asked, every statement in it is true, and an explanation, a name\n"
+    "or a docstring fits the code that it is about.\n"
+    "Wrong: something in it is false or misleading, or it answers another question.\n";
+
+void data_review_judge_free(struct data_review_judge *judge)
+{
+    if (judge->close != NULL)
+        judge->close(judge->context);
+    *judge = (struct data_review_judge){0};
+}
+
+enum state { OPEN, GIVEN, SKIPPED };
+
+struct review {
+    struct data_review_sample sample;
+    struct data_review_file file; /* what is in the output */
+    struct data_review_log log;
+    size_t number; /* of the judge in the file */
+    const struct data_review_judge *judge;
+    struct data_review_summary *summary;
+    uint64_t *ids;         /* [sample] sorted */
+    unsigned char *states; /* [sample] enum state */
+    size_t *history;       /* [sample] */
+    size_t past;           /* in the history */
+};
+
+static int compare_ids(const void *a, const void *b)
+{
+    const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* ---- what was there before ------------------------------------------------------------------- */
+
+struct place {
+    uint64_t id;
+    size_t at; /* in the sample */
+};
+
+static int compare_places(const void *a, const void *b)
+{
+    const struct place *const x = a, *const y = b;
+    return (x->id > y->id) - (x->id < y->id);
+}
+
+static int compare_positions(const void *a, const void *b)
+{
+    const size_t x = *(const size_t *)a, y = *(const size_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* The judge's verdicts on the sample, in the order in which they were given last. `rows` [sample]:
+ * room for the numbers of their rows; `places` [sample] by id. */
+static void recall(struct review *review, const struct place *places, size_t *rows)
+{
+    const size_t count = review->sample.count;
+    for (size_t i = 0; i < count; i++)
+        rows[i] = SIZE_MAX;
+    for (size_t i = 0; i < review->file.count; i++) {
+        const struct data_review_row *const row = &review->file.rows[i];
+        const struct place wanted = {.id = row->id};
+        const struct place *const found =
+            row->judge != review->number
+                ? NULL
+                : bsearch(&wanted, places, count, sizeof *places, compare_places);
+        if (found == NULL)
+            continue;
+        rows[found->at] = row->mark == DATA_REVIEW_UNDONE ? SIZE_MAX : i;
+    }
+    for (size_t i = 0; i < count; i++)
+        if (rows[i] != SIZE_MAX) {
+            review->states[i] = GIVEN;
+            review->history[review->past++] = rows[i];
+        }
+}
+
+/* The history holds rows so far; they are sorted, and become places in the sample. */
+static primer_status remember(struct review *review, primer_error *error)
+{
+    primer_status status = PRIMER_OK;
+    const size_t count = review->sample.count;
+    struct place *const places = memory_allocate(count, sizeof *places);
+    size_t *const rows = memory_allocate(count, sizeof *rows);
+    if (places == NULL || rows == NULL) {
+        status = memory_failure(error, "the sample", count * sizeof *places);
+        goto cleanup;
+    }
+    for (size_t i = 0; i < count; i++)
+        places[i] = (struct place){review->sample.lessons[i].id, i};
+    qsort(places, count, sizeof *places, compare_places);
+    recall(review, places, rows);
+    qsort(review->history, review->past, sizeof *review->history, compare_positions);
+    for (size_t i = 0; i < review->past; i++) { /* a row's lesson, found by its id */
+        const struct place wanted = {.id = review->file.rows[review->history[i]].id};
+        const struct place *const found =
+            bsearch(&wanted, places, count, sizeof *places, compare_places);
+        review->history[i] = found == NULL ? 0 : found->at;
+    }
+    review->summary->before = review->past;
+cleanup:
+    memory_free(places);
+    memory_free(rows);
+    return status;
+}
+
+/* ---- asking ---------------------------------------------------------------------------------- */
+
+static primer_status write_verdict(struct review *review, size_t at,
+                                   const struct data_review_verdict *verdict, double seconds,
+                                   primer_error *error)
+{
+    return data_review_log_add(&review->log, &review->sample.lessons[at], verdict,
+                               review->judge->name, seconds, error);
+}
+
+/* Back to the last lesson; *at becomes its place, where there is one. */
+static primer_status undo(struct review *review, size_t *at, primer_error *error)
+{
+    static const struct data_review_verdict undone = {.mark = DATA_REVIEW_UNDONE,
+                                                      .probability = -1};
+    struct data_review_summary *const summary = review->summary;
+    if (review->past == 0)
+        return PRIMER_OK;
+    *at = review->history[--review->past];
+    if (review->states[*at] == SKIPPED) {
+        summary->skipped--;
+    } else {
+        FORWARD(write_verdict(review, *at, &undone, 0, error));
+        summary->undone++;
+        if (review->past < summary->before)
+            summary->before--;
+        else
+            summary->given--;
+    }
+    review->states[*at] = OPEN;
+    return PRIMER_OK;
+}
+
+static primer_status ask_all(struct review *review, primer_error *error)
+{
+    struct data_review_summary *const summary = review->summary;
+    const struct data_review_judge *const judge = review->judge;
+    const size_t count = review->sample.count;
+    for (size_t at = 0, low = 0; low < count; at = low) {
+        struct data_review_verdict verdict = {.probability = -1};
+        if (review->states[low] != OPEN) {
+            low++;
+            continue;
+        }
+        do { /* until the lesson at `at` has something that lasts */
+            const uint64_t begin = clock_nanoseconds();
+            verdict = (struct data_review_verdict){.probability = -1};
+            FORWARD(judge->judge(judge->context, &review->sample.lessons[at], at + 1, count,
+                                 &verdict, error));
+            if (verdict.mark == DATA_REVIEW_QUIT)
+                return PRIMER_OK;
+            if (verdict.mark == DATA_REVIEW_UNDONE) {
+                FORWARD(undo(review, &at, error));
+                low = at < low ? at : low;
+                continue;
+            }
+            review->states[at] = verdict.mark == DATA_REVIEW_SKIPPED ? SKIPPED : GIVEN;
+            review->history[review->past++] = at;
+            if (verdict.mark == DATA_REVIEW_SKIPPED) {
+                summary->skipped++;
+                continue;
+            }
+            FORWARD(write_verdict(review, at, &verdict, clock_seconds_since(begin), error));
+            summary->given++;
+        } while (verdict.mark == DATA_REVIEW_UNDONE);
+    }
+    return PRIMER_OK;
+}
+
+/* ---- the whole ------------------------------------------------------------------------------- */
+
+static primer_status make_room(struct review *review, primer_error *error)
+{
+    const size_t count = review->sample.count;
+    review->ids = memory_allocate(count, sizeof *review->ids);
+    review->states = memory_allocate(count, sizeof *review->states);
+    review->history = memory_allocate(count, sizeof *review->history);
+    if (review->ids == NULL || review->states == NULL || review->history == NULL)
+        return memory_failure(error, "the sample", count * sizeof *review->ids);
+    for (size_t i = 0; i < count; i++)
+        review->ids[i] = review->sample.lessons[i].id;
+    qsort(review->ids, count, sizeof *review->ids, compare_ids);
+    return PRIMER_OK;
+}
+
+/* Of what is in the file now, others' verdicts included. */
+static primer_status write_report(struct review *review, const char *output,
+                                  const struct data_review_options *options, struct buffer *report,
+                                  primer_error *error)
+{
+    primer_status status = PRIMER_OK;
+    struct data_review_table table = {0};
+    data_review_file_free(&review->file);
+    TRY(data_review_file_read(&review->file, output, true, options->skip_bad, error));
+    TRY(data_review_table_make(&table, &review->file, review->ids, review->sample.count, error));
+    TRY(data_review_report_write(&table, &review->file, options->json, report, error));
+cleanup:
+    data_review_table_free(&table);
+    return status;
+}
+
+primer_status data_review(const char *lessons, const char *output,
+                          const struct data_review_judge *judge,
+                          const struct data_review_options *options,
+                          struct data_review_summary *summary, struct buffer *report,
+                          primer_error *error)
+{
+    primer_status status = PRIMER_OK;
+    struct review review = {.judge = judge, .summary = summary, .log = {.descriptor = -1}};
+    *summary = (struct data_review_summary){0};
+    TRY(file_check_output(output, &lessons, 1, error));
+    TRY(data_review_file_read(&review.file, output, true, options->skip_bad, error));
+    TRY(data_review_file_judge(&review.file, judge->name, &review.number, error));
+    TRY(data_review_draw(&review.sample, lessons, options, summary, error));
+    TRY(make_room(&review, error));
+    TRY(remember(&review, error));
+    TRY(data_review_log_open(&review.log, output, &review.file, error));
+    status = ask_all(&review, error);
+    for (size_t i = 0; i < review.sample.count; i++)
+        summary->left += review.states[i] != GIVEN;
+    if (status != PRIMER_OK)
+        goto cleanup;
+    TRY(data_review_log_sync(&review.log, error));
+    TRY(write_report(&review, output, options, report, error));
+cleanup:
+    memory_free(review.ids);
+    memory_free(review.states);
+    memory_free(review.history);
+    data_review_log_close(&review.log);
+    data_review_file_free(&review.file);
+    data_review_sample_free(&review.sample);
+    return status;
+}
