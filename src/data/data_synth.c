@@ -94,6 +94,16 @@ static void note_blocks(struct draft *draft, const struct synth *synth)
     }
 }
 
+/* Problems have wordings that are held out; talks have where `mix lessons` says `hold talk`. */
+static bool holds_wording(const struct synth *synth)
+{
+    const struct curriculum_block *const mix =
+        curriculum_find(synth->curriculum, "mix", "lessons", 7);
+    const char *const held = mix == NULL ? NULL : curriculum_text(mix, "hold", NULL);
+    return strcmp(synth->lesson->kind, "problem") == 0 ||
+           (held != NULL && strcmp(synth->lesson->kind, held) == 0);
+}
+
 static primer_status take_draft(struct draft *draft, struct synth_lesson *lesson,
                                 primer_error *error)
 {
@@ -114,7 +124,7 @@ static primer_status take_draft(struct draft *draft, struct synth_lesson *lesson
     draft->pair_held = draft->composed &&
                        (holds_pair(&synth->functions[0]) ||
                         (synth->functions[1].block != NULL && holds_pair(&synth->functions[1])));
-    draft->wording_held = problem && lesson->wording % HELD_WORDINGS == 0;
+    draft->wording_held = holds_wording(synth) && lesson->wording % HELD_WORDINGS == 0;
     draft->numbers_held = problem && lesson->numbers % HELD_NUMBERS == 0;
     note_blocks(draft, synth);
     if (synth->functions[0].block != NULL && !problem)
@@ -211,6 +221,7 @@ static bool taught_by_idea(const struct run *run, const json_t *tree)
 static bool belongs(const struct run *run, const struct draft *draft, const json_t *answer)
 {
     const bool problem = strcmp(draft->lesson->kind, "problem") == 0;
+    const bool talk = strcmp(draft->lesson->kind, "talk") == 0;
     const bool trees = draft->composed && any_tree_held(answer);
     const json_t *const tree =
         json_array_get(json_array_get(json_object_get(answer, "trees"), 0), 0);
@@ -219,8 +230,9 @@ static bool belongs(const struct run *run, const struct draft *draft, const json
         return !trees && !draft->pair_held && !draft->wording_held && !draft->numbers_held;
     case DATA_SYNTH_TEST:
         return problem ? draft->wording_held && draft->numbers_held
+               : talk  ? draft->wording_held
                        : draft->composed && !draft->pair_held && tree_held(tree) &&
-                             !taught_by_idea(run, tree);
+                            !taught_by_idea(run, tree);
     case DATA_SYNTH_PAIRS:
         return draft->composed && draft->pair_held;
     default:

@@ -16,7 +16,8 @@
 #include "base/error.h"
 
 /* Which lessons are kept. What is held out never appears in "train": functions whose syntax trees,
- * or pairs of parts, are chosen by hash; problems by their wording and by their numbers. */
+ * or pairs of parts, are chosen by hash; problems by their wording and by their numbers; talks by
+ * their wording where `mix lessons` says `hold talk`. */
 enum data_synth_split {
     DATA_SYNTH_TRAIN, /* nothing that is held out */
     DATA_SYNTH_TEST, /* functions with held-out trees; problems with held-out wording and numbers */

@@ -10,9 +10,10 @@
 
 #include "base/memory.h"
 
-#define BATCH   128
-#define SECONDS 60.0
-#define OUTPUT  ((size_t)16 << 20)
+#define BATCH       128
+#define SECONDS     60.0
+#define DEATHS_MOST 16
+#define OUTPUT      ((size_t)16 << 20)
 
 primer_status synth_check_open(struct synth_check *check, const char *script, size_t threads,
                                primer_error *error)
@@ -106,12 +107,13 @@ static const char *last_line(const struct buffer *text, size_t *length)
 
 /* One program for one request; what it dies of is its answer. */
 static primer_status ask_alone(struct synth_check *check, const struct buffer *request,
-                               json_t **answer, primer_error *error)
+                               json_t **answer, bool *died, primer_error *error)
 {
     struct sandbox_result result = {0};
     const struct batch batch = {.count = 1, .input = *request};
     FORWARD(ask(check, &batch, 1, &result, error));
-    if (!read_answers(&result, 1, answer)) {
+    *died = !read_answers(&result, 1, answer);
+    if (*died) {
         char why[200];
         size_t length;
         const char *const line = last_line(&result.problem, &length);
@@ -139,21 +141,29 @@ static primer_status cut_batches(const struct buffer *const *requests, const siz
     return PRIMER_OK;
 }
 
-/* Reads what came of the batches; those that died are asked again. */
+/* Reads what came of the batches; those that died are asked again. Where one lesson after another
+ * kills the check it's the check that is broken, and the rest isn't asked. */
 static primer_status take_answers(struct synth_check *check, const struct buffer *const *requests,
                                   const size_t *places, const struct batch *batches, size_t count,
                                   const struct sandbox_result *results, json_t **answers,
                                   primer_error *error)
 {
+    size_t deaths = 0, before = 0;
     for (size_t b = 0; b < count; b++) {
         json_t *found[BATCH];
         const bool whole = read_answers(&results[b], batches[b].count, found);
         for (size_t i = 0; i < batches[b].count; i++) {
             const size_t place = places[batches[b].first + i];
-            if (whole)
+            if (whole) {
                 answers[place] = found[i];
-            else
-                FORWARD(ask_alone(check, requests[place], &answers[place], error));
+            } else if (deaths >= DEATHS_MOST) {
+                answers[place] = json_incref(answers[before]);
+            } else {
+                bool died;
+                FORWARD(ask_alone(check, requests[place], &answers[place], &died, error));
+                deaths = died ? deaths + 1 : 0;
+                before = place;
+            }
         }
     }
     return PRIMER_OK;

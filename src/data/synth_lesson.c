@@ -348,6 +348,21 @@ cleanup:
     return status;
 }
 
+/* What is said, with its holes open. */
+static primer_status add_turns(const struct synth_lesson *lesson, struct buffer *out,
+                               primer_error *error)
+{
+    FORWARD(buffer_text(out, ",\"turns\":[", error));
+    for (size_t i = 0; i < lesson->turn_count; i++) {
+        const struct buffer *const text = &lesson->turns[i].text;
+        FORWARD(buffer_format(out, error, "%s{\"role\":\"%s\"", i > 0 ? "," : "",
+                              lesson->turns[i].role));
+        FORWARD(add_text(out, ",\"text\":", text->bytes == NULL ? "" : text->bytes, error));
+        FORWARD(buffer_text(out, "}", error));
+    }
+    return buffer_text(out, "]", error);
+}
+
 static primer_status write_request(struct synth_lesson *lesson, primer_error *error)
 {
     struct synth *const synth = &lesson->synth;
@@ -369,7 +384,9 @@ static primer_status write_request(struct synth_lesson *lesson, primer_error *er
     TRY(buffer_text(out, ",\"holes\":[", error));
     for (size_t i = 0; i < synth->hole_count; i++)
         TRY(add_text(out, i > 0 ? "," : "", synth->holes[i], error));
-    TRY(buffer_text(out, "]}\n", error));
+    TRY(buffer_text(out, "]", error));
+    TRY(add_turns(lesson, out, error));
+    TRY(buffer_text(out, "}\n", error));
 
 cleanup:
     synth->function = &synth->functions[0];

@@ -223,6 +223,8 @@ static bool bound(const struct synth *synth, const char *name, size_t length)
     const struct synth_function *const function = synth->function;
     if (length == 5 && memcmp(name, "added", 5) == 0)
         return function->added;
+    if (length == 9 && memcmp(name, "argument", 8) == 0 && name[8] >= '1' && name[8] <= '9')
+        return function->block != NULL && function->argument_count >= (size_t)(name[8] - '0');
     if (length > 8 && memcmp(name, "changed:", 8) == 0)
         return function->changed != NULL && strlen(function->changed) == length - 8 &&
                memcmp(function->changed, name + 8, length - 8) == 0;
