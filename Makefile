@@ -159,7 +159,7 @@ LINK_train := base ranks quant kernel kv tensor format tokenizer model train con
 
 # ---- what to make -----------------------------------------------------------------------------------
 
-.PHONY: all help run test lint check asan ubsan tsan stress fuzz soak bench bench-report bench-kernels install \
+.PHONY: all help run test lint check asan ubsan tsan stress fuzz soak bench bench-report bench-kernels claim install \
     uninstall clean objects test-programs fuzz-programs soak-program programs dependencies
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -184,6 +184,7 @@ help:
 ##   make soak         random clients on shared models, under tsan and asan    (SECONDS=600 SEED=1)
 ##   make bench        measure beside llama.cpp, write bench/RESULTS.md (BENCH=list names the rows)
 ##   make bench-report     only write it anew     make bench-kernels    kernels and tokenizers alone
+##   make claim        textbooks or raw code: a model trained on each, three seeds, 15 minutes   (FOLDER=runs/claim)
 ##   make install      program, library, headers, manual, completions   (PREFIX=/usr/local DESTDIR=)
 ##   make clean        remove build/
 ## Variables: CC, CFLAGS, FLAVOUR=release|debug|stress|asan|ubsan|sanitize|tsan, WERROR=1,
@@ -216,6 +217,8 @@ $(call objects,src/sandbox/sandbox_script.c): src/sandbox/sandbox_worker.py
 $(call objects,src/eval/eval_script.c): src/eval/eval_judge.py
 # The script that makes syntax trees lies in this object as it is.
 $(call objects,src/data/data_decontaminate_script.c): src/data/data_decontaminate_trees.py
+# The script that judges a teacher's answers lies in this object as it is.
+$(call objects,src/data/teacher_script.c): src/data/teacher_check.py
 
 # Tests may include the reference's and the tools' headers.
 $(BUILD)/obj/tests/%.o $(BUILD)/obj/bench/%.o $(BUILD)/obj/fuzz/%.o $(BUILD)/obj/tools/%.o: \
@@ -393,6 +396,13 @@ bench-report:
 bench-kernels:
 	$(SUBMAKE) $(BENCH_PROGRAMS)
 	@for program in $(BENCH_PROGRAMS); do echo "== $$program"; $$program || exit 1; done
+
+# Textbooks are all you need, in small: docs/experiments.md. What is finished isn't done again.
+claim:
+	@tools/install-dependencies test
+	$(SUBMAKE) build/primer
+	@PRIMER='$(CURDIR)/build/primer' PRIMER_SHARED='$(abspath $(PRIMER_SHARED))' recipes/experiments/claim/run \
+	    $(or $(FOLDER),runs/claim)
 
 dependencies:
 	@tools/install-dependencies check

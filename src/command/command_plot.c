@@ -1,6 +1,7 @@
 /* command_plot.c - primer plot: logs of training as a picture.
  *
  *   logs  ->  points (plot_log.c)  ->  lines, or with --group means and bands  ->  SVG (report/)
+ *   --bars: lines of results  ->  bars (plot_bars.c)  ->  SVG (report/)
  */
 #include "command/command.h"
 
@@ -9,6 +10,7 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "command/plot_bars.h"
 #include "command/plot_log.h"
 #include "report/report.h"
 #include "terminal/output.h"
@@ -204,6 +206,25 @@ static primer_status draw(const struct drawing *drawing, const struct settings *
     return report_chart_svg(&chart, out, error);
 }
 
+static primer_status draw_bars(const struct settings *settings, struct buffer *out,
+                               primer_error *error)
+{
+    primer_status status = PRIMER_OK;
+    struct plot_bars made = {0};
+    for (size_t i = 0; i < settings->argument_count; i++)
+        TRY(plot_bars_read(settings->arguments[i], &made, error));
+    const struct report_bars bars = {.title = settings->title,
+                                     .note = made.note,
+                                     .x_title = made.axis,
+                                     .bars = made.bars,
+                                     .count = made.count};
+    status = report_bars_svg(&bars, out, error);
+
+cleanup:
+    plot_bars_free(&made);
+    return status;
+}
+
 static primer_status write_picture(const char *path, const struct buffer *picture,
                                    primer_error *error)
 {
@@ -249,9 +270,13 @@ static int run(struct settings *settings)
     if (strcmp(settings->output, "-") != 0)
         TRY(file_check_output(settings->output, settings->arguments, settings->argument_count,
                               error));
-    TRY(take_names(drawing, settings, error));
-    TRY(make_lines(drawing, settings, error));
-    TRY(draw(drawing, settings, &picture, error));
+    if (settings->bars) {
+        TRY(draw_bars(settings, &picture, error));
+    } else {
+        TRY(take_names(drawing, settings, error));
+        TRY(make_lines(drawing, settings, error));
+        TRY(draw(drawing, settings, &picture, error));
+    }
     TRY(write_picture(settings->output, &picture, error));
 
 cleanup:
@@ -269,12 +294,16 @@ const struct command command_plot = {
         "Examples\n"
         "  primer plot run/log.jsonl -o loss.svg\n"
         "  primer plot a/log.jsonl b/log.jsonl --y evaluation --x tokens --log-x -o compare.svg\n"
-        "  primer plot tiny-*/log.jsonl small-*/log.jsonl --group --smooth 20 -o seeds.svg\n\n"
+        "  primer plot tiny-*/log.jsonl small-*/log.jsonl --group --smooth 20 -o seeds.svg\n"
+        "  primer plot --bars results.jsonl -o bars.svg\n\n"
         "A log's name is that of its folder, unless --names says another. With --group, names that "
         "differ\n"
         "only behind their last dash or number (tiny-1, tiny-2) are one line, the mean, in a band "
         "from the\n"
-        "least to the most. Where a run went on from a checkpoint, its later lines hold.\n",
+        "least to the most. Where a run went on from a checkpoint, its later lines hold.\n\n"
+        "With --bars a line is a bar: {\"name\": \"raw\", \"value\": 2.1, \"low\": 2.0, \"high\": "
+        "2.2}, with or without\n"
+        "the interval; one without a name may say \"axis\" and \"note\".\n",
     .bit = COMMAND_PLOT,
     .least = 1,
     .most = LOGS_MOST,

@@ -2,11 +2,13 @@
 #include "command/command.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "data/data_synth.h"
+#include "data/data_teacher.h"
 #include "terminal/interrupt.h"
 #include "terminal/output.h"
 #include "terminal/progress.h"
@@ -82,6 +84,130 @@ static primer_status write_json(const char *path, const struct data_synth_summar
     return buffer_format(out, error, "],\"seconds\":%.3f}\n", seconds);
 }
 
+/* ---- with a teacher --------------------------------------------------------------------------- */
+
+#define TEACHER_COUNT 1000 /* lessons, where no number was given */
+
+static primer_status write_teacher_text(const char *path,
+                                        const struct data_teacher_summary *summary, double seconds,
+                                        struct buffer *out, primer_error *error)
+{
+    char kept[RENDER_TEXT], asked[RENDER_TEXT], refused[RENDER_TEXT], time[RENDER_TEXT];
+    FORWARD(buffer_format(out, error, "%s: %s lessons, of %s answers; %s refused; in %s\n", path,
+                          render_count(summary->kept, kept), render_count(summary->asked, asked),
+                          render_count(summary->refused, refused), render_duration(seconds, time)));
+    if (summary->unanswered > 0 || summary->unsaid > 0)
+        FORWARD(buffer_format(out, error,
+                              "  %" PRIu64 " questions without an answer, %" PRIu64
+                              " prompts that couldn't be said\n",
+                              summary->unanswered, summary->unsaid));
+    for (size_t i = 0; i < DATA_TEACHER_REASONS && summary->reasons[i].count > 0; i++)
+        FORWARD(buffer_format(out, error, "    %6" PRIu64 "  %s\n", summary->reasons[i].count,
+                              summary->reasons[i].text));
+    return buffer_format(out, error,
+                         "  %zu of %zu prompts used; distinct trigrams %.3f; words shared by two "
+                         "lessons %.3f\n",
+                         summary->prompts_used, summary->prompts, summary->distinct,
+                         summary->similar);
+}
+
+static primer_status write_teacher_json(const char *path,
+                                        const struct data_teacher_summary *summary, double seconds,
+                                        struct buffer *out, primer_error *error)
+{
+    FORWARD(buffer_text(out, "{\"path\":", error));
+    FORWARD(buffer_json_string(out, path, strlen(path), error));
+    FORWARD(buffer_format(out, error,
+                          ",\"kept\":%" PRIu64 ",\"asked\":%" PRIu64 ",\"refused\":%" PRIu64
+                          ",\"unanswered\":%" PRIu64 ",\"unsaid\":%" PRIu64 ",\"resumed\":%" PRIu64
+                          ",\"prompts\":%zu,\"prompts_used\":%zu"
+                          ",\"distinct\":%.6f,\"similar\":%.6f,\"reasons\":{",
+                          summary->kept, summary->asked, summary->refused, summary->unanswered,
+                          summary->unsaid, summary->resumed, summary->prompts,
+                          summary->prompts_used, summary->distinct, summary->similar));
+    for (size_t i = 0; i < DATA_TEACHER_REASONS && summary->reasons[i].count > 0; i++) {
+        FORWARD(buffer_text(out, i > 0 ? "," : "", error));
+        FORWARD(buffer_json_string(out, summary->reasons[i].text, strlen(summary->reasons[i].text),
+                                   error));
+        FORWARD(buffer_format(out, error, ":%" PRIu64, summary->reasons[i].count));
+    }
+    return buffer_format(out, error, "},\"seconds\":%.3f}\n", seconds);
+}
+
+/* What a teacher can't be told, or has to be; NULL: nothing. */
+static const char *teacher_misuse(const struct settings *settings)
+{
+    const bool endpoint = strstr(settings->teacher.name, "://") != NULL;
+    if (settings->data.split != NULL || settings->data.tests || settings->data.most_wrong > 0)
+        return "--split, --tests and --most-wrong are of the built-in teacher: leave them out, or "
+               "--teacher";
+    if (endpoint && settings->teacher.model == NULL)
+        return "an endpoint needs --teacher-model: what it calls its model";
+    return !endpoint && (settings->teacher.model != NULL || settings->key_file != NULL)
+               ? "--teacher-model and --key-file are for an endpoint, https://host/v1"
+               : NULL;
+}
+
+static bool read_temperature(const char *text, double *temperature)
+{
+    char *end = NULL;
+    *temperature = text == NULL ? -1 : strtod(text, &end);
+    return text == NULL || (end != text && *end == '\0' && *temperature >= 0 && *temperature <= 2);
+}
+
+/* What was answered is told of a run that failed, too. */
+static int run_teacher(struct settings *settings)
+{
+    primer_status status = PRIMER_OK;
+    primer_error problem = {0}, *error = &problem;
+    struct data_teacher_summary summary = {0};
+    struct buffer out = {0};
+    struct progress progress = progress_begin("asking for lessons", "lessons");
+    const struct teacher_settings *const teacher = &settings->teacher;
+    const char *const misuse = teacher_misuse(settings);
+    struct data_teacher_options options = {.teacher = teacher->name,
+                                           .model = teacher->model,
+                                           .key_file = settings->key_file,
+                                           .count = settings->data.count > 0 ? settings->data.count
+                                                                             : TEACHER_COUNT,
+                                           .seed = settings->data.seed,
+                                           .only = settings->data.only,
+                                           .parallel = settings->parallel,
+                                           .max_tokens = teacher->max_tokens,
+                                           .tries = teacher->tries,
+                                           .seconds = (double)teacher->seconds,
+                                           .most_refused = teacher->most_refused,
+                                           .threads = settings->model.threads,
+                                           .progress = report,
+                                           .context = &progress};
+    if (misuse != NULL)
+        return command_misused(settings->command, "%s", misuse);
+    if (!read_temperature(teacher->temperature, &options.temperature))
+        return command_misused(settings->command, "--temp: found \"%s\", expected 0 to 2",
+                               teacher->temperature);
+    const uint64_t begun = clock_nanoseconds();
+    interrupt_install(NULL);
+    interrupt_hold();
+    const primer_status made = data_teacher_make(settings->arguments, settings->argument_count,
+                                                 settings->output, &options, &summary, error);
+    progress_end(&progress);
+    if (made == PRIMER_ECANCELED)
+        interrupt_end();
+    const double seconds = clock_seconds_since(begun);
+    if (made == PRIMER_OK || summary.asked + summary.unanswered > 0) {
+        primer_error other = {0};
+        status = settings->json
+                     ? write_teacher_json(settings->output, &summary, seconds, &out, &other)
+                     : write_teacher_text(settings->output, &summary, seconds, &out, &other);
+        if (status == PRIMER_OK)
+            status = output_write(out.bytes, out.length, &other);
+        if (made == PRIMER_OK)
+            problem = other;
+    }
+    buffer_free(&out);
+    return made == PRIMER_OK && status == PRIMER_OK ? EXIT_CODE_OK : command_failed(error);
+}
+
 static int run(struct settings *settings)
 {
     primer_status status = PRIMER_OK;
@@ -102,6 +228,8 @@ static int run(struct settings *settings)
     if (settings->output == NULL)
         return command_misused(settings->command,
                                "data synth needs -o: where to write the lessons");
+    if (settings->teacher.name != NULL)
+        return run_teacher(settings);
     const uint64_t begun = clock_nanoseconds();
     interrupt_install(NULL);
     interrupt_hold();
@@ -110,7 +238,7 @@ static int run(struct settings *settings)
     progress_end(&progress);
     if (status == PRIMER_ECANCELED)
         interrupt_end();
-    if (status != PRIMER_OK)
+    if (status != PRIMER_OK || summary.rank != 0)
         goto cleanup;
     const double seconds = clock_seconds_since(begun);
     TRY(settings->json ? write_json(settings->output, &summary, seconds, &out, error)
@@ -131,12 +259,21 @@ const struct command data_verb_synth = {
         "  primer data synth curriculum/python curriculum/everyday -o lessons.jsonl --count "
         "200000\n"
         "  primer data synth curriculum/python -o exercises.jsonl --only exercise --split test "
-        "--tests\n\n"
+        "--tests\n"
+        "  primer data synth curriculum/teacher -o textbooks.jsonl --teacher phi-2.Q4_0.gguf "
+        "--only "
+        "textbook\n"
+        "  primer data synth curriculum/teacher -o more.jsonl --teacher https://api.example.com/v1 "
+        "\\\n    --teacher-model NAME --key-file key.txt --count 5000 --parallel 16\n\n"
         "A curriculum is a folder of text files: what can be asked, in how many ways, and what a "
         "lesson looks\n"
         "like; docs/curricula.md describes them. Lessons are lines of JSON that primer data shard "
         "reads. The\n"
-        "same seed gives the same lessons. A run that was stopped goes on with the same command.\n",
+        "same seed gives the same lessons. A run that was stopped goes on with the same "
+        "command.\n\n"
+        "With --teacher another model writes the lessons, from the curriculum's prompts; what it "
+        "answers is run in\n"
+        "the sandbox before it is kept, and is on disk at once (docs/teachers.md).\n",
     .bit = DATA_SYNTH,
     .least = 1,
     .most = SETTINGS_ARGUMENTS,

@@ -59,6 +59,12 @@ struct review_settings {
     bool by_kind, report;
 };
 
+/* primer data synth with a teacher; a number is 0 where nothing was said */
+struct teacher_settings {
+    const char *name, *model, *temperature;
+    size_t max_tokens, tries, seconds, most_refused;
+};
+
 struct settings {
     const struct command *command;
     const char *arguments[SETTINGS_ARGUMENTS]; /* what is no option */
@@ -91,7 +97,7 @@ struct settings {
     size_t vocabulary, least_count;
     bool split_digits, special_last, characters, fewer;
     const char *plot_x, *plot_y, *title, *names; /* plot, and output */
-    bool log_x, log_y, grouped;
+    bool log_x, log_y, grouped, bars;
     size_t smooth;
     struct grow_settings grow;
     struct data_settings data;
@@ -103,6 +109,7 @@ struct settings {
     struct settings_list aliases;
     bool insecure, log_prompts;
     size_t parallel, max_queue, max_loaded, max_body, grace;
+    struct teacher_settings teacher; /* and key_file, parallel */
 };
 
 void settings_default(struct settings *settings);

@@ -4,7 +4,8 @@
  *
  * Lesson number i depends on the curriculum, the seed and i alone. A run that was stopped goes on
  * where its last whole round ended: OUT.state says how far OUT.part is; OUT appears when it is
- * complete. docs/curricula.md says what a curriculum is.
+ * complete. Processes that a launcher started together (mpirun) share the lessons among them, and
+ * give the same file. docs/curricula.md says what a curriculum is.
  */
 #ifndef DATA_DATA_SYNTH_H
 #define DATA_DATA_SYNTH_H
@@ -44,6 +45,7 @@ struct data_synth_options {
 enum { DATA_SYNTH_PROBLEMS = 12 };
 
 struct data_synth_summary {
+    size_t rank; /* of the process, where several work together (mpirun): the first one tells */
     uint64_t made, kept, wrong, duplicates, held_out, unsaid, resumed;
     uint64_t programs; /* that were run */
     double distinct, similar;

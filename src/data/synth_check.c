@@ -75,6 +75,13 @@ struct batch {
     struct buffer input;
 };
 
+static bool ask_to_go_on(void *context, size_t done, size_t all)
+{
+    const struct synth_check *const check = context;
+    (void)done, (void)all;
+    return check->keep_going(check->context);
+}
+
 static primer_status ask(struct synth_check *check, const struct batch *batches, size_t count,
                          struct sandbox_result *results, primer_error *error)
 {
@@ -87,7 +94,8 @@ static primer_status ask(struct synth_check *check, const struct batch *batches,
                                                .input = batches[i].input.bytes,
                                                .input_length = batches[i].input.length};
     const primer_status status =
-        sandbox_run(check->sandbox, programs, count, results, NULL, NULL, error);
+        sandbox_run(check->sandbox, programs, count, results,
+                    check->keep_going == NULL ? NULL : ask_to_go_on, check, error);
     memory_free(programs);
     return status;
 }

@@ -9,6 +9,9 @@
 struct synth_check {
     struct sandbox *sandbox;
     const char *script; /* borrowed */
+    /* NULL, or asked now and then while programs run; false stops with PRIMER_ECANCELED. */
+    bool (*keep_going)(void *context);
+    void *context;
 };
 
 /* `threads` 0: as many as are worth using. Without a script nothing is checked, and what has holes

@@ -350,6 +350,19 @@ static void verdicts_go_on_and_are_taken_back(void **state)
     assert_true(done.count == 0 && summary.before == 6);
 }
 
+/* Taken back twice: both are asked again. */
+static void two_are_taken_back(void **state)
+{
+    (void)state;
+    struct data_review_summary summary;
+    unlink(helper_path("verdicts.jsonl"));
+    const struct script script = ask("yyyuunnq", "anna", &summary);
+    const size_t asked[] = {1, 2, 3, 4, 3, 2, 3, 4};
+    for (size_t i = 0; i < 8; i++)
+        assert_int_equal(script.asked[i], asked[i]);
+    assert_true(summary.given == 3 && summary.undone == 2 && summary.left == 3);
+}
+
 static void half_lines_are_asked_again(void **state)
 {
     (void)state;
@@ -472,6 +485,7 @@ int main(void)
         cmocka_unit_test(kinds_have_their_parts),
         cmocka_unit_test(bad_lines_are_named_or_counted),
         cmocka_unit_test(verdicts_go_on_and_are_taken_back),
+        cmocka_unit_test(two_are_taken_back),
         cmocka_unit_test(half_lines_are_asked_again),
         cmocka_unit_test(verdicts_that_are_none_are_refused),
         cmocka_unit_test(reports_compare_judges),

@@ -1,0 +1,302 @@
+/* synth_part.c - what a run has kept, on disk. Declared in synth_run.h.
+ *
+ *   OUT.part    lines of whole rounds          OUT.rank-1.part, OUT.rank-2.part, ... of several ranks
+ *   OUT.state   how many bytes of it count, the next number, the counts so far; of which curriculum
+ *
+ * What a part holds beyond its state's bytes was torn off, and is cut away.
+ */
+#include "data/synth_run.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/memory.h"
+
+enum { STATE_MOST = 1 << 16 };
+
+/* ---- files ----------------------------------------------------------------------------------- */
+
+static primer_status write_all(int descriptor, const char *path, const char *bytes, size_t length,
+                               primer_error *error)
+{
+    while (length > 0) {
+        const ssize_t count = write(descriptor, bytes, length);
+        if (count < 0 && errno == EINTR)
+            continue;
+        if (count <= 0)
+            return error_set(error, PRIMER_EIO, "%s: cannot write: %s", path, strerror(errno));
+        bytes += count;
+        length -= (size_t)count;
+    }
+    return PRIMER_OK;
+}
+
+static primer_status save_state(struct synth_run *run, primer_error *error)
+{
+    const struct data_synth_summary *const summary = run->summary;
+    struct file_writer writer = {0};
+    primer_status status = PRIMER_OK;
+    char text[512];
+    const int length = snprintf(
+        text, sizeof text,
+        "{\"identity\":\"%016" PRIx64 "\",\"next\":%" PRIu64 ",\"bytes\":%" PRIu64
+        ",\"made\":%" PRIu64 ",\"kept\":%" PRIu64 ",\"wrong\":%" PRIu64 ",\"duplicates\":%" PRIu64
+        ",\"held_out\":%" PRIu64 ",\"unsaid\":%" PRIu64 ",\"programs\":%" PRIu64 "}\n",
+        run->identity, run->next, run->part_bytes, summary->made, summary->kept, summary->wrong,
+        summary->duplicates, summary->held_out, summary->unsaid, summary->programs);
+    TRY(file_writer_open(&writer, run->state_path.bytes, error));
+    TRY(file_writer_write(&writer, text, (size_t)length, error));
+    TRY(file_writer_commit(&writer, error));
+
+cleanup:
+    file_writer_abandon(&writer);
+    return status;
+}
+
+static uint64_t number_of(const json_t *state, const char *key)
+{
+    const json_int_t number = json_integer_value(json_object_get(state, key));
+    return number < 0 ? 0 : (uint64_t)number;
+}
+
+/* What OUT.state says, where it is of the same curriculum and options. */
+static void read_state(struct synth_run *run)
+{
+    struct data_synth_summary *const summary = run->summary;
+    struct buffer text = {0};
+    char identity[24];
+    json_t *state = NULL;
+    if (file_exists(run->state_path.bytes) &&
+        file_read(run->state_path.bytes, STATE_MOST, &text, NULL) == PRIMER_OK)
+        state = json_loadb(text.bytes == NULL ? "" : text.bytes, text.length, 0, NULL);
+    const char *const found = json_string_value(json_object_get(state, "identity"));
+    snprintf(identity, sizeof identity, "%016" PRIx64, run->identity);
+    if (found != NULL && strcmp(found, identity) == 0) {
+        run->next = number_of(state, "next");
+        run->part_bytes = number_of(state, "bytes");
+        summary->made = number_of(state, "made");
+        summary->kept = summary->resumed = number_of(state, "kept");
+        summary->wrong = number_of(state, "wrong");
+        summary->duplicates = number_of(state, "duplicates");
+        summary->held_out = number_of(state, "held_out");
+        summary->unsaid = number_of(state, "unsaid");
+        summary->programs = number_of(state, "programs");
+    }
+    json_decref(state);
+    buffer_free(&text);
+}
+
+/* What asks in a line that was written: as measure_draft sees it. */
+static primer_status measure_line(struct synth_run *run, const char *line, size_t length,
+                                  primer_error *error)
+{
+    static const char *const keys[] = {"text", "prompt"};
+    primer_status status = PRIMER_OK;
+    size_t i;
+    json_t *turn, *const lesson = json_loadb(line, length, 0, NULL);
+    json_array_foreach(json_object_get(lesson, "messages"), i, turn)
+    {
+        const char *const role = json_string_value(json_object_get(turn, "role"));
+        const json_t *const text = json_object_get(turn, "content");
+        if (json_is_string(text) && role != NULL && strcmp(role, "assistant") != 0)
+            TRY(synth_measure_add(&run->measure, json_string_value(text), json_string_length(text),
+                                  error));
+    }
+    for (i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+        const json_t *const text = json_object_get(lesson, keys[i]);
+        if (json_is_string(text))
+            TRY(synth_measure_add(&run->measure, json_string_value(text), json_string_length(text),
+                                  error));
+    }
+
+cleanup:
+    json_decref(lesson);
+    return status;
+}
+
+/* The lines that are there count as written. */
+static primer_status read_part(struct synth_run *run, primer_error *error)
+{
+    struct file_map map = {0};
+    primer_status status = PRIMER_OK;
+    TRY(file_map_open(&map, run->part_path.bytes, error));
+    if (map.size < run->part_bytes)
+        FAIL(PRIMER_EFORMAT,
+             "%s: has %zu bytes, its state says %" PRIu64 "; remove both to begin anew",
+             run->part_path.bytes, map.size, run->part_bytes);
+    for (size_t at = 0; at < run->part_bytes;) {
+        const unsigned char *const line = map.bytes + at;
+        const unsigned char *const end = memchr(line, '\n', run->part_bytes - at);
+        const size_t length = end == NULL ? run->part_bytes - at : (size_t)(end - line) + 1;
+        bool fresh;
+        TRY(synth_set_add(&run->written, synth_keep_hash((const char *)line, length), &fresh,
+                          error));
+        TRY(measure_line(run, (const char *)line, length, error));
+        at += length;
+    }
+
+cleanup:
+    file_map_close(&map);
+    return status;
+}
+
+static primer_status name_part(struct buffer *out, const char *path, const struct ranks *ranks,
+                               size_t rank, const char *ending, primer_error *error)
+{
+    return ranks->count > 1 ? buffer_format(out, error, "%s.rank-%zu.%s", path, rank, ending)
+                            : buffer_format(out, error, "%s.%s", path, ending);
+}
+
+primer_status synth_part_open(struct synth_run *run, const char *path, primer_error *error)
+{
+    FORWARD(name_part(&run->part_path, path, &run->ranks, run->ranks.rank, "part", error));
+    FORWARD(name_part(&run->state_path, path, &run->ranks, run->ranks.rank, "state", error));
+    read_state(run);
+    if (run->part_bytes > 0)
+        FORWARD(read_part(run, error));
+    const char *const part = run->part_path.bytes;
+    run->part = open(part, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+    if (run->part < 0 || ftruncate(run->part, (off_t)run->part_bytes) != 0 ||
+        lseek(run->part, 0, SEEK_END) < 0)
+        return error_set(error, PRIMER_EIO, "%s: cannot write it: %s", part, strerror(errno));
+    return PRIMER_OK;
+}
+
+primer_status synth_part_add(struct synth_run *run, primer_error *error)
+{
+    if (run->lines.length > 0)
+        FORWARD(
+            write_all(run->part, run->part_path.bytes, run->lines.bytes, run->lines.length, error));
+    run->part_bytes += run->lines.length;
+    return save_state(run, error);
+}
+
+void synth_part_close(struct synth_run *run)
+{
+    if (run->part >= 0)
+        close(run->part);
+    run->part = -1;
+}
+
+primer_status synth_part_finish(struct synth_run *run, const char *path, primer_error *error)
+{
+    const bool whole = fsync(run->part) == 0;
+    if (!whole || close(run->part) != 0)
+        return error_set(error, PRIMER_EIO, "%s: cannot write: %s", run->part_path.bytes,
+                         strerror(errno));
+    run->part = -1;
+    if (rename(run->part_path.bytes, path) != 0)
+        return error_set(error, PRIMER_EIO, "%s: cannot rename it to %s: %s", run->part_path.bytes,
+                         path, strerror(errno));
+    unlink(run->state_path.bytes);
+    return PRIMER_OK;
+}
+
+/* ---- several ranks --------------------------------------------------------------------------- */
+
+/* A rank's part while it is read: the next line, and its number. */
+struct source {
+    struct file_map map;
+    size_t at, length;
+    uint64_t number;
+};
+
+static void next_line(struct source *source)
+{
+    static const char begin[] = "{\"index\":";
+    source->at += source->length;
+    const char *const line = (const char *)source->map.bytes + source->at;
+    const size_t left = source->map.size - source->at;
+    const char *const end = left == 0 ? NULL : memchr(line, '\n', left);
+    source->length = end == NULL ? 0 : (size_t)(end - line) + 1;
+    source->number = source->length > sizeof begin
+                         ? (uint64_t)strtoull(line + sizeof begin - 1, NULL, 10)
+                         : UINT64_MAX;
+}
+
+static primer_status open_sources(const struct synth_run *run, const char *path,
+                                  struct source *sources, primer_error *error)
+{
+    primer_status status = PRIMER_OK;
+    struct buffer name = {0};
+    for (size_t i = 0; i < run->ranks.count; i++) {
+        buffer_clear(&name);
+        TRY(name_part(&name, path, &run->ranks, i, "part", error));
+        TRY(file_map_open(&sources[i].map, name.bytes, error));
+        next_line(&sources[i]);
+    }
+
+cleanup:
+    buffer_free(&name);
+    return status;
+}
+
+/* Writes the first lines of all, by number, that repeat none before them. */
+static primer_status merge_sources(struct source *sources, size_t count, uint64_t wanted,
+                                   struct file_writer *writer, uint64_t *kept, primer_error *error)
+{
+    primer_status status = PRIMER_OK;
+    struct synth_set seen = {0};
+    while (*kept < wanted) {
+        struct source *first = &sources[0];
+        for (size_t i = 1; i < count; i++)
+            if (sources[i].number < first->number)
+                first = &sources[i];
+        if (first->number == UINT64_MAX)
+            break;
+        bool fresh;
+        const char *const line = (const char *)first->map.bytes + first->at;
+        TRY(synth_set_add(&seen, synth_keep_hash(line, first->length), &fresh, error));
+        if (fresh)
+            TRY(file_writer_write(writer, line, first->length, error));
+        *kept += fresh ? 1 : 0;
+        next_line(first);
+    }
+
+cleanup:
+    synth_set_free(&seen);
+    return status;
+}
+
+static void remove_parts(const struct synth_run *run, const char *path)
+{
+    static const char *const endings[] = {"part", "state"};
+    for (size_t i = 0; i < run->ranks.count; i++)
+        for (size_t j = 0; j < 2; j++) {
+            struct buffer name = {0};
+            if (name_part(&name, path, &run->ranks, i, endings[j], NULL) == PRIMER_OK)
+                unlink(name.bytes);
+            buffer_free(&name);
+        }
+}
+
+primer_status synth_part_merge(struct synth_run *run, const char *path, uint64_t *kept,
+                               primer_error *error)
+{
+    primer_status status = PRIMER_OK;
+    struct file_writer writer = {0};
+    struct source *const sources = memory_allocate(run->ranks.count, sizeof *sources);
+    *kept = 0;
+    if (sources == NULL)
+        return memory_failure(error, "the ranks' parts", run->ranks.count * sizeof *sources);
+    TRY(open_sources(run, path, sources, error));
+    TRY(file_writer_open(&writer, path, error));
+    TRY(merge_sources(sources, run->ranks.count, run->options->count, &writer, kept, error));
+    if (*kept == run->options->count) {
+        TRY(file_writer_commit(&writer, error));
+        remove_parts(run, path);
+    }
+
+cleanup:
+    file_writer_abandon(&writer);
+    for (size_t i = 0; i < run->ranks.count; i++)
+        file_map_close(&sources[i].map);
+    memory_free(sources);
+    return status;
+}
