@@ -17,8 +17,6 @@ here=$experiments
 folder=${1:-${default:-runs/experiments}}
 if [ -n "${QUICK:-}" ]; then
     : "${STEPS:=4}" "${SEEDS:=1 2}" "${ITEMS:=2}" "${LESSONS:=60}" "${FILES:=100}"
-    OPTIONS="--set batch=2 --set length=128 --set warm-up=1 --set evaluate-every=2 --set evaluate-rows=2 \
-        ${OPTIONS:-}"
 fi
 : "${STEPS:=600}" "${SEEDS:=1 2 3}" "${ITEMS:=200}" "${LESSONS:=8000}" "${FILES:=1}"
 : "${CODE:=/usr/lib/python3 /usr/lib/python3.11}" "${PRIMER_SHARED:=$experiments/../../../shared}"
@@ -26,7 +24,15 @@ fi
 : "${MBPP:=$PRIMER_SHARED/data/eval-mbpp/mbpp.jsonl}"
 mkdir -p "$folder/data" "$folder/arms" "$folder/$experiment"
 data=$folder/data
-recipe base
+quick() { # a recipe as it is, or tiny
+    if [ -n "${QUICK:-}" ]; then
+        sed -e 's/^batch .*/batch = 2/' -e 's/^warm-up .*/warm-up = 1/' -e 's/^evaluate-every .*/evaluate-every = 2/' \
+            -e 's/^evaluate-rows .*/evaluate-rows = 2/' -e 's/^context .*/&\nlength = 128/' "$1"
+    else
+        cat "$1"
+    fi
+}
+quick "$experiments/base.recipe" >"$folder/base.recipe"
 
 results() {
     python3 "$experiments/results.py" "$@"
@@ -79,12 +85,19 @@ shard() { # NAME: of NAME.jsonl; its figures in NAME.json
 # found best, so the model, which only has to be there, is trained for a minute.
 filter_code() {
     [ -f "$data/filter.json" ] && return
-    sed -e 's/^data .*/data = sample.txt/' -e '/^evaluate/d' "$experiments/../filter/code.recipe" >"$data/code.recipe"
-    [ -f "$data/code/model.gguf" ] || train "$data/code.recipe" --set steps=$((STEPS < 60 ? STEPS : 60)) --set warm-up=2
-    # shellcheck disable=SC2046 # two words or none
-    "$primer" data filter "$data/code.txt" --ratings "$experiments/../filter/ratings.jsonl" --hold-out 3 --features \
-        $([ -z "${QUICK:-}" ] || echo --trees 10 --folds 2) --lines 50 --model "$data/code/model.gguf" --skip-bad -o "$data/code-kept.jsonl" \
-        --rejected "$data/code-rejected.jsonl" --report "$data/filter.md" --save "$data/filter.json"
+    quick "$experiments/../filter/code.recipe" | sed -e 's/^data .*/data = sample.txt/' -e '/^evaluate/d' \
+        -e "s/^steps .*/steps = $((STEPS < 60 ? STEPS : 60))/" -e 's/^warm-up .*/warm-up = 2/' >"$data/code.recipe"
+    [ -f "$data/code/model.gguf" ] || train "$data/code.recipe"
+    ratings=$experiments/../filter/ratings.jsonl
+    set -- --hold-out 3
+    if [ -n "${QUICK:-}" ]; then
+        head -n 120 "$ratings" >"$data/ratings.jsonl"
+        ratings=$data/ratings.jsonl
+        set -- --trees 10 --folds 2 --tokens 32
+    fi
+    "$primer" data filter "$data/code.txt" --ratings "$ratings" --features --lines 50 --model "$data/code/model.gguf" \
+        --skip-bad -o "$data/code-kept.jsonl" --rejected "$data/code-rejected.jsonl" --report "$data/filter.md" \
+        --save "$data/filter.json" "$@"
 }
 sample_texts() { # as much of code as of lessons
     results texts "$data/textbook.jsonl" "$data/explain.jsonl" "$data/exercise.jsonl" "$data/request.jsonl" --plain \
@@ -172,14 +185,8 @@ arm() {
     judge "$run"
     results outcome "$run" "$name" "$seed" "$data" --command \
         "primer train ${recipe:-base}.recipe --set folder=arms/$name-$seed --set seed=$seed --set steps=$STEPS $* ${OPTIONS:-}"
+    rm -f "$run"/checkpoint-*
 }
-# arms NAME SETTINGS...: every seed.
-arms() {
-    arms=$1
-    shift
-    for each in $SEEDS; do arm "$arms" "$each" "$@"; done
-}
-
 # ---- what came of it ----------------------------------------------------------------------------------
 
 # conclude "ARM=what it is called"...: results.jsonl, and the table.
