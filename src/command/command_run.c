@@ -51,7 +51,7 @@ static bool is_prompt(const char *argument)
     size_t size = 0;
     const size_t length = strlen(argument);
     const bool named = length > 5 && strcmp(argument + length - 5, ".gguf") == 0;
-    return builtin_model(&size) != NULL && !named && !file_exists(argument);
+    return builtin_model(&size) != NULL && length > 0 && !named && !file_exists(argument);
 }
 
 static bool has_form(const struct settings *settings)

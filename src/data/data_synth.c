@@ -18,7 +18,11 @@ static primer_status check_round(struct synth_run *run, primer_error *error)
     static const struct buffer nothing;
     for (size_t i = 0; i < SYNTH_ROUND; i++)
         requests[i] = run->drafts[i].made ? &run->drafts[i].request : &nothing;
-    return synth_check_run(&run->check, requests, SYNTH_ROUND, run->answers, error);
+    const primer_status status =
+        synth_check_run(&run->check, requests, SYNTH_ROUND, run->answers, error);
+    return status == PRIMER_ECANCELED
+               ? error_set(error, status, "stopped; the same command goes on")
+               : status;
 }
 
 /* Of one process: the run ends within a round. Of several each keeps all that it has. */

@@ -41,7 +41,9 @@ grep -qE ' [1-9][0-9]* from disk' "$folder/err" || fail "nothing came from the d
 cp "$folder/primer" "$folder/copy"
 ask "$folder/copy" >/dev/null
 grep -q ' 0 from disk' "$folder/err" || fail "a copy of the program found what it hadn't kept"
-if "$PRIMER" run --raw -n 1 -p "a small" >"$folder/out" 2>&1 </dev/null; then
+make --no-print-directory FLAVOUR="${flavour%%-*}" CC="${flavour#*-}" EMBED= OUTPUT="$folder/empty" "$folder/empty" \
+    >"$folder/log" 2>&1 || fail "the program without a model did not build: $(cat "$folder/log")"
+if "$folder/empty" run --raw -n 1 -p "a small" >"$folder/out" 2>&1 </dev/null; then
     fail "a program without a model answered: $(cat "$folder/out")"
 fi
 grep -qi 'model' "$folder/out" || fail "no model, and it doesn't say how to get one: $(cat "$folder/out")"
