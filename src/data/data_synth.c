@@ -40,6 +40,7 @@ static primer_status run_round(struct synth_run *run, primer_error *error)
     TRY(synth_draft_round(run, error));
     TRY(check_round(run, error));
     buffer_clear(&run->lines);
+    buffer_clear(&run->turns);
     for (; used < SYNTH_ROUND && !enough(run); used++)
         TRY(synth_keep_draft(run, (size_t)used, error));
     run->next += used < SYNTH_ROUND ? used : SYNTH_ROUND * run->ranks.count;
@@ -228,6 +229,7 @@ static void close_run(struct synth_run *run)
     buffer_free(&run->part_path);
     buffer_free(&run->state_path);
     buffer_free(&run->lines);
+    buffer_free(&run->turns);
 }
 
 primer_status data_synth_make(const char *const *folders, size_t folder_count, const char *path,

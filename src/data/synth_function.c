@@ -174,7 +174,7 @@ enum synth_said synth_function_draw(struct synth *synth, const char *line,
 
 static bool code_key(const char *key)
 {
-    static const char *const keys[] = {"code", "before", "items", "count", "start",
+    static const char *const keys[] = {"code", "before", "these", "tally", "start",
                                        "step", "finish", "call",  "expr",  "test",
                                        "each", "list",   "item",  "x",     NULL};
     for (size_t i = 0; keys[i] != NULL; i++)

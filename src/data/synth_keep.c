@@ -8,7 +8,10 @@
 
 #include "base/hash.h"
 
-enum { HELD_TREES = 16 /* one of so many trees is held out */ };
+enum {
+    HELD_TREES = 16,   /* one of so many trees is held out */
+    JOINED_MOST = 1000 /* bytes of turns that another conversation is joined to */
+};
 
 /* ---- what is kept ---------------------------------------------------------------------------- */
 
@@ -85,14 +88,25 @@ static bool belongs(const struct synth_run *run, const struct synth_draft *draft
     }
 }
 
-static primer_status write_turns(const struct synth_draft *draft, const char *const *values,
-                                 size_t count, struct buffer *out, primer_error *error)
+static bool is_conversation(const struct synth_draft *draft)
 {
-    const bool talks = draft->turn_count > 0 && (strcmp(draft->turns[0].role, "user") == 0 ||
-                                                 strcmp(draft->turns[0].role, "system") == 0);
+    return draft->turn_count > 0 && (strcmp(draft->turns[0].role, "user") == 0 ||
+                                     strcmp(draft->turns[0].role, "system") == 0);
+}
+
+/* `before`: turns of another conversation that this one goes on. run->turns becomes all turns of a
+ * conversation, and empty for other lessons. */
+static primer_status write_turns(struct synth_run *run, const struct synth_draft *draft,
+                                 const char *const *values, size_t count, const char *before,
+                                 struct buffer *out, primer_error *error)
+{
+    const bool talks = is_conversation(draft);
     primer_status status = PRIMER_OK;
     struct buffer text = {0};
     TRY(buffer_text(out, talks ? ",\"messages\":[" : "", error));
+    const size_t begin = out->length;
+    TRY(buffer_text(out, before, error));
+    TRY(buffer_text(out, *before == '\0' ? "" : ",", error));
     for (size_t i = 0; i < draft->turn_count; i++) {
         const struct synth_turn *const turn = &draft->turns[i];
         buffer_clear(&text);
@@ -105,6 +119,9 @@ static primer_status write_turns(const struct synth_draft *draft, const char *co
         TRY(buffer_json_string(out, text.bytes == NULL ? "" : text.bytes, text.length, error));
         TRY(buffer_text(out, talks ? "}" : "", error));
     }
+    buffer_clear(&run->turns);
+    if (talks)
+        TRY(buffer_append(&run->turns, out->bytes + begin, out->length - begin, error));
     TRY(buffer_text(out, talks ? "]" : "", error));
 
 cleanup:
@@ -138,8 +155,8 @@ static primer_status write_tests(const struct synth_draft *draft, const json_t *
 /* {"index":N,"kind":"frame","topic":"...","messages":[...]}; what follows the index makes it the same
  * as another. */
 static primer_status write_lesson(struct synth_run *run, const struct synth_draft *draft,
-                                  uint64_t number, const json_t *answer, struct buffer *out,
-                                  primer_error *error)
+                                  uint64_t number, const json_t *answer, const char *before,
+                                  struct buffer *out, primer_error *error)
 {
     const char *values[SYNTH_HOLES];
     const json_t *const holes = json_object_get(answer, "holes");
@@ -153,7 +170,8 @@ static primer_status write_lesson(struct synth_run *run, const struct synth_draf
                           number, draft->lesson->kind, draft->lesson->name));
     FORWARD(buffer_text(out, ",\"topic\":", error));
     FORWARD(buffer_json_string(out, draft->topic.bytes, draft->topic.length, error));
-    FORWARD(write_turns(draft, values, count < SYNTH_HOLES ? count : SYNTH_HOLES, out, error));
+    FORWARD(write_turns(run, draft, values, count < SYNTH_HOLES ? count : SYNTH_HOLES, before, out,
+                        error));
     if (run->options->tests)
         FORWARD(write_tests(draft, answer, out, error));
     return buffer_text(out, "}\n", error);
@@ -178,6 +196,37 @@ uint64_t synth_keep_hash(const char *line, size_t length)
 {
     const char *const comma = memchr(line, ',', length);
     return comma == NULL ? 0 : hash_bytes(comma, length - (size_t)(comma - line), 0);
+}
+
+/* People change the subject: `join 25` in `mix lessons` has a quarter of the conversations go on
+ * another one, whose line they replace. */
+static bool joins(const struct synth_run *run, const struct synth_draft *draft, uint64_t number)
+{
+    const struct curriculum_block *const mix =
+        curriculum_find(run->curriculum, "mix", "lessons", 7);
+    const char *const percent = mix == NULL ? NULL : curriculum_text(mix, "join", NULL);
+    return percent != NULL && run->options->split == DATA_SYNTH_TRAIN && !run->options->tests &&
+           is_conversation(draft) && run->turns.length > 0 && run->turns.length < JOINED_MOST &&
+           hash_bytes(&number, sizeof number, 13) % 100 < strtoull(percent, NULL, 10);
+}
+
+static primer_status write_joined(struct synth_run *run, const struct synth_draft *draft,
+                                  uint64_t number, const json_t *answer, primer_error *error)
+{
+    primer_status status = PRIMER_OK;
+    struct buffer before = {0};
+    if (joins(run, draft, number)) {
+        TRY(buffer_append(&before, run->turns.bytes, run->turns.length, error));
+        run->lines.bytes[run->lines.length = run->turns_line] = '\0';
+        run->summary->kept--;
+    }
+    run->turns_line = run->lines.length;
+    status = write_lesson(run, draft, number, answer, before.length == 0 ? "" : before.bytes,
+                          &run->lines, error);
+
+cleanup:
+    buffer_free(&before);
+    return status;
 }
 
 primer_status synth_keep_draft(struct synth_run *run, size_t i, primer_error *error)
@@ -208,14 +257,15 @@ primer_status synth_keep_draft(struct synth_run *run, size_t i, primer_error *er
         summary->held_out++;
         return PRIMER_OK;
     }
-    const size_t begin = run->lines.length;
     bool fresh = false;
-    FORWARD(write_lesson(run, draft, run->next + i, answer, &run->lines, error));
+    FORWARD(write_joined(run, draft, run->next + i, answer, error));
+    const size_t begin = run->turns_line;
     FORWARD(synth_set_add(&run->written,
                           synth_keep_hash(run->lines.bytes + begin, run->lines.length - begin),
                           &fresh, error));
     if (!fresh) {
         summary->duplicates++;
+        buffer_clear(&run->turns);
         run->lines.bytes[run->lines.length = begin] = '\0';
         return PRIMER_OK;
     }

@@ -50,6 +50,9 @@ struct synth_run {
     int part;            /* OUT.part, or OUT.rank-N.part */
     uint64_t part_bytes; /* whole rounds of it */
     struct buffer part_path, state_path, lines;
+    /* The turns of the last of the lines, where it is a conversation: another may be joined to it. */
+    struct buffer turns;
+    size_t turns_line; /* where it begins in `lines` */
 };
 
 /* ---- synth_draft.c --------------------------------------------------------------------------- */

@@ -179,5 +179,10 @@ def wording(lesson):
 taught = {wording(l): l for l in train if l["kind"] == "problem"}
 again = [l for l in lessons("problems.jsonl") if wording(l) in taught]
 assert len(again) <= 1, again
+
+# What code is made of never shows in what is said.
+for lesson in train:
+    for said in lesson.get("messages", []) + [{"content": lesson.get(k, "")} for k in ("prompt", "completion", "text")]:
+        assert not re.search(r"\$[a-z{]", said["content"]), lesson
 EOF
 exit 0
