@@ -69,11 +69,12 @@ static primer_status write_json(const char *path, const struct data_synth_summar
         out, error,
         ",\"kept\":%" PRIu64 ",\"made\":%" PRIu64 ",\"programs\":%" PRIu64 ",\"wrong\":%" PRIu64
         ",\"duplicates\":%" PRIu64 ",\"held_out\":%" PRIu64 ",\"unsaid\":%" PRIu64
-        ",\"resumed\":%" PRIu64 ",\"topics\":%zu,\"topics_used\":%zu,\"distinct\":%.6f"
+        ",\"joined\":%" PRIu64 ",\"spare\":%" PRIu64 ",\"resumed\":%" PRIu64
+        ",\"topics\":%zu,\"topics_used\":%zu,\"distinct\":%.6f"
         ",\"similar\":%.6f,\"problems\":[",
         summary->kept, summary->made, summary->programs, summary->wrong, summary->duplicates,
-        summary->held_out, summary->unsaid, summary->resumed, summary->topics, summary->topics_used,
-        summary->distinct, summary->similar));
+        summary->held_out, summary->unsaid, summary->joined, summary->spare, summary->resumed,
+        summary->topics, summary->topics_used, summary->distinct, summary->similar));
     for (size_t i = 0; i < DATA_SYNTH_PROBLEMS && summary->problems[i].count > 0; i++) {
         FORWARD(buffer_format(out, error, "%s{\"count\":%" PRIu64 ",\"text\":", i > 0 ? "," : "",
                               summary->problems[i].count));

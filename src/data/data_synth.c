@@ -25,10 +25,19 @@ static primer_status check_round(struct synth_run *run, primer_error *error)
                : status;
 }
 
-/* Of one process: the run ends within a round. Of several each keeps all that it has. */
-static bool enough(const struct synth_run *run)
+/* Of one process the last round is cut where there are enough; of several each keeps all that it
+ * has, and what is put together is cut. Only then, as a lesson may be joined to the one before. */
+static void cut_lines(struct synth_run *run, uint64_t before)
 {
-    return run->ranks.count == 1 && run->summary->kept >= run->options->count;
+    const uint64_t wanted = run->options->count - before;
+    size_t end = 0;
+    if (run->ranks.count > 1 || run->summary->kept <= run->options->count)
+        return;
+    for (uint64_t i = 0; i < wanted; i++)
+        end += strcspn(run->lines.bytes + end, "\n") + 1;
+    run->lines.bytes[run->lines.length = end] = '\0';
+    run->summary->spare = run->summary->kept - run->options->count;
+    run->summary->kept = run->options->count;
 }
 
 static primer_status run_round(struct synth_run *run, primer_error *error)
@@ -36,14 +45,15 @@ static primer_status run_round(struct synth_run *run, primer_error *error)
     primer_status status = PRIMER_OK;
     struct data_synth_summary *const summary = run->summary;
     const uint64_t before = summary->kept;
-    uint64_t used = 0;
     TRY(synth_draft_round(run, error));
     TRY(check_round(run, error));
     buffer_clear(&run->lines);
     buffer_clear(&run->turns);
-    for (; used < SYNTH_ROUND && !enough(run); used++)
-        TRY(synth_keep_draft(run, (size_t)used, error));
-    run->next += used < SYNTH_ROUND ? used : SYNTH_ROUND * run->ranks.count;
+    for (size_t i = 0; i < SYNTH_ROUND; i++)
+        TRY(synth_keep_draft(run, i, error));
+    TRY(synth_keep_last(run, error));
+    cut_lines(run, before);
+    run->next += SYNTH_ROUND * run->ranks.count;
     TRY(synth_part_add(run, error));
     TRY(synth_keep_floors(run, error));
     if (summary->made > 100 * SYNTH_ROUND && summary->kept * 2000 < summary->made &&
@@ -123,7 +133,8 @@ static primer_status sum_counts(struct synth_run *run, uint64_t kept, primer_err
 {
     struct data_synth_summary *const summary = run->summary;
     uint64_t *const counts[] = {&summary->made,     &summary->wrong,  &summary->duplicates,
-                                &summary->held_out, &summary->unsaid, &summary->programs};
+                                &summary->held_out, &summary->unsaid, &summary->programs,
+                                &summary->joined};
     double sums[sizeof counts / sizeof counts[0]];
     for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++)
         sums[i] = (double)*counts[i];
@@ -131,6 +142,8 @@ static primer_status sum_counts(struct synth_run *run, uint64_t kept, primer_err
     for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++)
         *counts[i] = (uint64_t)sums[i];
     summary->kept = kept;
+    summary->spare = summary->made - kept - summary->wrong - summary->duplicates -
+                     summary->held_out - summary->unsaid - summary->joined;
     return PRIMER_OK;
 }
 

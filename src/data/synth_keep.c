@@ -206,21 +206,45 @@ static bool joins(const struct synth_run *run, const struct synth_draft *draft, 
         curriculum_find(run->curriculum, "mix", "lessons", 7);
     const char *const percent = mix == NULL ? NULL : curriculum_text(mix, "join", NULL);
     return percent != NULL && run->options->split == DATA_SYNTH_TRAIN && !run->options->tests &&
-           is_conversation(draft) && run->turns.length > 0 && run->turns.length < JOINED_MOST &&
+           is_conversation(draft) && run->has_last && run->turns.length > 0 &&
+           run->turns.length < JOINED_MOST &&
            hash_bytes(&number, sizeof number, 13) % 100 < strtoull(percent, NULL, 10);
 }
 
-static primer_status write_joined(struct synth_run *run, const struct synth_draft *draft,
-                                  uint64_t number, const json_t *answer, primer_error *error)
+/* The last line stays, unless it repeats another. Only now is it known that nothing is joined to it:
+ * what is kept doesn't depend on which other lines this process has seen. */
+primer_status synth_keep_last(struct synth_run *run, primer_error *error)
+{
+    bool fresh = false;
+    const size_t begin = run->last_line;
+    if (!run->has_last)
+        return PRIMER_OK;
+    run->has_last = false;
+    FORWARD(synth_set_add(&run->written,
+                          synth_keep_hash(run->lines.bytes + begin, run->lines.length - begin),
+                          &fresh, error));
+    run->summary->kept += fresh ? 1 : 0;
+    run->summary->duplicates += fresh ? 0 : 1;
+    if (!fresh)
+        run->lines.bytes[run->lines.length = begin] = '\0';
+    return PRIMER_OK;
+}
+
+/* Writes the lesson as the last line, in the place of one that it goes on. */
+static primer_status write_last(struct synth_run *run, const struct synth_draft *draft,
+                                uint64_t number, const json_t *answer, primer_error *error)
 {
     primer_status status = PRIMER_OK;
     struct buffer before = {0};
     if (joins(run, draft, number)) {
         TRY(buffer_append(&before, run->turns.bytes, run->turns.length, error));
-        run->lines.bytes[run->lines.length = run->turns_line] = '\0';
-        run->summary->kept--;
+        run->lines.bytes[run->lines.length = run->last_line] = '\0';
+        run->summary->joined++;
+    } else {
+        TRY(synth_keep_last(run, error));
     }
-    run->turns_line = run->lines.length;
+    run->last_line = run->lines.length;
+    run->has_last = true;
     status = write_lesson(run, draft, number, answer, before.length == 0 ? "" : before.bytes,
                           &run->lines, error);
 
@@ -257,19 +281,7 @@ primer_status synth_keep_draft(struct synth_run *run, size_t i, primer_error *er
         summary->held_out++;
         return PRIMER_OK;
     }
-    bool fresh = false;
-    FORWARD(write_joined(run, draft, run->next + i, answer, error));
-    const size_t begin = run->turns_line;
-    FORWARD(synth_set_add(&run->written,
-                          synth_keep_hash(run->lines.bytes + begin, run->lines.length - begin),
-                          &fresh, error));
-    if (!fresh) {
-        summary->duplicates++;
-        buffer_clear(&run->turns);
-        run->lines.bytes[run->lines.length = begin] = '\0';
-        return PRIMER_OK;
-    }
-    summary->kept++;
+    FORWARD(write_last(run, draft, run->next + i, answer, error));
     return measure_draft(run, draft, error);
 }
 

@@ -43,13 +43,15 @@ static primer_status save_state(struct synth_run *run, primer_error *error)
     struct file_writer writer = {0};
     primer_status status = PRIMER_OK;
     char text[512];
-    const int length = snprintf(
-        text, sizeof text,
-        "{\"identity\":\"%016" PRIx64 "\",\"next\":%" PRIu64 ",\"bytes\":%" PRIu64
-        ",\"made\":%" PRIu64 ",\"kept\":%" PRIu64 ",\"wrong\":%" PRIu64 ",\"duplicates\":%" PRIu64
-        ",\"held_out\":%" PRIu64 ",\"unsaid\":%" PRIu64 ",\"programs\":%" PRIu64 "}\n",
-        run->identity, run->next, run->part_bytes, summary->made, summary->kept, summary->wrong,
-        summary->duplicates, summary->held_out, summary->unsaid, summary->programs);
+    const int length =
+        snprintf(text, sizeof text,
+                 "{\"identity\":\"%016" PRIx64 "\",\"next\":%" PRIu64 ",\"bytes\":%" PRIu64
+                 ",\"made\":%" PRIu64 ",\"kept\":%" PRIu64 ",\"wrong\":%" PRIu64
+                 ",\"duplicates\":%" PRIu64 ",\"held_out\":%" PRIu64 ",\"unsaid\":%" PRIu64
+                 ",\"joined\":%" PRIu64 ",\"programs\":%" PRIu64 "}\n",
+                 run->identity, run->next, run->part_bytes, summary->made, summary->kept,
+                 summary->wrong, summary->duplicates, summary->held_out, summary->unsaid,
+                 summary->joined, summary->programs);
     TRY(file_writer_open(&writer, run->state_path.bytes, error));
     TRY(file_writer_write(&writer, text, (size_t)length, error));
     TRY(file_writer_commit(&writer, error));
@@ -86,6 +88,7 @@ static void read_state(struct synth_run *run)
         summary->duplicates = number_of(state, "duplicates");
         summary->held_out = number_of(state, "held_out");
         summary->unsaid = number_of(state, "unsaid");
+        summary->joined = number_of(state, "joined");
         summary->programs = number_of(state, "programs");
     }
     json_decref(state);

@@ -52,7 +52,8 @@ struct synth_run {
     struct buffer part_path, state_path, lines;
     /* The turns of the last of the lines, where it is a conversation: another may be joined to it. */
     struct buffer turns;
-    size_t turns_line; /* where it begins in `lines` */
+    size_t last_line; /* where the last line begins */
+    bool has_last;    /* it isn't counted yet */
 };
 
 /* ---- synth_draft.c --------------------------------------------------------------------------- */
@@ -67,6 +68,8 @@ primer_status synth_draft_survey(struct synth_run *run, primer_error *error);
 
 /* Counts draft number i with its answer, and appends its line to run->lines where it is kept. */
 primer_status synth_keep_draft(struct synth_run *run, size_t i, primer_error *error);
+/* After the last draft of a round: its line counts too. */
+primer_status synth_keep_last(struct synth_run *run, primer_error *error);
 /* Of what comes behind a line's index, which every line has: equal for repetitions. */
 uint64_t synth_keep_hash(const char *line, size_t length);
 /* PRIMER_EFORMAT where too many lessons are wrong or alike: a fault of the curriculum, and the sooner

@@ -33,7 +33,7 @@ import json, sys
 told, lines = json.load(open(sys.argv[1])), [json.loads(line) for line in open(sys.argv[2])]
 assert told["kept"] == len(lines) == 50 and told["path"] == "few.jsonl", told
 assert told["topics"] == 1 and told["topics_used"] == 1 and told["wrong"] == 0, told
-assert told["made"] == told["kept"] + told["wrong"] + told["duplicates"] + told["held_out"] + told["unsaid"], told
+assert told["made"] == told["kept"] + told["wrong"] + told["duplicates"] + told["held_out"] + told["unsaid"] + told["joined"] + told["spare"], told
 assert [m["role"] for m in lines[0]["messages"]] == ["user", "assistant"], lines[0]
 EOF
 expect_code 2 "$PRIMER" data synth sums
