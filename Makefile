@@ -357,10 +357,11 @@ test-build: test-programs $(call named,$(FUZZ_PROGRAMS)) \
     $(if $(TEST_SCRIPTS),programs all)
 	@:
 
+# The names that objects export don't depend on the optimizer, which takes most of the time.
 lint:
 	@tools/install-dependencies test
-	$(SUBMAKE) -k objects || true
-	@tools/lint --objects $(BUILD)/obj
+	$(SUBMAKE) FLAVOUR=debug -k objects || true
+	@tools/lint --objects build/debug-$(notdir $(firstword $(CC)))/obj
 
 check:
 	@tools/install-dependencies check
