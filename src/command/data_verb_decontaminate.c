@@ -1,7 +1,5 @@
 /* data_verb_decontaminate.c - primer data decontaminate: documents that repeat a problem of an
  * evaluation, left out.
- *
- * Ctrl-C and the signals that end a program only set a flag, as in data_verb_shard.c.
  */
 #include "command/command.h"
 
@@ -10,18 +8,10 @@
 #include <string.h>
 
 #include "base/buffer.h"
-#include "base/clock.h"
+#include "command/data_work.h"
 #include "data/data.h"
-#include "terminal/interrupt.h"
 #include "terminal/output.h"
-#include "terminal/progress.h"
 #include "terminal/render.h"
-
-static bool report(void *context, uint64_t done, uint64_t all)
-{
-    progress_step(context, done, all, NULL);
-    return !interrupt_seen();
-}
 
 static primer_status as_json(const char *path, const struct data_decontaminate_summary *summary,
                              double seconds, struct buffer *out, primer_error *error)
@@ -38,10 +28,7 @@ static primer_status as_json(const char *path, const struct data_decontaminate_s
                           summary->by_embedding, summary->embedded, summary->items,
                           summary->programs, summary->parsed, summary->unread, summary->input_bytes,
                           summary->words, summary->similarity, summary->bad));
-    if (summary->bad == 0)
-        FORWARD(buffer_text(out, "null", error));
-    else
-        FORWARD(buffer_json_string(out, summary->first_bad, strlen(summary->first_bad), error));
+    FORWARD(data_work_first_bad(out, summary->bad, summary->first_bad, error));
     return buffer_format(out, error, ",\"seconds\":%.3f}\n", seconds);
 }
 
@@ -101,7 +88,7 @@ static int run(struct settings *settings)
     primer_error problem = {0}, *error = &problem;
     struct data_decontaminate_summary summary = {0};
     struct buffer out = {0};
-    struct progress progress = progress_begin("comparing", "B");
+    struct data_work work = data_work_begin("comparing", "B");
     const struct data_decontaminate_options options = {
         .against = settings->data.against.items,
         .against_count = settings->data.against.count,
@@ -117,21 +104,15 @@ static int run(struct settings *settings)
         .distance = distance,
         .skip_bad = settings->skip_bad,
         .threads = settings->model.threads,
-        .progress = report,
-        .context = &progress};
-    const uint64_t begun = clock_nanoseconds();
-    interrupt_install(NULL);
-    interrupt_hold();
+        .progress = data_work_report,
+        .context = &work.progress};
     status = data_decontaminate(settings->arguments, settings->argument_count, settings->output,
                                 &options, &summary, error);
-    progress_end(&progress);
-    if (status == PRIMER_ECANCELED)
-        interrupt_end();
+    data_work_end(&work, status);
     if (status != PRIMER_OK)
         goto cleanup;
-    const double seconds = clock_seconds_since(begun);
-    TRY(settings->json ? as_json(settings->output, &summary, seconds, &out, error)
-                       : as_text(settings->output, &summary, seconds, &out, error));
+    TRY(settings->json ? as_json(settings->output, &summary, work.seconds, &out, error)
+                       : as_text(settings->output, &summary, work.seconds, &out, error));
     TRY(output_write(out.bytes, out.length, error));
 
 cleanup:

@@ -1,7 +1,4 @@
-/* data_verb_dedup.c - primer data dedup: documents that repeat another, left out.
- *
- * Ctrl-C and the signals that end a program only set a flag, as in data_verb_shard.c.
- */
+/* data_verb_dedup.c - primer data dedup: documents that repeat another, left out. */
 #include "command/command.h"
 
 #include <inttypes.h>
@@ -9,18 +6,10 @@
 #include <string.h>
 
 #include "base/buffer.h"
-#include "base/clock.h"
+#include "command/data_work.h"
 #include "data/data.h"
-#include "terminal/interrupt.h"
 #include "terminal/output.h"
-#include "terminal/progress.h"
 #include "terminal/render.h"
-
-static bool report(void *context, uint64_t done, uint64_t all)
-{
-    progress_step(context, done, all, NULL);
-    return !interrupt_seen();
-}
 
 static primer_status dedup_json(const char *path, const struct data_dedup_summary *summary,
                                 double seconds, struct buffer *out, primer_error *error)
@@ -36,10 +25,7 @@ static primer_status dedup_json(const char *path, const struct data_dedup_summar
         summary->documents, summary->kept, summary->exact, summary->near, summary->input_bytes,
         summary->memory, summary->similarity, summary->words, summary->permutations, summary->bands,
         summary->rows, summary->threshold, summary->found, summary->bad));
-    if (summary->bad == 0)
-        FORWARD(buffer_text(out, "null", error));
-    else
-        FORWARD(buffer_json_string(out, summary->first_bad, strlen(summary->first_bad), error));
+    FORWARD(data_work_first_bad(out, summary->bad, summary->first_bad, error));
     return buffer_format(out, error, ",\"seconds\":%.3f}\n", seconds);
 }
 
@@ -92,7 +78,7 @@ static int run(struct settings *settings)
     primer_error problem = {0}, *error = &problem;
     struct data_dedup_summary summary = {0};
     struct buffer out = {0};
-    struct progress progress = progress_begin("comparing", "B");
+    struct data_work work = data_work_begin("comparing", "B");
     const struct data_dedup_options options = {.field = settings->field,
                                                .separator = settings->separator,
                                                .report = settings->data.report,
@@ -101,21 +87,15 @@ static int run(struct settings *settings)
                                                .words = settings->data.words,
                                                .skip_bad = settings->skip_bad,
                                                .threads = settings->model.threads,
-                                               .progress = report,
-                                               .context = &progress};
-    const uint64_t begun = clock_nanoseconds();
-    interrupt_install(NULL);
-    interrupt_hold();
+                                               .progress = data_work_report,
+                                               .context = &work.progress};
     status = data_dedup(settings->arguments, settings->argument_count, settings->output, &options,
                         &summary, error);
-    progress_end(&progress);
-    if (status == PRIMER_ECANCELED)
-        interrupt_end();
+    data_work_end(&work, status);
     if (status != PRIMER_OK)
         goto cleanup;
-    const double seconds = clock_seconds_since(begun);
-    TRY(settings->json ? dedup_json(settings->output, &summary, seconds, &out, error)
-                       : dedup_text(settings->output, &summary, seconds, &out, error));
+    TRY(settings->json ? dedup_json(settings->output, &summary, work.seconds, &out, error)
+                       : dedup_text(settings->output, &summary, work.seconds, &out, error));
     TRY(output_write(out.bytes, out.length, error));
 
 cleanup:

@@ -12,6 +12,7 @@
 
 #include "base/buffer.h"
 #include "base/file.h"
+#include "command/data_work.h"
 #include "data/data.h"
 #include "terminal/interrupt.h"
 #include "terminal/output.h"
@@ -98,10 +99,7 @@ static primer_status summary_json(const char *path, const struct data_filter_sum
         summary->labelled, summary->training, summary->held, summary->files, summary->samples,
         summary->kept, summary->rejected, summary->kept_bytes, summary->rejected_bytes,
         summary->empty, summary->bad));
-    if (summary->bad == 0)
-        FORWARD(buffer_text(out, "null", error));
-    else
-        FORWARD(buffer_json_string(out, summary->first_bad, strlen(summary->first_bad), error));
+    FORWARD(data_work_first_bad(out, summary->bad, summary->first_bad, error));
     FORWARD(rows_json(summary, out, error));
     return buffer_format(out, error, ",\"seconds\":[%.3f,%.3f,%.3f]}\n", summary->seconds[0],
                          summary->seconds[1], summary->seconds[2]);

@@ -10,6 +10,7 @@
 
 #include "base/buffer.h"
 #include "base/file.h"
+#include "command/data_work.h"
 #include "data/data.h"
 #include "terminal/interrupt.h"
 #include "terminal/line_input.h"
@@ -89,12 +90,6 @@ static primer_status rate_by_person(void *context, const struct data_rate_sample
 
 /* ---- the command ----------------------------------------------------------------------------- */
 
-static bool report(void *context, uint64_t done, uint64_t all)
-{
-    progress_step(context, done, all, NULL);
-    return !interrupt_seen();
-}
-
 /* A model's work, as a line with what is left. */
 struct watched {
     struct data_rater inner;
@@ -125,10 +120,7 @@ static primer_status summary_json(const char *path, const struct data_rate_summa
                           ",\"empty\":%" PRIu64 ",\"bad\":%" PRIu64 ",\"first_bad\":",
                           summary->documents, summary->drawn, summary->before, summary->rated,
                           summary->skipped, summary->undone, summary->empty, summary->bad));
-    if (summary->bad == 0)
-        FORWARD(buffer_text(out, "null", error));
-    else
-        FORWARD(buffer_json_string(out, summary->first_bad, strlen(summary->first_bad), error));
+    FORWARD(data_work_first_bad(out, summary->bad, summary->first_bad, error));
     return buffer_format(out, error, ",\"counts\":[%zu,%zu,%zu,%zu,%zu,%zu]}\n", summary->counts[0],
                          summary->counts[1], summary->counts[2], summary->counts[3],
                          summary->counts[4], summary->counts[5]);
@@ -190,7 +182,7 @@ static int run(struct settings *settings)
                                               .lines = chosen->lines,
                                               .no_text = chosen->no_text,
                                               .skip_bad = settings->skip_bad,
-                                              .progress = report,
+                                              .progress = data_work_report,
                                               .context = &progress};
     if (chosen->rubric == NULL)
         TRY(buffer_text(&rubric, rubric_of_its_own, error));

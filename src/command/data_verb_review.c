@@ -14,6 +14,7 @@
 #include "base/buffer.h"
 #include "base/file.h"
 #include "base/utf8.h"
+#include "command/data_work.h"
 #include "data/data_review.h"
 #include "terminal/interrupt.h"
 #include "terminal/line_input.h"
@@ -156,12 +157,6 @@ static primer_status judge_watched(void *context, const struct data_review_lesso
 
 /* ---- the command ----------------------------------------------------------------------------- */
 
-static bool tell(void *context, uint64_t done, uint64_t all)
-{
-    progress_step(context, done, all, NULL);
-    return !interrupt_seen();
-}
-
 static primer_status write_json(const char *path, const struct data_review_summary *summary,
                                 const struct buffer *report, struct buffer *out,
                                 primer_error *error)
@@ -175,10 +170,7 @@ static primer_status write_json(const char *path, const struct data_review_summa
         ",\"bad\":%" PRIu64 ",\"first_bad\":",
         summary->lessons, summary->same, summary->drawn, summary->before, summary->given,
         summary->skipped, summary->undone, summary->left, summary->bad));
-    if (summary->bad == 0)
-        FORWARD(buffer_text(out, "null", error));
-    else
-        FORWARD(buffer_json_string(out, summary->first_bad, strlen(summary->first_bad), error));
+    FORWARD(data_work_first_bad(out, summary->bad, summary->first_bad, error));
     return buffer_format(out, error, ",\"report\":%s}\n", report->bytes);
 }
 
@@ -246,7 +238,7 @@ static int run_review(struct settings *settings)
                                                 .by_kind = chosen->by_kind,
                                                 .skip_bad = settings->skip_bad,
                                                 .json = settings->json,
-                                                .progress = tell,
+                                                .progress = data_work_report,
                                                 .context = &progress};
     if (chosen->rubric == NULL)
         TRY(buffer_text(&rubric, data_review_rubric, error));

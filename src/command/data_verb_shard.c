@@ -1,49 +1,29 @@
-/* data_verb_shard.c - primer data shard: texts and conversations to token shards.
- *
- * Ctrl-C and the signals that end a program only set a flag: the next report of progress says that
- * it is to stop, and the writer takes its unfinished file away.
- */
+/* data_verb_shard.c - primer data shard: texts and conversations to token shards. */
 #include "command/command.h"
 
 #include <inttypes.h>
 #include <string.h>
 
 #include "base/buffer.h"
-#include "base/clock.h"
+#include "command/data_work.h"
 #include "data/data.h"
-#include "terminal/interrupt.h"
 #include "terminal/output.h"
-#include "terminal/progress.h"
 #include "terminal/render.h"
-
-static double ratio(uint64_t a, uint64_t b)
-{
-    return b == 0 ? 0.0 : (double)a / (double)b;
-}
-
-static bool report(void *context, uint64_t done, uint64_t all)
-{
-    progress_step(context, done, all, NULL);
-    return !interrupt_seen();
-}
 
 static primer_status shard_json(const char *path, const struct data_shard_summary *summary,
                                 double seconds, struct buffer *out, primer_error *error)
 {
     FORWARD(buffer_text(out, "{\"path\":", error));
     FORWARD(buffer_json_string(out, path, strlen(path), error));
-    FORWARD(buffer_format(out, error,
-                          ",\"documents\":%" PRIu64 ",\"tokens\":%" PRIu64 ",\"asked\":%" PRIu64
-                          ",\"input_bytes\":%" PRIu64 ",\"text_bytes\":%" PRIu64
-                          ",\"bytes_per_token\":%.4f,\"empty\":%" PRIu64 ",\"bad\":%" PRIu64
-                          ",\"first_bad\":",
-                          summary->documents, summary->tokens, summary->asked, summary->input_bytes,
-                          summary->text_bytes, ratio(summary->text_bytes, summary->tokens),
-                          summary->empty, summary->bad));
-    if (summary->bad == 0)
-        FORWARD(buffer_text(out, "null", error));
-    else
-        FORWARD(buffer_json_string(out, summary->first_bad, strlen(summary->first_bad), error));
+    FORWARD(buffer_format(
+        out, error,
+        ",\"documents\":%" PRIu64 ",\"tokens\":%" PRIu64 ",\"asked\":%" PRIu64
+        ",\"input_bytes\":%" PRIu64 ",\"text_bytes\":%" PRIu64
+        ",\"bytes_per_token\":%.4f,\"empty\":%" PRIu64 ",\"bad\":%" PRIu64 ",\"first_bad\":",
+        summary->documents, summary->tokens, summary->asked, summary->input_bytes,
+        summary->text_bytes, data_work_ratio(summary->text_bytes, summary->tokens), summary->empty,
+        summary->bad));
+    FORWARD(data_work_first_bad(out, summary->bad, summary->first_bad, error));
     return buffer_format(out, error, ",\"seconds\":%.3f}\n", seconds);
 }
 
@@ -51,13 +31,13 @@ static primer_status shard_text(const char *path, const struct data_shard_summar
                                 double seconds, struct buffer *out, primer_error *error)
 {
     char documents[RENDER_TEXT], tokens[RENDER_TEXT], asked[RENDER_TEXT], time[RENDER_TEXT];
-    FORWARD(
-        buffer_format(out, error,
-                      "%s: %s documents, %s tokens, %s of which the loss asks for; %.2f bytes "
-                      "a token; in %s\n",
-                      path, render_count(summary->documents, documents),
-                      render_count(summary->tokens, tokens), render_count(summary->asked, asked),
-                      ratio(summary->text_bytes, summary->tokens), render_duration(seconds, time)));
+    FORWARD(buffer_format(
+        out, error,
+        "%s: %s documents, %s tokens, %s of which the loss asks for; %.2f bytes "
+        "a token; in %s\n",
+        path, render_count(summary->documents, documents), render_count(summary->tokens, tokens),
+        render_count(summary->asked, asked), data_work_ratio(summary->text_bytes, summary->tokens),
+        render_duration(seconds, time)));
     if (summary->empty > 0)
         FORWARD(buffer_format(out, error, "  left out: %s without a text\n",
                               render_count(summary->empty, documents)));
@@ -75,28 +55,22 @@ static int run(struct settings *settings)
     primer_error problem = {0}, *error = &problem;
     struct data_shard_summary summary = {0};
     struct buffer out = {0};
-    struct progress progress = progress_begin("tokenizing", "B");
+    struct data_work work = data_work_begin("tokenizing", "B");
     const struct data_shard_options options = {.tokenizer = settings->tokenizer,
                                                .template_name = settings->template_name,
                                                .field = settings->field,
                                                .separator = settings->separator,
                                                .skip_bad = settings->skip_bad,
                                                .threads = settings->model.threads,
-                                               .progress = report,
-                                               .context = &progress};
-    const uint64_t begun = clock_nanoseconds();
-    interrupt_install(NULL);
-    interrupt_hold();
+                                               .progress = data_work_report,
+                                               .context = &work.progress};
     status = data_shard_make(settings->arguments, settings->argument_count, settings->output,
                              &options, &summary, error);
-    progress_end(&progress);
-    if (status == PRIMER_ECANCELED)
-        interrupt_end();
+    data_work_end(&work, status);
     if (status != PRIMER_OK)
         goto cleanup;
-    const double seconds = clock_seconds_since(begun);
-    TRY(settings->json ? shard_json(settings->output, &summary, seconds, &out, error)
-                       : shard_text(settings->output, &summary, seconds, &out, error));
+    TRY(settings->json ? shard_json(settings->output, &summary, work.seconds, &out, error)
+                       : shard_text(settings->output, &summary, work.seconds, &out, error));
     TRY(output_write(out.bytes, out.length, error));
 
 cleanup:

@@ -5,16 +5,12 @@
 #include <string.h>
 
 #include "base/buffer.h"
+#include "command/data_work.h"
 #include "data/data.h"
 #include "terminal/output.h"
 #include "terminal/render.h"
 
 #define SAMPLES 3 /* documents that are shown, where no number was given */
-
-static double ratio(uint64_t a, uint64_t b)
-{
-    return b == 0 ? 0.0 : (double)a / (double)b;
-}
 
 static primer_status stats_text(const char *path, const struct data_stats *stats,
                                 struct buffer *out, primer_error *error)
@@ -23,12 +19,14 @@ static primer_status stats_text(const char *path, const struct data_stats *stats
     FORWARD(buffer_format(out, error, "%s: %s, whole and as it was written\n", path,
                           render_bytes(stats->file_bytes, a)));
     FORWARD(buffer_format(out, error, "  documents   %s, of %.1f tokens on average, at most %s\n",
-                          render_count(stats->documents, a), ratio(stats->tokens, stats->documents),
+                          render_count(stats->documents, a),
+                          data_work_ratio(stats->tokens, stats->documents),
                           render_count(stats->longest, b)));
     FORWARD(buffer_format(out, error, "  tokens      %s\n", render_count(stats->tokens, a)));
     FORWARD(buffer_format(out, error, "  asked for   %s (%.1f %%), %.2f bytes of text each\n",
-                          render_count(stats->asked, a), 100 * ratio(stats->asked, stats->tokens),
-                          ratio(stats->text_bytes, stats->asked)));
+                          render_count(stats->asked, a),
+                          100 * data_work_ratio(stats->asked, stats->tokens),
+                          data_work_ratio(stats->text_bytes, stats->asked)));
     return buffer_format(out, error, "  vocabulary  %s, hash %016" PRIx64 "\n",
                          render_count(stats->vocabulary, a), stats->tokenizer);
 }

@@ -6,21 +6,13 @@
 #include <string.h>
 
 #include "base/buffer.h"
-#include "base/clock.h"
+#include "command/data_work.h"
 #include "data/data_synth.h"
 #include "data/data_teacher.h"
-#include "terminal/interrupt.h"
 #include "terminal/output.h"
-#include "terminal/progress.h"
 #include "terminal/render.h"
 
 #define COUNT 10000 /* lessons, where no number was given */
-
-static bool report(void *context, uint64_t done, uint64_t all)
-{
-    progress_step(context, done, all, NULL);
-    return !interrupt_seen();
-}
 
 static enum data_synth_split split_named(const char *name)
 {
@@ -163,7 +155,6 @@ static int run_teacher(struct settings *settings)
     primer_error problem = {0}, *error = &problem;
     struct data_teacher_summary summary = {0};
     struct buffer out = {0};
-    struct progress progress = progress_begin("asking for lessons", "lessons");
     const struct teacher_settings *const teacher = &settings->teacher;
     const char *const misuse = teacher_misuse(settings);
     struct data_teacher_options options = {.teacher = teacher->name,
@@ -179,27 +170,22 @@ static int run_teacher(struct settings *settings)
                                            .seconds = (double)teacher->seconds,
                                            .most_refused = teacher->most_refused,
                                            .threads = settings->model.threads,
-                                           .progress = report,
-                                           .context = &progress};
+                                           .progress = data_work_report};
     if (misuse != NULL)
         return command_misused(settings->command, "%s", misuse);
     if (!read_temperature(teacher->temperature, &options.temperature))
         return command_misused(settings->command, "--temp: found \"%s\", expected 0 to 2",
                                teacher->temperature);
-    const uint64_t begun = clock_nanoseconds();
-    interrupt_install(NULL);
-    interrupt_hold();
+    struct data_work work = data_work_begin("asking for lessons", "lessons");
+    options.context = &work.progress;
     const primer_status made = data_teacher_make(settings->arguments, settings->argument_count,
                                                  settings->output, &options, &summary, error);
-    progress_end(&progress);
-    if (made == PRIMER_ECANCELED)
-        interrupt_end();
-    const double seconds = clock_seconds_since(begun);
+    data_work_end(&work, made);
     if (made == PRIMER_OK || summary.asked + summary.unanswered > 0) {
         primer_error other = {0};
         status = settings->json
-                     ? write_teacher_json(settings->output, &summary, seconds, &out, &other)
-                     : write_teacher_text(settings->output, &summary, seconds, &out, &other);
+                     ? write_teacher_json(settings->output, &summary, work.seconds, &out, &other)
+                     : write_teacher_text(settings->output, &summary, work.seconds, &out, &other);
         if (status == PRIMER_OK)
             status = output_write(out.bytes, out.length, &other);
         if (made == PRIMER_OK)
@@ -209,13 +195,13 @@ static int run_teacher(struct settings *settings)
     return made == PRIMER_OK && status == PRIMER_OK ? EXIT_CODE_OK : command_failed(error);
 }
 
-static int run(struct settings *settings)
+static int run_curriculum(struct settings *settings)
 {
     primer_status status = PRIMER_OK;
     primer_error problem = {0}, *error = &problem;
     struct data_synth_summary summary = {0};
     struct buffer out = {0};
-    struct progress progress = progress_begin("making lessons", "lessons");
+    struct data_work work = data_work_begin("making lessons", "lessons");
     const struct data_synth_options options = {
         .count = settings->data.count > 0 ? settings->data.count : COUNT,
         .seed = settings->data.seed,
@@ -224,31 +210,28 @@ static int run(struct settings *settings)
         .tests = settings->data.tests,
         .most_wrong = (double)settings->data.most_wrong / 100.0,
         .threads = settings->model.threads,
-        .progress = report,
-        .context = &progress};
-    if (settings->output == NULL)
-        return command_misused(settings->command,
-                               "data synth needs -o: where to write the lessons");
-    if (settings->teacher.name != NULL)
-        return run_teacher(settings);
-    const uint64_t begun = clock_nanoseconds();
-    interrupt_install(NULL);
-    interrupt_hold();
+        .progress = data_work_report,
+        .context = &work.progress};
     status = data_synth_make(settings->arguments, settings->argument_count, settings->output,
                              &options, &summary, error);
-    progress_end(&progress);
-    if (status == PRIMER_ECANCELED)
-        interrupt_end();
+    data_work_end(&work, status);
     if (status != PRIMER_OK || summary.rank != 0)
         goto cleanup;
-    const double seconds = clock_seconds_since(begun);
-    TRY(settings->json ? write_json(settings->output, &summary, seconds, &out, error)
-                       : write_text(settings->output, &summary, seconds, &out, error));
+    TRY(settings->json ? write_json(settings->output, &summary, work.seconds, &out, error)
+                       : write_text(settings->output, &summary, work.seconds, &out, error));
     TRY(output_write(out.bytes, out.length, error));
 
 cleanup:
     buffer_free(&out);
     return status == PRIMER_OK ? EXIT_CODE_OK : command_failed(error);
+}
+
+static int run(struct settings *settings)
+{
+    if (settings->output == NULL)
+        return command_misused(settings->command,
+                               "data synth needs -o: where to write the lessons");
+    return settings->teacher.name != NULL ? run_teacher(settings) : run_curriculum(settings);
 }
 
 const struct command data_verb_synth = {
