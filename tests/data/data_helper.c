@@ -178,3 +178,16 @@ const char *helper_shown(const char *path, const char *tokenizer)
     primer_shard_free(shard);
     return out;
 }
+
+bool helper_has_parts(void)
+{
+    char folder[600];
+    bool found = false;
+    snprintf(folder, sizeof folder, "%s", helper_path("."));
+    DIR *const entries = opendir(folder);
+    assert_non_null(entries);
+    for (const struct dirent *entry; (entry = readdir(entries)) != NULL;)
+        found = found || strstr(entry->d_name, ".partial-") != NULL;
+    closedir(entries);
+    return found;
+}

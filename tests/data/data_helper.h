@@ -6,6 +6,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,6 +20,7 @@ int helper_teardown(void **state);
 const char *helper_path(const char *name);
 const char *helper_write(const char *name, const char *bytes, size_t length);
 size_t helper_entries(void); /* files in the folder */
+bool helper_has_parts(void); /* one that is being written is among them */
 
 /* A GGUF with a vocabulary alone: a token a byte, and <|endoftext|>, <s>, </s>, <|im_start|>,
  * <|im_end|>, <think>, </think>, ... as control tokens; </s> is its end. `template`: NULL: none. */

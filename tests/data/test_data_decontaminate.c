@@ -3,7 +3,6 @@
  */
 #include "data/data.h"
 
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -419,19 +418,6 @@ static void bad_input_is_named(void **state)
     assert_non_null(strstr(summary.first_bad, "in.jsonl:2: no JSON"));
 }
 
-static bool has_parts(void)
-{
-    char folder[600];
-    bool found = false;
-    snprintf(folder, sizeof folder, "%s", helper_path("."));
-    DIR *const entries = opendir(folder);
-    assert_non_null(entries);
-    for (const struct dirent *entry; (entry = readdir(entries)) != NULL;)
-        found = found || strstr(entry->d_name, ".partial-") != NULL;
-    closedir(entries);
-    return found;
-}
-
 static void failures_leave_nothing(void **state)
 {
     (void)state;
@@ -453,7 +439,7 @@ static void failures_leave_nothing(void **state)
         memory_fail_at(SIZE_MAX);
         if (status != PRIMER_OK && status != PRIMER_ENOMEM)
             fail_msg("failure %zu: %s", fails, error.message);
-        assert_false(has_parts());
+        assert_false(helper_has_parts());
     }
     assert_in_range(fails, 20, 200);
 }

@@ -3,7 +3,6 @@
  */
 #include "data/data.h"
 
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -291,19 +290,6 @@ static void long_lines_are_named(void **state)
     free(line);
 }
 
-static bool has_parts(void)
-{
-    char folder[600];
-    bool found = false;
-    snprintf(folder, sizeof folder, "%s", helper_path("."));
-    DIR *const entries = opendir(folder);
-    assert_non_null(entries);
-    for (const struct dirent *entry; (entry = readdir(entries)) != NULL;)
-        found = found || strstr(entry->d_name, ".partial-") != NULL;
-    closedir(entries);
-    return found;
-}
-
 static bool stop(void *context, uint64_t done, uint64_t all)
 {
     (void)context;
@@ -330,7 +316,7 @@ static void failures_leave_nothing(void **state)
         if (status != PRIMER_OK && status != PRIMER_ENOMEM)
             fail_msg("failure %zu: %s", fails, error.message);
         /* A whole file stays, where only its folder couldn't be flushed; a part of one never. */
-        assert_false(has_parts());
+        assert_false(helper_has_parts());
         assert_true(status != PRIMER_OK || helper_entries() == before + 2);
     }
     assert_in_range(fails, 10, 100);
