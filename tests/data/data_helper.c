@@ -47,6 +47,17 @@ size_t helper_entries(void)
     return count;
 }
 
+bool helper_has_parts(void)
+{
+    bool found = false;
+    DIR *const open_folder = opendir(folder);
+    assert_non_null(open_folder);
+    for (const struct dirent *entry; (entry = readdir(open_folder)) != NULL;)
+        found = found || strstr(entry->d_name, ".partial-") != NULL;
+    closedir(open_folder);
+    return found;
+}
+
 int helper_teardown(void **state)
 {
     (void)state;
@@ -177,17 +188,4 @@ const char *helper_shown(const char *path, const char *tokenizer)
     primer_model_free(model);
     primer_shard_free(shard);
     return out;
-}
-
-bool helper_has_parts(void)
-{
-    char folder[600];
-    bool found = false;
-    snprintf(folder, sizeof folder, "%s", helper_path("."));
-    DIR *const entries = opendir(folder);
-    assert_non_null(entries);
-    for (const struct dirent *entry; (entry = readdir(entries)) != NULL;)
-        found = found || strstr(entry->d_name, ".partial-") != NULL;
-    closedir(entries);
-    return found;
 }
