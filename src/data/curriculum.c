@@ -453,6 +453,25 @@ const struct curriculum_block *curriculum_kind(const struct curriculum *curricul
     return curriculum->blocks + from;
 }
 
+size_t curriculum_weight(const struct curriculum_block *blocks, size_t count)
+{
+    size_t all = 0;
+    for (size_t i = 0; i < count; i++)
+        all += blocks[i].weight;
+    return all;
+}
+
+const struct curriculum_block *curriculum_at_weight(const struct curriculum_block *blocks,
+                                                    size_t count, size_t at)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (at < blocks[i].weight)
+            return &blocks[i];
+        at -= blocks[i].weight;
+    }
+    return NULL;
+}
+
 const struct curriculum_block *curriculum_all(const struct curriculum *curriculum, size_t *count)
 {
     *count = curriculum->block_count;

@@ -47,6 +47,10 @@ const struct curriculum_block *curriculum_find(const struct curriculum *curricul
 /* The blocks of a kind, in the order of their names. */
 const struct curriculum_block *curriculum_kind(const struct curriculum *curriculum,
                                                const char *kind, size_t *count);
+/* Of all of these; and the one at a place below that, where each takes as many as it weighs. */
+size_t curriculum_weight(const struct curriculum_block *blocks, size_t count);
+const struct curriculum_block *curriculum_at_weight(const struct curriculum_block *blocks,
+                                                    size_t count, size_t at);
 /* All of them. */
 const struct curriculum_block *curriculum_all(const struct curriculum *curriculum, size_t *count);
 /* The first field of that key from *at on, which is moved behind it; NULL: none is left. */

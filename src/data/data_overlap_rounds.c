@@ -34,8 +34,8 @@ static primer_status read_text(const struct running *running, struct data_overla
     if (record->json)
         return data_overlap_text_of_json(record->bytes.bytes, record->bytes.length, rounds->field,
                                          record->path, record->line, &record->text, error);
-    FORWARD(data_overlap_text_check(record->bytes.bytes, record->bytes.length, record->path,
-                                    record->line, error));
+    FORWARD(data_read_check_text(record->bytes.bytes, record->bytes.length, record->path,
+                                 record->line, error));
     return buffer_append(&record->text, record->bytes.bytes, record->bytes.length, error);
 }
 

@@ -81,19 +81,6 @@ primer_status data_overlap_text_of_json(const char *json, size_t length, const c
     return status;
 }
 
-primer_status data_overlap_text_check(const char *text, size_t length, const char *path,
-                                      uint64_t line, primer_error *error)
-{
-    size_t at = 0, step = 0;
-    uint32_t character;
-    if (utf8_valid(text, length))
-        return PRIMER_OK;
-    for (; (step = utf8_decode(text + at, length - at, &character)) > 0; at += step)
-        line += character == '\n';
-    return error_set(error, PRIMER_EFORMAT, "%s:%llu: found the byte 0x%02x, which is no UTF-8",
-                     path, (unsigned long long)line, (unsigned char)text[at]);
-}
-
 /* ---- folding --------------------------------------------------------------------------------- */
 
 static bool is_blank(uint32_t c)

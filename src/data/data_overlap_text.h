@@ -21,10 +21,6 @@
 primer_status data_overlap_text_of_json(const char *json, size_t length, const char *field,
                                         const char *path, uint64_t line, struct buffer *text,
                                         primer_error *error);
-/* PRIMER_EFORMAT, naming the line, where the text isn't UTF-8. */
-primer_status data_overlap_text_check(const char *text, size_t length, const char *path,
-                                      uint64_t line, primer_error *error);
-
 /* `folded` is emptied first. Letters of ASCII, Latin, Greek and Cyrillic have a small form here. */
 primer_status data_overlap_text_fold(const char *text, size_t length, struct buffer *folded,
                                      primer_error *error);

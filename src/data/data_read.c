@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/memory.h"
+#include "base/utf8.h"
 
 #define AHEAD ((size_t)1 << 20) /* bytes */
 
@@ -197,4 +198,17 @@ primer_status data_reader_next(struct data_reader *reader, struct buffer *record
     FORWARD(buffer_reserve(record, 1, error));
     return reader->json ? next_json(reader, record, line, too_long, more, error)
                         : next_text(reader, record, line, more, error);
+}
+
+primer_status data_read_check_text(const char *text, size_t length, const char *path, uint64_t line,
+                                   primer_error *error)
+{
+    size_t at = 0, step = 0;
+    uint32_t character;
+    if (utf8_valid(text, length))
+        return PRIMER_OK;
+    for (; (step = utf8_decode(text + at, length - at, &character)) > 0; at += step)
+        line += character == '\n';
+    return error_set(error, PRIMER_EFORMAT, "%s:%llu: found the byte 0x%02x, which is no UTF-8",
+                     path, (unsigned long long)line, (unsigned char)text[at]);
 }

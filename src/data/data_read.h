@@ -37,4 +37,8 @@ void data_reader_close(struct data_reader *reader);
 primer_status data_reader_next(struct data_reader *reader, struct buffer *record, uint64_t *line,
                                bool *too_long, bool *more, primer_error *error);
 
+/* PRIMER_EFORMAT names the line, the text's being `line`, and the first byte that is no UTF-8. */
+primer_status data_read_check_text(const char *text, size_t length, const char *path, uint64_t line,
+                                   primer_error *error);
+
 #endif

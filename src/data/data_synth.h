@@ -47,8 +47,8 @@ enum { DATA_SYNTH_PROBLEMS = 12 };
 struct data_synth_summary {
     size_t rank; /* of the process, where several work together (mpirun): the first one tells */
     uint64_t made, kept, wrong, duplicates, held_out, unsaid, resumed;
-    uint64_t joined; /* became a line together with the one before */
-    uint64_t spare;  /* beyond the count, in the last round */
+    uint64_t joined;   /* became a line together with the one before */
+    uint64_t spare;    /* beyond the count, in the last round */
     uint64_t programs; /* that were run */
     double distinct, similar;
     size_t topics, topics_used; /* blocks that lessons can be about */

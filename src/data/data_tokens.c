@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "base/utf8.h"
 #include "data/data_chat.h"
+#include "data/data_read.h"
 
 /* ---- the maker ------------------------------------------------------------------------------- */
 
@@ -146,26 +146,12 @@ static primer_status whole_text(const struct data_maker *maker, const char *text
     return data_tokens_append(tokens, &maker->end, 1, true, error);
 }
 
-/* Where the text's first invalid byte is. */
-static primer_status check_utf8(const char *text, size_t length, const char *path, uint64_t line,
-                                primer_error *error)
-{
-    size_t at = 0, step = 0;
-    uint32_t character;
-    if (utf8_valid(text, length))
-        return PRIMER_OK;
-    for (; (step = utf8_decode(text + at, length - at, &character)) > 0; at += step)
-        line += character == '\n';
-    return error_set(error, PRIMER_EFORMAT, "%s:%llu: found the byte 0x%02x, which is no UTF-8",
-                     path, (unsigned long long)line, (unsigned char)text[at]);
-}
-
 primer_status data_tokens_of_text(const struct data_maker *maker, const char *text, size_t length,
                                   const char *path, uint64_t line, struct data_tokens *tokens,
                                   primer_error *error)
 {
     start(tokens);
-    FORWARD(check_utf8(text, length, path, line, error));
+    FORWARD(data_read_check_text(text, length, path, line, error));
     const primer_status status = whole_text(maker, text, length, tokens, error);
     if (status != PRIMER_OK)
         error_prefix(error, "%s:%llu", path, (unsigned long long)line);

@@ -577,26 +577,6 @@ enum synth_said synth_function_make(struct synth *synth, const struct curriculum
     return said;
 }
 
-static size_t total_weight(const struct curriculum_block *blocks, size_t count)
-{
-    size_t all = 0;
-    for (size_t i = 0; i < count; i++)
-        all += blocks[i].weight;
-    return all;
-}
-
-static const struct curriculum_block *at_weight(const struct curriculum_block *blocks, size_t count,
-                                                size_t at)
-{
-    for (size_t i = 0; i < count; i++) {
-        const size_t weight = blocks[i].weight;
-        if (at < weight)
-            return &blocks[i];
-        at -= weight;
-    }
-    return NULL;
-}
-
 enum synth_said synth_function_choose(struct synth *synth, const char *kind)
 {
     size_t ideas = 0, shapes = 0;
@@ -604,17 +584,17 @@ enum synth_said synth_function_choose(struct synth *synth, const char *kind)
     const struct curriculum_block *const shape =
         curriculum_kind(synth->curriculum, "shape", &shapes);
     const size_t idea_weight =
-        kind != NULL && strcmp(kind, "shape") == 0 ? 0 : total_weight(idea, ideas);
+        kind != NULL && strcmp(kind, "shape") == 0 ? 0 : curriculum_weight(idea, ideas);
     const size_t shape_weight =
-        kind != NULL && strcmp(kind, "idea") == 0 ? 0 : total_weight(shape, shapes);
+        kind != NULL && strcmp(kind, "idea") == 0 ? 0 : curriculum_weight(shape, shapes);
     if (idea_weight + shape_weight == 0)
         return SYNTH_MISSING;
     enum synth_said said = SYNTH_MISSING;
     for (int tries = 0; tries < 20 && said == SYNTH_MISSING; tries++) {
         const size_t at = (size_t)random_below(&synth->random, idea_weight + shape_weight);
-        said = synth_function_make(synth, at < idea_weight
-                                              ? at_weight(idea, ideas, at)
-                                              : at_weight(shape, shapes, at - idea_weight));
+        said = synth_function_make(
+            synth, at < idea_weight ? curriculum_at_weight(idea, ideas, at)
+                                    : curriculum_at_weight(shape, shapes, at - idea_weight));
     }
     return said;
 }

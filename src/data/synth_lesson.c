@@ -38,18 +38,11 @@ static size_t number_field(const struct curriculum_block *block, const char *key
 
 static const struct curriculum_block *choose_block(struct synth *synth, const char *kind)
 {
-    size_t count = 0, all = 0;
+    size_t count = 0;
     const struct curriculum_block *const blocks = curriculum_kind(synth->curriculum, kind, &count);
-    for (size_t i = 0; i < count; i++)
-        all += blocks[i].weight;
-    size_t at = all == 0 ? 0 : (size_t)random_below(&synth->random, all);
-    for (size_t i = 0; i < count; i++) {
-        const size_t weight = blocks[i].weight;
-        if (at < weight)
-            return &blocks[i];
-        at -= weight;
-    }
-    return NULL;
+    const size_t all = curriculum_weight(blocks, count);
+    return curriculum_at_weight(blocks, count,
+                                all == 0 ? 0 : (size_t)random_below(&synth->random, all));
 }
 
 /* Which kind of lesson: `mix lessons` has their parts; without it all blocks weigh the same. */
