@@ -3,10 +3,7 @@
 # every machine. The chat is held on a terminal (a pseudo-terminal of Python's), question by question.
 . "$(dirname "$0")/common.bash"
 
-[ -f models/builtin.gguf ] || {
-    echo "no models/builtin.gguf"
-    exit 77
-}
+[ -f models/builtin.gguf ] || fail "models/builtin.gguf is not there"
 sandboxed=yes
 bwrap --unshare-all --ro-bind / / /usr/bin/python3 -S -c '' 2>/dev/null || sandboxed=no
 
