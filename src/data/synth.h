@@ -162,9 +162,8 @@ enum synth_said synth_function_make(struct synth *synth, const struct curriculum
 enum synth_said synth_function_choose(struct synth *synth, const char *kind);
 /* functions[1] becomes functions[0] with one part exchanged or added. */
 enum synth_said synth_function_vary(struct synth *synth);
-/* {name}, {code}, {signature}, ... of the function. SYNTH_MISSING: no such thing. */
-enum synth_said synth_function_say(struct synth *synth, struct synth_piece name,
-                                   struct synth_piece field, struct buffer *out);
+/* A name that fits, kept: the usual one, or any. */
+enum synth_said synth_function_name(struct synth *synth, bool usual, const char **name);
 /* Names that nobody was told become the usual ones. */
 void synth_function_settle(struct synth_function *function);
 /* A variation has the names of what it varies. */
@@ -173,5 +172,11 @@ void synth_function_follow(struct synth_function *function, const struct synth_f
 enum synth_said synth_function_draw(struct synth *synth, const char *line,
                                     const struct curriculum_block *owner,
                                     struct synth_binding *bindings, size_t *count);
+
+/* ---- synth_say.c: what frames say of a function ----------------------------------------------- */
+
+/* {name}, {code}, {signature}, ... of the function. SYNTH_MISSING: no such thing. */
+enum synth_said synth_function_say(struct synth *synth, struct synth_piece name,
+                                   struct synth_piece field, struct buffer *out);
 
 #endif
