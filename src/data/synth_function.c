@@ -443,7 +443,7 @@ static bool welcome(const struct synth_function *function, const struct curricul
         size_t count =
             avoided == NULL ? 0 : synth_text_split(avoided, strlen(avoided), pieces, SYNTH_CHOICES);
         while (count > 0)
-            if (is_text(part->name, pieces[--count]))
+            if (is_text(part->name, pieces[--count]) || is_text(part->kind, pieces[count]))
                 return false;
     }
     const char *const needs = curriculum_text(part, "needs", NULL);
@@ -587,9 +587,16 @@ enum synth_said synth_function_choose(struct synth *synth, const char *kind)
         kind != NULL && strcmp(kind, "shape") == 0 ? 0 : curriculum_weight(idea, ideas);
     const size_t shape_weight =
         kind != NULL && strcmp(kind, "idea") == 0 ? 0 : curriculum_weight(shape, shapes);
+    enum synth_said said = SYNTH_MISSING;
+    if (kind != NULL && strncmp(kind, "shape ", 6) == 0) {
+        const struct curriculum_block *const named =
+            curriculum_find(synth->curriculum, "shape", kind + 6, strlen(kind + 6));
+        for (int tries = 0; named != NULL && tries < 20 && said == SYNTH_MISSING; tries++)
+            said = synth_function_make(synth, named);
+        return said;
+    }
     if (idea_weight + shape_weight == 0)
         return SYNTH_MISSING;
-    enum synth_said said = SYNTH_MISSING;
     for (int tries = 0; tries < 20 && said == SYNTH_MISSING; tries++) {
         const size_t at = (size_t)random_below(&synth->random, idea_weight + shape_weight);
         said = synth_function_make(
@@ -704,7 +711,7 @@ enum synth_said synth_function_vary(struct synth *synth)
         return SYNTH_MISSING;
     synth->function = &synth->functions[1];
     for (int tries = 0; tries < 40 && said == SYNTH_MISSING; tries++)
-        said = random_below(&synth->random, 2) == 0
+        said = random_below(&synth->random, 3) == 0
                    ? exchange(synth, from,
                               1 + (size_t)random_below(&synth->random, from->slot_count - 1))
                    : extend(synth, from, &shape[random_below(&synth->random, shapes)]);
