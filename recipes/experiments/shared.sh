@@ -95,7 +95,7 @@ filter_code() {
         ratings=$data/ratings.jsonl
         set -- --trees 10 --folds 2 --tokens 32
     fi
-    "$primer" data filter "$data/code.txt" --ratings "$ratings" --features --lines 50 --model "$data/code/model.gguf" \
+    "$primer" data filter "$data/code.txt" --ratings "$ratings" --threshold 2 --features --lines 50 --model "$data/code/model.gguf" \
         --skip-bad -o "$data/code-kept.jsonl" --rejected "$data/code-rejected.jsonl" --report "$data/filter.md" \
         --save "$data/filter.json" "$@"
 }
