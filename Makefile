@@ -301,7 +301,7 @@ $(foreach t,$(ALL_TEST_SOURCES),$(eval $(call test_rule,$(t))))
 
 $(FUZZ_PROGRAMS): $(BUILD)/fuzz/%: $(BUILD)/obj/fuzz/%.o $(call objects,$(FUZZ_HELPERS)) \
     $(if $(filter fuzz,$(FLAVOUR)),,$(BUILD)/obj/fuzz/fuzz_driver.o) \
-    $(call room_archives,$(LIBRARY_ROOMS))
+    $(call room_archives,$(ALL_ROOMS))
 	@mkdir -p $(@D)
 	$(Q)$(link) $(if $(filter fuzz,$(FLAVOUR)),-fsanitize=fuzzer) $(SYSTEM_LIBS)
 

@@ -243,24 +243,24 @@ static primer_status read_blocks(struct curriculum *curriculum, const struct sou
     return PRIMER_OK;
 }
 
-static primer_status read_file(struct curriculum *curriculum, const char *path, primer_error *error)
+/* The bytes become the curriculum's. */
+static primer_status take_text(struct curriculum *curriculum, struct buffer *bytes,
+                               const char *path, primer_error *error)
 {
     primer_status status = PRIMER_OK;
-    struct buffer bytes = {0};
     struct source source = {0};
     size_t capacity = 0;
-    TRY(file_read(path, FILE_MOST, &bytes, error));
-    if (bytes.bytes == NULL)
-        goto cleanup;
-    if (memchr(bytes.bytes, 0, bytes.length) != NULL || !utf8_valid(bytes.bytes, bytes.length))
-        FAIL(PRIMER_EFORMAT, "%s: is no UTF-8 text", path);
-    curriculum->hash = hash_bytes(bytes.bytes, bytes.length, curriculum->hash);
+    if (bytes->bytes == NULL)
+        return PRIMER_OK;
+    if (memchr(bytes->bytes, 0, bytes->length) != NULL || !utf8_valid(bytes->bytes, bytes->length))
+        return error_set(error, PRIMER_EFORMAT, "%s: is no UTF-8 text", path);
+    curriculum->hash = hash_bytes(bytes->bytes, bytes->length, curriculum->hash);
     char *const name = memory_copy_text(path);
-    TRY(keep(curriculum, name, error));
+    FORWARD(keep(curriculum, name, error));
     source.name = name;
-    char *text = bytes.bytes;
-    bytes = (struct buffer){0};
-    TRY(keep(curriculum, text, error));
+    char *text = bytes->bytes;
+    *bytes = (struct buffer){0};
+    FORWARD(keep(curriculum, text, error));
     /* The mark that some editors put at a file's beginning is no text. */
     text += strncmp(text, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0;
     while (text != NULL && *text != '\0') {
@@ -280,8 +280,17 @@ static primer_status read_file(struct curriculum *curriculum, const char *path, 
     TRY(read_blocks(curriculum, &source, error));
 
 cleanup:
-    buffer_free(&bytes);
     memory_free(source.lines);
+    return status;
+}
+
+static primer_status read_file(struct curriculum *curriculum, const char *path, primer_error *error)
+{
+    struct buffer bytes = {0};
+    primer_status status = file_read(path, FILE_MOST, &bytes, error);
+    if (status == PRIMER_OK)
+        status = take_text(curriculum, &bytes, path, error);
+    buffer_free(&bytes);
     return status;
 }
 
@@ -385,24 +394,45 @@ static primer_status arrange(struct curriculum *curriculum, primer_error *error)
     return PRIMER_OK;
 }
 
-primer_status curriculum_read(const char *const *folders, size_t count,
-                              struct curriculum **curriculum, primer_error *error)
+/* What was read becomes the caller's, or is freed. */
+static primer_status finish(struct curriculum *new, primer_status status, const char *name,
+                            struct curriculum **curriculum, primer_error *error)
 {
-    struct curriculum *new = memory_allocate(1, sizeof *new);
-    primer_status status =
-        new == NULL ? memory_failure(error, "a curriculum", sizeof *new) : PRIMER_OK;
-    for (size_t i = 0; status == PRIMER_OK && i < count; i++)
-        status = read_folder(new, folders[i], error);
     if (status == PRIMER_OK)
         status = arrange(new, error);
     if (status == PRIMER_OK && new->block_count == 0)
-        status = error_set(error, PRIMER_EFORMAT, "%s: holds no block of a curriculum",
-                           count > 0 ? folders[0] : "");
+        status = error_set(error, PRIMER_EFORMAT, "%s: holds no block of a curriculum", name);
     if (status == PRIMER_OK)
         *curriculum = new;
     else
         curriculum_free(new);
     return status;
+}
+
+primer_status curriculum_read(const char *const *folders, size_t count,
+                              struct curriculum **curriculum, primer_error *error)
+{
+    struct curriculum *const new = memory_allocate(1, sizeof *new);
+    primer_status status =
+        new == NULL ? memory_failure(error, "a curriculum", sizeof *new) : PRIMER_OK;
+    for (size_t i = 0; status == PRIMER_OK && i < count; i++)
+        status = read_folder(new, folders[i], error);
+    return finish(new, status, count > 0 ? folders[0] : "", curriculum, error);
+}
+
+primer_status curriculum_parse(const void *text, size_t length, const char *name,
+                               struct curriculum **curriculum, primer_error *error)
+{
+    struct buffer bytes = {0};
+    struct curriculum *const new = memory_allocate(1, sizeof *new);
+    primer_status status =
+        new == NULL ? memory_failure(error, "a curriculum", sizeof *new) : PRIMER_OK;
+    if (status == PRIMER_OK)
+        status = buffer_append(&bytes, text, length, error);
+    if (status == PRIMER_OK)
+        status = take_text(new, &bytes, name, error);
+    buffer_free(&bytes);
+    return finish(new, status, name, curriculum, error);
 }
 
 /* ---- looking up ------------------------------------------------------------------------------ */

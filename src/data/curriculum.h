@@ -39,6 +39,9 @@ struct curriculum;
  * and line. */
 primer_status curriculum_read(const char *const *folders, size_t count,
                               struct curriculum **curriculum, primer_error *error);
+/* Of one text, which is called `name` in messages. */
+primer_status curriculum_parse(const void *text, size_t length, const char *name,
+                               struct curriculum **curriculum, primer_error *error);
 void curriculum_free(struct curriculum *curriculum);
 
 /* NULL: there is none. */

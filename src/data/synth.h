@@ -100,6 +100,7 @@ struct synth {
     double spelled;                       /* how often small numbers are words */
     const char *holes[SYNTH_HOLES];       /* Python expressions */
     size_t hole_count, depth;
+    size_t choices;    /* made so far for this lesson */
     uint64_t wording;  /* a hash of the alternatives that were taken, whatever was drawn */
     const char *where; /* for messages: "file:line" of what is being said; or NULL */
     const struct curriculum_block *saying; /* the block and the line of its field that is said */

@@ -393,7 +393,7 @@ static void begin(struct synth_lesson *lesson, uint64_t seed, primer_error *erro
     struct synth *const synth = &lesson->synth;
     random_seed(&synth->random, seed);
     arena_reset(&synth->arena);
-    synth->draw_count = synth->hole_count = synth->depth = 0;
+    synth->draw_count = synth->hole_count = synth->depth = synth->choices = 0;
     synth->functions[0].block = synth->functions[1].block = NULL;
     synth->functions[1].changed = NULL;
     synth->function = &synth->functions[0];

@@ -10,7 +10,9 @@
 
 #include "base/hash.h"
 
-#define DEPTH_MOST 40
+#define DEPTH_MOST   40
+#define CHOICES_MOST 200000 /* of a lesson; a long one takes some thousand */
+#define TEXT_MOST    ((size_t)1 << 16)
 
 /* ---- small things ---------------------------------------------------------------------------- */
 
@@ -465,6 +467,10 @@ static enum synth_said say_one_of(struct synth *synth, struct choice *choices, s
     }
     if (synth->depth >= DEPTH_MOST)
         return fault(synth, PRIMER_ELIMIT, "phrases name each other without an end");
+    if (out->length > TEXT_MOST)
+        return fault(synth, PRIMER_ELIMIT, "phrases make a text of more than 64 KiB");
+    if (++synth->choices > CHOICES_MOST)
+        return fault(synth, PRIMER_ELIMIT, "phrases take more than 200,000 choices for a lesson");
     synth->depth++;
     enum synth_said said = SYNTH_MISSING;
     for (size_t left = count; left > 0 && said == SYNTH_MISSING; left--) {
