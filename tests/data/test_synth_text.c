@@ -236,20 +236,20 @@ static void faults_are_errors(void **state)
                  {"{left}", ": phrases name each other without an end"},
                  {"{five} {five}", ": phrases make a text of more than 64 KiB"},
                  {"{none}", ": phrases take more than 200,000 choices"}};
-    open_with(
-        "phrase endless\n  - x {endless}\nphrase left\n  - ({right}|{right})\n"
-        "phrase right\n  - {left}\nphrase a\n  - a\nphrase torn\n\n  - a | b (c\n"
-        "phrase one\n  - 0123456701234567012345670123456701234567012345670123456701234567\n"
-        "phrase two\n  - {one}{one}{one}{one}{one}{one}{one}{one}\n"
-        "phrase three\n  - {two}{two}{two}{two}{two}{two}{two}{two}\n"
-        "phrase four\n  - {three}{three}{three}{three}{three}{three}{three}{three}\n"
-        "phrase five\n  - {four}{four}{four}\n"
-        /* Never said: each tries all that is below. */
-        "phrase n1\n  - ?x a\nphrase n2\n  - ({n1}|{n1}|{n1}|{n1}|{n1}|{n1}|{n1}|{n1})\n"
-        "phrase n3\n  - ({n2}|{n2}|{n2}|{n2}|{n2}|{n2}|{n2}|{n2})\n"
-        "phrase n4\n  - ({n3}|{n3}|{n3}|{n3}|{n3}|{n3}|{n3}|{n3}|{n3}|{n3}|{n3}|{n3})\n"
-        "phrase n5\n  - ({n4}|{n4}|{n4}|{n4}|{n4}|{n4}|{n4}|{n4}|{n4}|{n4}|{n4}|{n4})\n"
-        "phrase none\n  - ({n5}|{n5}|{n5}|{n5}|{n5}|{n5}|{n5}|{n5}|{n5}|{n5}|{n5}|{n5}|{n5})\n");
+    open_with("phrase endless\n  - x {endless}\nphrase left\n  - ({right}|{right})\n"
+              "phrase right\n  - {left}\nphrase a\n  - a\nphrase torn\n\n  - a | b (c\n"
+              "phrase one\n  - 0123456701234567012345670123456701234567012345670123456701234567\n"
+              "phrase two\n  - {one}{one}{one}{one}{one}{one}{one}{one}\n"
+              "phrase three\n  - {two}{two}{two}{two}{two}{two}{two}{two}\n"
+              "phrase four\n  - {three}{three}{three}{three}{three}{three}{three}{three}\n"
+              "phrase five\n  - {four}{four}{four}\n"
+              /* Never said: each tries all that is below. */
+              "phrase n1\n  - ?x a\nphrase n2\n  - ({n1}|{n1}|{n1}|{n1}|{n1}|{n1}|{n1}|{n1})\n"
+              "phrase n3\n  - ({n2}|{n2}|{n2}|{n2}|{n2}|{n2}|{n2}|{n2})\n"
+              "phrase n4\n  - ({n3}|{n3}|{n3}|{n3}|{n3}|{n3}|{n3}|{n3})\n"
+              "phrase n5\n  - ({n4}|{n4}|{n4}|{n4}|{n4}|{n4}|{n4}|{n4})\n"
+              "phrase n6\n  - ({n5}|{n5}|{n5}|{n5}|{n5}|{n5}|{n5}|{n5})\n"
+              "phrase none\n  - ({n6}|{n6}|{n6}|{n6}|{n6}|{n6}|{n6}|{n6})\n");
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         synth_helper_seed(&helper, i);
         helper.synth.where = "the-file.txt:12";
