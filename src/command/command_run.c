@@ -334,6 +334,9 @@ static primer_status open_models(struct run *run, primer_error *error)
     /* The built-in model writes programs: the most probable one is the best it has. */
     if (run->model_path == NULL && !settings->parameters.temperature_given)
         settings->parameters.sampling.temperature = 0;
+    /* And has a context that a short conversation fills. */
+    if (run->model_path == NULL && is_chat(run))
+        settings->parameters.session.drop_oldest = true;
     FORWARD(adapter_option_open(settings, run->model, &run->adapters, error));
     if (settings->draft != NULL)
         FORWARD(command_open_model(settings->draft, settings, &run->draft, error));

@@ -117,15 +117,15 @@ primer_status dialogue_set(struct dialogue *dialogue, const struct parameter *pa
 
 static void say_dropped(size_t messages, size_t context)
 {
-    fprintf(
-        stderr,
-        "%sprimer: the context of %zu tokens was full: the oldest %zu messages were left out%s\n",
-        render_style(STDERR_FILENO, RENDER_WARN), context, messages,
-        render_style(STDERR_FILENO, RENDER_PLAIN));
+    fprintf(stderr,
+            "%sprimer: the oldest %zu messages were left out, to make room in the context of %zu "
+            "tokens%s\n",
+            render_style(STDERR_FILENO, RENDER_WARN), messages, context,
+            render_style(STDERR_FILENO, RENDER_PLAIN));
 }
 
-/* The conversation's tokens. Where they leave no room for an answer, the oldest questions are left
- * out, if that was asked for, until a quarter of the context is free. */
+/* The conversation's tokens. If that was asked for, and an answer may need more than what is left,
+ * the oldest questions are left out until half of the context is free: not one at each turn. */
 static primer_status render_fitting(struct dialogue *dialogue, int32_t **ids, size_t *count,
                                     primer_error *error)
 {
@@ -133,10 +133,8 @@ static primer_status render_fitting(struct dialogue *dialogue, int32_t **ids, si
     const size_t context = primer_session_context(dialogue->session), first = conversation->first;
     FORWARD(conversation_tokens(conversation, dialogue->model, dialogue->format, true, ids, count,
                                 error));
-    if (*count < context)
-        return PRIMER_OK;
-    while (dialogue->parameters.session.drop_oldest && *count > context - context / 4 &&
-           conversation_drop_oldest(conversation)) {
+    const bool drop = dialogue->parameters.session.drop_oldest && *count > context - context / 4;
+    while (drop && *count > context / 2 && conversation_drop_oldest(conversation)) {
         primer_free(*ids);
         *ids = NULL;
         FORWARD(conversation_tokens(conversation, dialogue->model, dialogue->format, true, ids,
