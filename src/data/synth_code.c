@@ -153,11 +153,11 @@ static enum synth_said write_name(struct synth *synth, struct synth_piece piece,
                   piece.text);
         return SYNTH_FAILED;
     }
-    if (length == 1 && *piece.text == 'f' && function->name != NULL)
-        return append(synth, function->name, strlen(function->name), out);
     const struct synth_binding *const binding = synth_text_binding(synth, piece.text, length);
     if (binding != NULL)
         return write_binding(synth, binding, field, indent, out, depth);
+    if (length == 1 && *piece.text == 'f' && function->name != NULL)
+        return append(synth, function->name, strlen(function->name), out);
     enum synth_said said =
         write_field(synth, function->block, piece.text, length, indent, out, depth);
     /* $x, and what else the parts offer to each other. */
