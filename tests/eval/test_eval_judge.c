@@ -125,7 +125,7 @@ static const struct example examples[] = {
     {"{\"problem\":\"p\",\"answer\":12}", "The answer is 12.", EVAL_SYNTAX, ""},
     {"{\"problem\":\"p\",\"answer\":12}", "while True: pass", EVAL_TIMEOUT, ""},
 };
-/* Seconds of one program: a machine that is busy with other tests needs more than one for the others. */
+/* Seconds of one program: on a machine that is busy with other tests, one is too little for some. */
 enum { PATIENCE = 5 };
 enum { EXAMPLES = sizeof examples / sizeof examples[0] };
 
