@@ -190,6 +190,26 @@ static size_t count_topics(const struct curriculum *curriculum)
     return topics;
 }
 
+/* Of all ranks together. */
+static primer_status count_used(struct synth_run *run, primer_error *error)
+{
+    primer_status status = PRIMER_OK;
+    size_t count = 0;
+    curriculum_all(run->curriculum, &count);
+    double *const used = memory_allocate(count, sizeof *used);
+    if (used == NULL)
+        return memory_failure(error, "the topics that were used", count * sizeof *used);
+    for (size_t i = 0; i < count; i++)
+        used[i] = run->used[i] ? 1 : 0;
+    TRY(ranks_sum_doubles(&run->ranks, used, count, error));
+    for (size_t i = 0; i < count; i++)
+        run->summary->topics_used += used[i] > 0 ? 1 : 0;
+
+cleanup:
+    memory_free(used);
+    return status;
+}
+
 static uint64_t identify(const struct synth_run *run)
 {
     const struct data_synth_options *const options = run->options;
@@ -205,11 +225,15 @@ static primer_status open_run(struct synth_run *run, const char *const *folders,
     FORWARD(curriculum_read(folders, folder_count, &run->curriculum, error));
     FORWARD(pool_create(&run->pool, run->options->threads, error));
     const size_t threads = pool_size(run->pool);
+    size_t blocks = 0;
+    curriculum_all(run->curriculum, &blocks);
+    run->used = memory_allocate(blocks, sizeof *run->used);
     run->lessons = memory_allocate(threads, sizeof *run->lessons);
     run->errors = memory_allocate(threads, sizeof *run->errors);
     run->drafts = memory_allocate(SYNTH_ROUND, sizeof *run->drafts);
     run->answers = memory_allocate(SYNTH_ROUND, sizeof *run->answers);
-    if (run->lessons == NULL || run->errors == NULL || run->drafts == NULL || run->answers == NULL)
+    if (run->used == NULL || run->lessons == NULL || run->errors == NULL || run->drafts == NULL ||
+        run->answers == NULL)
         return memory_failure(error, "drafts of lessons", SYNTH_ROUND * sizeof *run->drafts);
     for (size_t i = 0; i < threads; i++)
         FORWARD(synth_lesson_create(&run->lessons[i], run->curriculum, run->options->only, error));
@@ -236,7 +260,7 @@ static void close_run(struct synth_run *run)
     pool_free(run->pool);
     curriculum_free(run->curriculum);
     synth_set_free(&run->written);
-    synth_set_free(&run->used);
+    memory_free(run->used);
     synth_set_free(&run->idea_trees);
     synth_measure_free(&run->measure);
     buffer_free(&run->part_path);
@@ -266,7 +290,7 @@ primer_status data_synth_make(const char *const *folders, size_t folder_count, c
     summary->distinct = synth_measure_distinct(&run.measure);
     summary->similar = synth_measure_similar(&run.measure);
     summary->topics = count_topics(run.curriculum);
-    summary->topics_used = run.used.count;
+    TRY(count_used(&run, error));
 
 cleanup:
     close_run(&run);

@@ -180,14 +180,15 @@ static primer_status write_lesson(struct synth_run *run, const struct synth_draf
 static primer_status measure_draft(struct synth_run *run, const struct synth_draft *draft,
                                    primer_error *error)
 {
-    bool fresh;
+    size_t count = 0;
+    const struct curriculum_block *const blocks = curriculum_all(run->curriculum, &count);
     for (size_t i = 0; i < draft->turn_count; i++)
         if (strcmp(draft->turns[i].role, "assistant") != 0 &&
             strcmp(draft->turns[i].role, "completion") != 0)
             FORWARD(synth_measure_add(&run->measure, draft->turns[i].text.bytes,
                                       draft->turns[i].text.length, error));
     for (size_t i = 0; i < draft->block_count; i++)
-        FORWARD(synth_set_add(&run->used, (uint64_t)(uintptr_t)draft->blocks[i], &fresh, error));
+        run->used[draft->blocks[i] - blocks] = true;
     return PRIMER_OK;
 }
 

@@ -18,7 +18,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 
-enum { STATE_MOST = 1 << 16 };
+enum { STATE_MOST = 1 << 20 };
 
 /* ---- files ----------------------------------------------------------------------------------- */
 
@@ -37,27 +37,70 @@ static primer_status write_all(int descriptor, const char *path, const char *byt
     return PRIMER_OK;
 }
 
-static primer_status save_state(struct synth_run *run, primer_error *error)
+/* What each count of a state is called. */
+struct count {
+    const char *key;
+    uint64_t *value;
+};
+enum { COUNTS = 10 };
+static void list_counts(struct synth_run *run, struct count counts[COUNTS])
+{
+    struct data_synth_summary *const summary = run->summary;
+    const struct count all[COUNTS] = {
+        {"next", &run->next},
+        {"bytes", &run->part_bytes},
+        {"made", &summary->made},
+        {"kept", &summary->kept},
+        {"wrong", &summary->wrong},
+        {"duplicates", &summary->duplicates},
+        {"held_out", &summary->held_out},
+        {"unsaid", &summary->unsaid},
+        {"joined", &summary->joined},
+        {"programs", &summary->programs},
+    };
+    memcpy(counts, all, sizeof all);
+}
+
+/* The blocks that lessons were about, a digit for each, and what was wrong with which topic. */
+static primer_status write_topics(const struct synth_run *run, struct buffer *text,
+                                  primer_error *error)
 {
     const struct data_synth_summary *const summary = run->summary;
+    size_t blocks = 0;
+    curriculum_all(run->curriculum, &blocks);
+    FORWARD(buffer_text(text, ",\"used\":\"", error));
+    for (size_t i = 0; i < blocks; i++)
+        FORWARD(buffer_text(text, run->used[i] ? "1" : "0", error));
+    FORWARD(buffer_text(text, "\",\"problems\":[", error));
+    for (size_t i = 0; i < DATA_SYNTH_PROBLEMS && summary->problems[i].count > 0; i++) {
+        const char *const problem = summary->problems[i].text;
+        FORWARD(buffer_format(text, error, "%s[%" PRIu64 ",", i > 0 ? "," : "",
+                              summary->problems[i].count));
+        FORWARD(buffer_json_string(text, problem, strlen(problem), error));
+        FORWARD(buffer_text(text, "]", error));
+    }
+    return buffer_text(text, "]", error);
+}
+
+static primer_status save_state(struct synth_run *run, primer_error *error)
+{
     struct file_writer writer = {0};
+    struct buffer text = {0};
     primer_status status = PRIMER_OK;
-    char text[512];
-    const int length =
-        snprintf(text, sizeof text,
-                 "{\"identity\":\"%016" PRIx64 "\",\"next\":%" PRIu64 ",\"bytes\":%" PRIu64
-                 ",\"made\":%" PRIu64 ",\"kept\":%" PRIu64 ",\"wrong\":%" PRIu64
-                 ",\"duplicates\":%" PRIu64 ",\"held_out\":%" PRIu64 ",\"unsaid\":%" PRIu64
-                 ",\"joined\":%" PRIu64 ",\"programs\":%" PRIu64 "}\n",
-                 run->identity, run->next, run->part_bytes, summary->made, summary->kept,
-                 summary->wrong, summary->duplicates, summary->held_out, summary->unsaid,
-                 summary->joined, summary->programs);
+    struct count counts[COUNTS];
+    list_counts(run, counts);
+    TRY(buffer_format(&text, error, "{\"identity\":\"%016" PRIx64 "\"", run->identity));
+    for (size_t i = 0; i < COUNTS; i++)
+        TRY(buffer_format(&text, error, ",\"%s\":%" PRIu64, counts[i].key, *counts[i].value));
+    TRY(write_topics(run, &text, error));
+    TRY(buffer_text(&text, "}\n", error));
     TRY(file_writer_open(&writer, run->state_path.bytes, error));
-    TRY(file_writer_write(&writer, text, (size_t)length, error));
+    TRY(file_writer_write(&writer, text.bytes, text.length, error));
     TRY(file_writer_commit(&writer, error));
 
 cleanup:
     file_writer_abandon(&writer);
+    buffer_free(&text);
     return status;
 }
 
@@ -67,11 +110,31 @@ static uint64_t number_of(const json_t *state, const char *key)
     return number < 0 ? 0 : (uint64_t)number;
 }
 
+static void read_topics(struct synth_run *run, const json_t *state)
+{
+    struct data_synth_summary *const summary = run->summary;
+    const char *const used = json_string_value(json_object_get(state, "used"));
+    size_t blocks = 0, i;
+    json_t *problem;
+    curriculum_all(run->curriculum, &blocks);
+    for (i = 0; used != NULL && i < blocks && used[i] != '\0'; i++)
+        run->used[i] = used[i] == '1';
+    json_array_foreach(json_object_get(state, "problems"), i, problem)
+    {
+        const char *const text = json_string_value(json_array_get(problem, 1));
+        const json_int_t count = json_integer_value(json_array_get(problem, 0));
+        if (i == DATA_SYNTH_PROBLEMS || text == NULL || count <= 0)
+            return;
+        summary->problems[i].count = (uint64_t)count;
+        snprintf(summary->problems[i].text, sizeof summary->problems[i].text, "%s", text);
+    }
+}
+
 /* What OUT.state says, where it is of the same curriculum and options. */
 static void read_state(struct synth_run *run)
 {
-    struct data_synth_summary *const summary = run->summary;
     struct buffer text = {0};
+    struct count counts[COUNTS];
     char identity[24];
     json_t *state = NULL;
     if (file_exists(run->state_path.bytes) &&
@@ -80,16 +143,11 @@ static void read_state(struct synth_run *run)
     const char *const found = json_string_value(json_object_get(state, "identity"));
     snprintf(identity, sizeof identity, "%016" PRIx64, run->identity);
     if (found != NULL && strcmp(found, identity) == 0) {
-        run->next = number_of(state, "next");
-        run->part_bytes = number_of(state, "bytes");
-        summary->made = number_of(state, "made");
-        summary->kept = summary->resumed = number_of(state, "kept");
-        summary->wrong = number_of(state, "wrong");
-        summary->duplicates = number_of(state, "duplicates");
-        summary->held_out = number_of(state, "held_out");
-        summary->unsaid = number_of(state, "unsaid");
-        summary->joined = number_of(state, "joined");
-        summary->programs = number_of(state, "programs");
+        list_counts(run, counts);
+        for (size_t i = 0; i < COUNTS; i++)
+            *counts[i].value = number_of(state, counts[i].key);
+        run->summary->resumed = run->summary->kept;
+        read_topics(run, state);
     }
     json_decref(state);
     buffer_free(&text);

@@ -41,7 +41,8 @@ struct synth_run {
     struct synth_draft *drafts;   /* [SYNTH_ROUND] */
     json_t **answers;             /* [SYNTH_ROUND] */
     struct synth_check check;
-    struct synth_set written, used, idea_trees;
+    struct synth_set written, idea_trees;
+    bool *used; /* [blocks of the curriculum] a lesson has been about it */
     struct synth_measure measure;
     struct ranks ranks;
     uint64_t next;       /* the first number of this rank's next round */

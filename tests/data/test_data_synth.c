@@ -182,7 +182,7 @@ static void stopped_runs_go_on(void **state)
     NEED_SANDBOX();
     write_curriculum(sums, good_check);
     struct data_synth_options options = {.count = 2500, .seed = 3, .threads = 2};
-    expect_made(&options, "whole");
+    const struct data_synth_summary alone = expect_made(&options, "whole");
     options.progress = stop_after_a_round;
     expect_refused(&options, PRIMER_ECANCELED, "the same command goes on");
     assert_true(file_exists(synth_helper_path("out.jsonl.state")));
@@ -195,6 +195,9 @@ static void stopped_runs_go_on(void **state)
     options.threads = 1;
     const struct data_synth_summary summary = expect_made(&options, "out.jsonl");
     assert_true(summary.resumed > 0 && summary.resumed < 2500);
+    assert_int_equal(summary.made, alone.made);
+    assert_int_equal(summary.topics_used, alone.topics_used);
+    assert_memory_equal(summary.problems, alone.problems, sizeof alone.problems);
     char *const whole = contents("whole"), *const again = contents("out.jsonl");
     assert_string_equal(whole, again);
     free(whole);

@@ -77,9 +77,11 @@ UNROLL_INLINE void add_block(const __m512i packed[8], const __m512i *fifths, __m
             integers(packed[g], b % 2 != 0, fifths == NULL ? NULL : &fifths[g], bit, in_place);
         rows_add(two && g % 2 != 0 ? odd : sums, u, at, 4 * g, tokens);
     }
-    UNROLL
-    for (size_t t = 0; two && t < tokens; t++)
-        sums[t] = _mm512_add_epi32(sums[t], odd[t]);
+    if (two) {
+        UNROLL
+        for (size_t t = 0; t < tokens; t++)
+            sums[t] = _mm512_add_epi32(sums[t], odd[t]);
+    }
     rows_scale(acc, sums, 0, _mm512_loadu_ps(scales->scales[b]), at, tokens);
     rows_least(acc, _mm512_loadu_ps(scales->minima[b]), at, tokens);
     rows_next_block(at, 1, tokens);
