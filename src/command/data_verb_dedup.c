@@ -92,7 +92,7 @@ static int run(struct settings *settings)
     status = data_dedup(settings->arguments, settings->argument_count, settings->output, &options,
                         &summary, error);
     data_work_end(&work, status);
-    if (status != PRIMER_OK)
+    if (status != PRIMER_OK || summary.rank != 0)
         goto cleanup;
     TRY(settings->json ? dedup_json(settings->output, &summary, work.seconds, &out, error)
                        : dedup_text(settings->output, &summary, work.seconds, &out, error));

@@ -211,7 +211,7 @@ static int run(struct settings *settings)
     end_phases(&phases);
     if (status == PRIMER_ECANCELED)
         interrupt_end();
-    if (status != PRIMER_OK)
+    if (status != PRIMER_OK || summary.rank != 0)
         goto cleanup;
     if (chosen->report != NULL)
         TRY(write_report(chosen->report, &summary, error));

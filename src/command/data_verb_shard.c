@@ -67,7 +67,7 @@ static int run(struct settings *settings)
     status = data_shard_make(settings->arguments, settings->argument_count, settings->output,
                              &options, &summary, error);
     data_work_end(&work, status);
-    if (status != PRIMER_OK)
+    if (status != PRIMER_OK || summary.rank != 0)
         goto cleanup;
     TRY(settings->json ? shard_json(settings->output, &summary, work.seconds, &out, error)
                        : shard_text(settings->output, &summary, work.seconds, &out, error));

@@ -8,6 +8,10 @@
  *                        "messages": [{"role", "content"}, ...]  for what the assistant says
  *
  * Every document ends with the vocabulary's end-of-text token.
+ *
+ * Processes that a launcher started together (mpirun) share the work of a call, give the same result
+ * as one, and the first of them writes it: the `rank` of a summary is 0 there, and its counts are
+ * those to be told. PRIMER_EUNSUPPORTED where several were started and this build has no MPI.
  */
 #ifndef DATA_DATA_H
 #define DATA_DATA_H
@@ -30,6 +34,7 @@ struct data_shard_options {
     const char *separator;     /* NULL: DATA_SEPARATOR; "": empty lines */
     bool skip_bad;             /* what can't be read is counted; else it is an error */
     bool reuse;                /* a shard that was made from the same inputs is left as it is */
+    bool alone;                /* each process makes a shard by itself, whatever a launcher says */
     size_t threads;            /* 0: as many as are worth using */
     /* NULL, or told of bytes read; false stops with PRIMER_ECANCELED. */
     bool (*progress)(void *context, uint64_t done, uint64_t all);
@@ -37,6 +42,7 @@ struct data_shard_options {
 };
 
 struct data_shard_summary {
+    size_t rank;                       /* of the process */
     uint64_t documents, tokens, asked; /* of the shard */
     uint64_t input_bytes;              /* of the files */
     uint64_t text_bytes;               /* of what was tokenized */
@@ -54,6 +60,7 @@ primer_status data_shard_make(const char *const *inputs, size_t count, const cha
                               struct data_shard_summary *summary, primer_error *error);
 
 struct data_stats {
+    size_t rank; /* of the process */
     uint64_t documents, tokens, asked, text_bytes, longest, file_bytes;
     size_t vocabulary;
     uint64_t tokenizer; /* hash of the vocabulary */
@@ -82,6 +89,7 @@ struct data_dedup_options {
 };
 
 struct data_dedup_summary {
+    size_t rank;                           /* of the process */
     uint64_t documents, kept, exact, near; /* exact and near: left out */
     uint64_t input_bytes, bad;
     char first_bad[512];
@@ -122,6 +130,7 @@ struct data_decontaminate_options {
 };
 
 struct data_decontaminate_summary {
+    size_t rank; /* of the process */
     uint64_t documents, kept;
     uint64_t by_words, by_tree, by_embedding; /* left out, by the rule that found them */
     uint64_t embedded;                        /* documents that the model judged */

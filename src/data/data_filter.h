@@ -66,6 +66,7 @@ struct data_filter_example {
 };
 
 struct data_filter_summary {
+    size_t rank; /* of the process, where several work together (mpirun): the first one tells */
     uint64_t identity; /* of the embedding model */
     size_t dimensions, tokens, lines;
     double threshold, cut;
