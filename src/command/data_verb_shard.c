@@ -63,6 +63,7 @@ static int run(struct settings *settings)
                                                .skip_bad = settings->skip_bad,
                                                .threads = settings->model.threads,
                                                .progress = data_work_report,
+                                               .tell = data_work_tell,
                                                .context = &work.progress};
     status = data_shard_make(settings->arguments, settings->argument_count, settings->output,
                              &options, &summary, error);

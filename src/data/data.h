@@ -12,6 +12,9 @@
  * Processes that a launcher started together (mpirun) share the work of a call, give the same result
  * as one, and the first of them writes it: the `rank` of a summary is 0 there, and its counts are
  * those to be told. PRIMER_EUNSUPPORTED where several were started and this build has no MPI.
+ *
+ * While it works, what it has found out is in PATH.work beside its output (data_journal.h): the same
+ * call goes on with that after one that was stopped or failed, and gives the same result.
  */
 #ifndef DATA_DATA_H
 #define DATA_DATA_H
@@ -38,6 +41,7 @@ struct data_shard_options {
     size_t threads;            /* 0: as many as are worth using */
     /* NULL, or told of bytes read; false stops with PRIMER_ECANCELED. */
     bool (*progress)(void *context, uint64_t done, uint64_t all);
+    void (*tell)(void *context, const char *line); /* NULL, or hears where an earlier run is met */
     void *context;
 };
 
@@ -85,6 +89,7 @@ struct data_dedup_options {
     bool skip_bad;
     size_t threads;
     bool (*progress)(void *context, uint64_t done, uint64_t all); /* as above */
+    void (*tell)(void *context, const char *line);                /* as above */
     void *context;
 };
 
@@ -126,6 +131,7 @@ struct data_decontaminate_options {
     bool skip_bad;
     size_t threads;
     bool (*progress)(void *context, uint64_t done, uint64_t all); /* as above */
+    void (*tell)(void *context, const char *line);                /* as above */
     void *context;
 };
 

@@ -543,6 +543,26 @@ static primer_status commit(struct decontamination *work, primer_error *error)
     return file_writer_commit(&work->out, error);
 }
 
+/* What the verdicts depend on. */
+static primer_status begin_journal(struct decontamination *work, size_t count, const char *path,
+                                   primer_error *error)
+{
+    const struct data_decontaminate_options *const options = work->options;
+    uint64_t key = 0;
+    data_share_key_text(&key, "decontaminate 1");
+    data_share_key_text(&key, options->field);
+    data_share_key_text(&key, options->separator);
+    data_share_key_number(&key, work->summary->words);
+    data_share_key_real(&key, work->summary->similarity);
+    data_share_key_number(&key, options->words_only);
+    for (size_t i = 0; i < options->field_count; i++)
+        data_share_key_text(&key, options->fields[i]);
+    FORWARD(data_share_key_file(&key, options->model, error));
+    FORWARD(data_share_key_files(&key, options->against, options->against_count, error));
+    FORWARD(data_share_key_files(&key, work->inputs, count, error));
+    return data_share_journal(&work->share, path, key, options->tell, options->context, error);
+}
+
 static void decontamination_free(struct decontamination *work)
 {
     for (size_t i = 0; work->readers != NULL && i < threads_of(work); i++)
@@ -619,6 +639,7 @@ primer_status data_decontaminate(const char *const *inputs, size_t count, const 
     rounds.pool = work.pool;
     TRY(data_overlap_rounds_run(&rounds, error));
     TRY(count_sample(&work, error));
+    TRY(begin_journal(&work, count, path, error));
     work.second = true;
     rounds.work = find_words;
     rounds.round = judge_round;
@@ -633,7 +654,7 @@ primer_status data_decontaminate(const char *const *inputs, size_t count, const 
     memcpy(made.first_bad, rounds.first_bad, sizeof made.first_bad);
     *summary = made;
 cleanup:
-    data_share_end(&work.share, status != PRIMER_OK);
+    data_share_end(&work.share, status);
     decontamination_free(&work);
     return status;
 }

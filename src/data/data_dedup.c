@@ -300,6 +300,21 @@ static primer_status prepare(struct dedup *dedup, primer_error *error)
     return PRIMER_OK;
 }
 
+/* What the hashes and signatures depend on. */
+static primer_status begin_journal(struct dedup *dedup, size_t count, const char *path,
+                                   primer_error *error)
+{
+    const struct data_dedup_options *const options = dedup->options;
+    uint64_t key = 0;
+    data_share_key_text(&key, "dedup 1");
+    data_share_key_text(&key, options->field);
+    data_share_key_text(&key, options->separator);
+    data_share_key_number(&key, dedup->summary->words);
+    data_share_key_number(&key, dedup->summary->permutations);
+    FORWARD(data_share_key_files(&key, dedup->inputs, count, error));
+    return data_share_journal(&dedup->share, path, key, options->tell, options->context, error);
+}
+
 static uint64_t memory_used(const struct dedup *dedup)
 {
     const struct data_minhash_index *const index = &dedup->index;
@@ -379,6 +394,7 @@ primer_status data_dedup(const char *const *inputs, size_t count, const char *pa
     TRY(data_share_begin(&dedup.share, &made.rank, error));
     TRY(prepare(&dedup, error));
     TRY(open_outputs(&dedup, count, path, error));
+    TRY(begin_journal(&dedup, count, path, error));
     rounds.pool = dedup.pool;
     TRY(data_overlap_rounds_run(&rounds, error));
     status = commit(&dedup, error);
@@ -390,7 +406,7 @@ primer_status data_dedup(const char *const *inputs, size_t count, const char *pa
     memcpy(made.first_bad, rounds.first_bad, sizeof made.first_bad);
     *summary = made;
 cleanup:
-    data_share_end(&dedup.share, status != PRIMER_OK);
+    data_share_end(&dedup.share, status);
     dedup_free(&dedup);
     return status;
 }

@@ -69,6 +69,34 @@ static primer_status report(const struct filtering *filtering, enum data_filter_
     return error_set(error, PRIMER_ECANCELED, "stopped");
 }
 
+/* What vectors and scores depend on. `ratings` NULL: the filter was loaded. */
+static primer_status begin_journal(struct filtering *filtering,
+                                   const struct data_rate_file *ratings, primer_error *error)
+{
+    const struct data_filter_options *const options = filtering->options;
+    const struct data_filter_file *const filter = &filtering->filter;
+    const uint64_t numbers[] = {filter->tokens,  filter->lines,     filter->features,
+                                options->linear, options->trees,    options->folds,
+                                options->seed,   options->hold_out, ratings == NULL};
+    uint64_t key = 0;
+    data_share_key_text(&key, "filter 1");
+    data_share_key_text(&key, options->field);
+    data_share_key_text(&key, options->separator);
+    data_share_key_real(&key, filter->threshold);
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
+        data_share_key_number(&key, numbers[i]);
+    for (size_t i = 0; ratings != NULL && i < ratings->count; i++) {
+        data_share_key_number(&key, ratings->rows[i].text == NULL ? 0 : ratings->rows[i].id);
+        data_share_key_real(&key, ratings->rows[i].rating);
+    }
+    FORWARD(data_share_key_file(&key, options->load, error));
+    FORWARD(data_share_key_file(&key, options->model, error));
+    FORWARD(data_share_key_files(&key, (const char *const *)filtering->source.paths,
+                                 filtering->source.count, error));
+    return data_share_journal(&filtering->share, options->output, key, options->tell,
+                              options->context, error);
+}
+
 /* ---- vectors --------------------------------------------------------------------------------- */
 
 /* A filter that was learned and looks at counts alone needs no embedding. */
@@ -308,6 +336,7 @@ static primer_status learn(struct filtering *filtering, primer_error *error)
              "at \"path\" aren't here or have changed",
              options->ratings, ratings.count);
     filtering->ratings = &ratings;
+    TRY(begin_journal(filtering, &ratings, error));
     TRY(embed_ratings(filtering, error));
     summary->seconds[DATA_FILTER_EMBEDDING] = clock_seconds_since(begun);
     const uint64_t learning = clock_nanoseconds();
@@ -723,10 +752,12 @@ primer_status data_filter(const char *const *inputs, size_t count,
     TRY(check_model(&filtering, error));
     if (options->load == NULL)
         TRY(learn(&filtering, error));
+    else
+        TRY(begin_journal(&filtering, NULL, error));
     describe(&filtering);
     TRY(score_all(&filtering, error));
 cleanup:
-    data_share_end(&filtering.share, status != PRIMER_OK);
+    data_share_end(&filtering.share, status);
     filtering_free(&filtering);
     if (status != PRIMER_OK)
         data_filter_summary_free(summary);

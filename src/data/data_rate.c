@@ -504,7 +504,7 @@ primer_status data_rate(const char *const *inputs, size_t count, const char *out
     TRY(draw(&drawing, inputs, count, error));
     TRY(rate_drawn(&drawing, output, rater, error));
 cleanup:
-    data_share_end(&drawing.share, status != PRIMER_OK);
+    data_share_end(&drawing.share, status);
     free_drawing(&drawing);
     return status;
 }

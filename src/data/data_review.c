@@ -382,7 +382,7 @@ primer_status data_review(const char *lessons, const char *output,
     status = end_log(&review, output, options, report, error);
     TRY(data_share_agree(&review.share, status, error));
 cleanup:
-    data_share_end(&review.share, status != PRIMER_OK);
+    data_share_end(&review.share, status);
     memory_free(review.ids);
     memory_free(review.states);
     memory_free(review.history);

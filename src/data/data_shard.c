@@ -195,26 +195,30 @@ cleanup:
 
 /* ---- what a shard was made of ---------------------------------------------------------------- */
 
-static void add_text(uint64_t *hash, const char *text)
-{
-    *hash = hash_bytes(text == NULL ? "" : text, text == NULL ? 0 : strlen(text) + 1, *hash);
-}
-
-/* A hash of all that the shard depends on; and the inputs' bytes. */
+/* A hash of all that the tokens depend on. */
 static primer_status key_of(const char *const *inputs, size_t count,
                             const struct data_shard_options *options,
-                            const struct data_maker *maker, uint64_t *key, uint64_t *bytes,
+                            const struct data_maker *maker, const char *begin, uint64_t *key,
                             primer_error *error)
 {
     const primer_model_information *const about = primer_model_info(maker->model);
     uint64_t hash = about->vocabulary_hash;
+    data_share_key_text(&hash, begin);
+    data_share_key_text(&hash, options->template_name);
+    data_share_key_text(&hash, about->chat_template);
+    data_share_key_text(&hash, options->field);
+    data_share_key_text(&hash, options->separator == NULL ? DATA_SEPARATOR : options->separator);
+    data_share_key_text(&hash, options->skip_bad ? "skip" : "");
+    for (size_t i = 0; i < count; i++)
+        FORWARD(data_share_key_file(&hash, inputs[i], error));
+    *key = hash == 0 ? 1 : hash;
+    return PRIMER_OK;
+}
+
+static primer_status measure(const char *const *inputs, size_t count, uint64_t *bytes,
+                             primer_error *error)
+{
     *bytes = 0;
-    add_text(&hash, "shard 1");
-    add_text(&hash, options->template_name);
-    add_text(&hash, about->chat_template);
-    add_text(&hash, options->field);
-    add_text(&hash, options->separator == NULL ? DATA_SEPARATOR : options->separator);
-    add_text(&hash, options->skip_bad ? "skip" : "");
     for (size_t i = 0; i < count; i++) {
         struct stat facts;
         if (stat(inputs[i], &facts) != 0)
@@ -222,13 +226,8 @@ static primer_status key_of(const char *const *inputs, size_t count,
                              strerror(errno));
         if (!S_ISREG(facts.st_mode))
             return error_set(error, PRIMER_EINVAL, "%s: is no regular file", inputs[i]);
-        const int64_t numbers[] = {(int64_t)facts.st_size, (int64_t)facts.st_mtim.tv_sec,
-                                   (int64_t)facts.st_mtim.tv_nsec};
-        add_text(&hash, inputs[i]);
-        hash = hash_bytes(numbers, sizeof numbers, hash);
         *bytes += (uint64_t)facts.st_size;
     }
-    *key = hash == 0 ? 1 : hash;
     return PRIMER_OK;
 }
 
@@ -255,6 +254,19 @@ static bool is_made(const char *path, uint64_t key, struct data_shard_summary *s
     return true;
 }
 
+/* Tokens don't depend on what is done about bad records: a run that one has ended goes on with
+ * skip_bad. */
+static primer_status begin_journal(struct making *making, const char *const *inputs, size_t count,
+                                   const char *path, primer_error *error)
+{
+    struct data_shard_options options = *making->options;
+    uint64_t key = 0;
+    options.skip_bad = false;
+    FORWARD(key_of(inputs, count, &options, &making->maker, "shard 1 work " PRIMER_VERSION, &key,
+                   error));
+    return data_share_journal(&making->share, path, key, options.tell, options.context, error);
+}
+
 /* ---- making one ------------------------------------------------------------------------------ */
 
 static primer_status make(struct making *making, const char *const *inputs, size_t count,
@@ -266,6 +278,8 @@ static primer_status make(struct making *making, const char *const *inputs, size
     making->slots = memory_allocate(SLOTS, sizeof *making->slots);
     if (making->slots == NULL)
         return memory_failure(error, "documents", SLOTS * sizeof *making->slots);
+    if (!making->options->alone)
+        FORWARD(begin_journal(making, inputs, count, path, error));
     if (data_share_is_first(&making->share)) {
         FORWARD(primer_shard_writer_create(path, about->vocabulary, about->vocabulary_hash,
                                            &making->writer, error));
@@ -308,13 +322,14 @@ primer_status data_shard_make(const char *const *inputs, size_t count, const cha
     TRY(file_check_output(path, &options->tokenizer, 1, error));
     TRY(data_maker_create(&making.maker, options->tokenizer, options->template_name, options->field,
                           error));
-    TRY(key_of(inputs, count, options, &making.maker, &key, &made.input_bytes, error));
+    TRY(measure(inputs, count, &made.input_bytes, error));
+    TRY(key_of(inputs, count, options, &making.maker, "shard 1", &key, error));
     if (!options->reuse || !is_made(path, key, &made))
         status = make(&making, inputs, count, path, key, error);
     TRY(data_share_agree(&making.share, status, error));
     *summary = made;
 cleanup:
-    data_share_end(&making.share, status != PRIMER_OK);
+    data_share_end(&making.share, status);
     making_free(&making);
     return status;
 }

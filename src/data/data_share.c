@@ -2,14 +2,21 @@
  *
  *   bytes of a process   | length | result of its first task | length | result of its next | ...
  *
- * Lengths are u64, little-endian.
+ *   record of the journal | tasks | length | result of task 0 | length | result of task 1 | ...
+ *
+ * Numbers are u64, little-endian. A record is the same for any number of processes.
  */
 #include "data/data_share.h"
 
+#include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
+#include "base/hash.h"
 #include "base/memory.h"
+#include "primer.h"
 
 #define NUMBER 8 /* bytes of one */
 
@@ -23,12 +30,29 @@ primer_status data_share_begin(struct data_share *share, size_t *rank, primer_er
                : memory_failure(error, "processes", share->ranks.count * sizeof *share->ends);
 }
 
-void data_share_end(struct data_share *share, bool failed)
+/* In one line, once what was there is used up. */
+static void tell_rounds(const struct data_share *share)
 {
-    ranks_end(&share->ranks, failed);
+    char line[512];
+    const uint64_t rounds = share->journal.rounds;
+    if (share->tell == NULL || rounds == 0)
+        return;
+    snprintf(line, sizeof line, "%.400s: goes on where an earlier run stopped: %" PRIu64 " round%s",
+             share->journal.path.bytes, rounds, rounds == 1 ? "" : "s");
+    share->tell(share->context, line);
+}
+
+void data_share_end(struct data_share *share, primer_status status)
+{
+    if (share->replays && data_share_is_first(share))
+        tell_rounds(share);
+    data_journal_close(&share->journal, status == PRIMER_ECANCELED ||
+                                            (status != PRIMER_OK && share->journal.rounds != 1));
+    ranks_end(&share->ranks, status != PRIMER_OK);
     memory_free(share->ends);
     buffer_free(&share->own);
     buffer_free(&share->all);
+    buffer_free(&share->record);
     *share = (struct data_share)DATA_SHARE_ALONE;
 }
 
@@ -46,6 +70,70 @@ primer_status data_share_agree(const struct data_share *share, primer_status own
                                primer_error *error)
 {
     return ranks_agree(&share->ranks, own, error);
+}
+
+primer_status data_share_journal(struct data_share *share, const char *path, uint64_t key,
+                                 void (*tell)(void *context, const char *line), void *context,
+                                 primer_error *error)
+{
+    primer_status own = PRIMER_OK;
+    bool other = false;
+    char line[512];
+    if (data_share_is_first(share))
+        own = data_journal_open(&share->journal, path, key, &other, error);
+    FORWARD(data_share_agree(share, own, error));
+    share->replays = share->journal.reading;
+    FORWARD(ranks_broadcast(&share->ranks, 0, &share->replays, sizeof share->replays, error));
+    share->journals = true;
+    share->tell = data_share_is_first(share) ? tell : NULL;
+    share->context = context;
+    if (!other || share->tell == NULL)
+        return PRIMER_OK;
+    snprintf(line, sizeof line, "%.400s: is of other inputs or options: begins anew",
+             share->journal.path.bytes);
+    share->tell(share->context, line);
+    return PRIMER_OK;
+}
+
+/* ---- keys ------------------------------------------------------------------------------------ */
+
+void data_share_key_text(uint64_t *key, const char *text)
+{
+    *key = hash_bytes(text == NULL ? "" : text, text == NULL ? 0 : strlen(text) + 1, *key);
+}
+
+void data_share_key_number(uint64_t *key, uint64_t number)
+{
+    *key = hash_bytes(&number, sizeof number, *key);
+}
+
+void data_share_key_real(uint64_t *key, double number)
+{
+    *key = hash_bytes(&number, sizeof number, *key);
+}
+
+primer_status data_share_key_file(uint64_t *key, const char *path, primer_error *error)
+{
+    struct stat facts;
+    data_share_key_text(key, path);
+    if (path == NULL)
+        return PRIMER_OK;
+    if (stat(path, &facts) != 0)
+        return error_set(error, PRIMER_EIO, "%s: cannot look at it: %s", path, strerror(errno));
+    const int64_t numbers[] = {(int64_t)facts.st_size, (int64_t)facts.st_mtim.tv_sec,
+                               (int64_t)facts.st_mtim.tv_nsec};
+    *key = hash_bytes(numbers, sizeof numbers, *key);
+    return PRIMER_OK;
+}
+
+primer_status data_share_key_files(uint64_t *key, const char *const *paths, size_t count,
+                                   primer_error *error)
+{
+    data_share_key_text(key, PRIMER_VERSION);
+    data_share_key_number(key, count);
+    for (size_t i = 0; i < count; i++)
+        FORWARD(data_share_key_file(key, paths[i], error));
+    return PRIMER_OK;
 }
 
 /* ---- a pool for some tasks ------------------------------------------------------------------- */
@@ -173,16 +261,100 @@ static primer_status load_others(struct data_share *share, const struct data_sha
     return PRIMER_OK;
 }
 
+/* ---- the journal ----------------------------------------------------------------------------- */
+
+static primer_status load_record(struct data_share *share, const struct data_share_round *round,
+                                 primer_error *error)
+{
+    struct cursor in = cursor_over(share->all.bytes, share->all.length), result;
+    uint64_t count = 0;
+    FORWARD(cursor_u64(&in, "tasks", &count, error));
+    if (count != round->count)
+        return error_set(error, PRIMER_EFORMAT,
+                         "found %" PRIu64 " tasks of an earlier run, "
+                         "expected %zu",
+                         count, round->count);
+    for (size_t task = 0; task < round->count; task++) {
+        FORWARD(next_result(&in, &result, error));
+        FORWARD(load_result(round, task, &result, error));
+    }
+    return PRIMER_OK;
+}
+
+/* The results of this round, where an earlier run left them: the first process reads, and tells all. */
+static primer_status recall(struct data_share *share, const struct data_share_round *round,
+                            primer_error *error)
+{
+    primer_status own = PRIMER_OK;
+    struct buffer *const all = &share->all;
+    buffer_clear(all);
+    if (data_share_is_first(share))
+        own = data_journal_next(&share->journal, all, &share->replays, error);
+    FORWARD(data_share_agree(share, own, error));
+    uint64_t length = all->length;
+    FORWARD(ranks_broadcast(&share->ranks, 0, &length, sizeof length, error));
+    share->replays = length > 0;
+    if (!share->replays) {
+        tell_rounds(share);
+        return PRIMER_OK;
+    }
+    all->length = 0;
+    FORWARD(buffer_reserve(all, (size_t)length + 1, error));
+    FORWARD(ranks_broadcast(&share->ranks, 0, all->bytes, (size_t)length, error));
+    all->length = (size_t)length;
+    all->bytes[all->length] = '\0';
+    const primer_status status = load_record(share, round, error);
+    if (status != PRIMER_OK)
+        error_prefix(error, "the work so far (remove OUT.work to begin anew)");
+    return status;
+}
+
+/* Results are taken from each process in turn: task 0 is the first one's first, task 1 the second's. */
+static primer_status keep_round(struct data_share *share, const struct data_share_round *round,
+                                primer_error *error)
+{
+    primer_status status = PRIMER_OK;
+    const size_t ranks = share->ranks.count;
+    struct buffer *const record = &share->record;
+    const struct buffer *const from = ranks > 1 ? &share->all : &share->own;
+    struct cursor *const in = memory_allocate(ranks, sizeof *in);
+    if (in == NULL)
+        return memory_failure(error, "processes", ranks * sizeof *in);
+    for (size_t rank = 0; rank < ranks; rank++) {
+        const size_t begin = rank == 0 ? 0 : share->ends[rank - 1];
+        in[rank] = cursor_over(from->bytes + begin,
+                               (ranks == 1 ? from->length : share->ends[rank]) - begin);
+    }
+    buffer_clear(record);
+    TRY(data_share_put(record, round->count, error));
+    for (size_t task = 0; task < round->count; task++) {
+        struct cursor result;
+        TRY(next_result(&in[task % ranks], &result, error));
+        TRY(data_share_put(record, result.size, error));
+        TRY(buffer_append(record, result.start, result.size, error));
+    }
+    TRY(data_journal_add(&share->journal, record->bytes, record->length, error));
+cleanup:
+    memory_free(in);
+    return status;
+}
+
 primer_status data_share_run(struct data_share *share, const struct data_share_round *round,
                              primer_error *error)
 {
+    if (share->replays)
+        FORWARD(recall(share, round, error));
+    if (share->replays)
+        return PRIMER_OK;
     primer_status own = round->work(round->context, error);
-    if (share->ranks.count == 1)
-        return own;
-    if (own == PRIMER_OK)
+    if (own == PRIMER_OK && (share->ranks.count > 1 || share->journals))
         own = save_own(share, round, error);
     FORWARD(data_share_agree(share, own, error));
-    FORWARD(ranks_exchange(&share->ranks, share->own.bytes, share->own.length, &share->all,
-                           share->ends, error));
-    return load_others(share, round, error);
+    if (share->ranks.count > 1) {
+        FORWARD(ranks_exchange(&share->ranks, share->own.bytes, share->own.length, &share->all,
+                               share->ends, error));
+        FORWARD(load_others(share, round, error));
+    }
+    return share->journals && data_share_is_first(share) ? keep_round(share, round, error)
+                                                         : PRIMER_OK;
 }

@@ -4,6 +4,7 @@
  *   round     | task 0 | task 1 | task 2 | task 3 | task 4 | ...     task t: by process t mod N
  *   results   as bytes, from each process to all, which go on alike
  *   outputs   the first process writes them, and tells
+ *   OUT.work  the results so far (data_journal.h), also by the first process
  *
  * What comes out are the same bytes for any number of processes and threads. Without a launcher
  * there is one process, which does everything. Every process takes part in the same rounds in the
@@ -19,6 +20,7 @@
 #include "base/cursor.h"
 #include "base/error.h"
 #include "base/pool.h"
+#include "data/data_journal.h"
 #include "ranks/ranks.h"
 
 /* Begins as DATA_SHARE_ALONE: one process, which does everything. */
@@ -26,6 +28,12 @@ struct data_share {
     struct ranks ranks;
     struct buffer own, all; /* results of a round: this process's, everybody's */
     size_t *ends;           /* [ranks.count] where each process's end in `all` */
+    struct data_journal journal;
+    struct buffer record; /* of the journal */
+    bool journals;        /* finished rounds are kept */
+    bool replays;         /* the next round may be there from an earlier run */
+    void (*tell)(void *context, const char *line); /* NULL: none */
+    void *context;
 };
 #define DATA_SHARE_ALONE                                                                           \
     {                                                                                              \
@@ -34,8 +42,15 @@ struct data_share {
 
 /* Joins the others, where there are some. *rank: which one this is. */
 primer_status data_share_begin(struct data_share *share, size_t *rank, primer_error *error);
-/* `failed`: the others are to end, too. */
-void data_share_end(struct data_share *share, bool failed);
+/* Every round from here on is kept beside the output `path`, until the end; such that an earlier run
+ * with this key has left are taken from there. `tell` (NULL: nobody) hears of it, in the first
+ * process. */
+primer_status data_share_journal(struct data_share *share, const char *path, uint64_t key,
+                                 void (*tell)(void *context, const char *line), void *context,
+                                 primer_error *error);
+/* A status other than PRIMER_OK: the others are to end, too. The journal goes where the work is done,
+ * or failed in its first round. */
+void data_share_end(struct data_share *share, primer_status status);
 bool data_share_is_first(const struct data_share *share);
 bool data_share_owns(const struct data_share *share, size_t task);
 
@@ -58,6 +73,17 @@ void data_share_pool(const struct data_share *share, struct pool *pool, pool_tas
 /* What all have come to, `own` being this process's part (ranks_agree). */
 primer_status data_share_agree(const struct data_share *share, primer_status own,
                                primer_error *error);
+
+/* ---- keys ------------------------------------------------------------------------------------ */
+
+/* A hash of all that results depend on, piece by piece; NULL is another text than "". */
+void data_share_key_text(uint64_t *key, const char *text);
+void data_share_key_number(uint64_t *key, uint64_t number);
+void data_share_key_real(uint64_t *key, double number);
+/* Its name, size and time; NULL: nothing. */
+primer_status data_share_key_file(uint64_t *key, const char *path, primer_error *error);
+primer_status data_share_key_files(uint64_t *key, const char *const *paths, size_t count,
+                                   primer_error *error);
 
 /* ---- results as bytes ------------------------------------------------------------------------ */
 

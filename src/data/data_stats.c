@@ -166,7 +166,7 @@ primer_status data_stats_read(const char *path, const char *tokenizer, size_t co
         .tokenizer = about.tokenizer,
     };
 cleanup:
-    data_share_end(&share, status != PRIMER_OK);
+    data_share_end(&share, status);
     primer_shard_free(shard);
     return status;
 }
