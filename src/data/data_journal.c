@@ -176,7 +176,7 @@ static primer_status begin_writing(struct data_journal *journal, primer_error *e
             open(journal->path.bytes, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (journal->descriptor < 0)
         return failure(journal, "make", error);
-    journal->open = true;
+    journal->open = journal->begun = true;
     journal->reading = false;
     if (ftruncate(journal->descriptor, (off_t)journal->at) != 0)
         return failure(journal, "write", error);

@@ -23,6 +23,7 @@ struct data_journal {
     int descriptor;         /* where `open` */
     bool open;              /* the file is there */
     bool reading;           /* there may be another round of an earlier run */
+    bool begun;             /* it was written to */
     uint64_t key, at, size; /* bytes read or written; of the file as it was found */
     uint64_t rounds;        /* so far */
 };

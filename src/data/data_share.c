@@ -42,12 +42,20 @@ static void tell_rounds(const struct data_share *share)
     share->tell(share->context, line);
 }
 
+/* What no other run could use is not kept: nothing, or the one round of a small job that failed. What was
+ * there and wasn't touched stays. */
+static bool is_worth_keeping(const struct data_journal *journal, primer_status status)
+{
+    if (status == PRIMER_OK)
+        return false;
+    return !journal->begun || journal->rounds > (status == PRIMER_ECANCELED ? 0 : 1);
+}
+
 void data_share_end(struct data_share *share, primer_status status)
 {
     if (share->replays && data_share_is_first(share))
         tell_rounds(share);
-    data_journal_close(&share->journal, status == PRIMER_ECANCELED ||
-                                            (status != PRIMER_OK && share->journal.rounds != 1));
+    data_journal_close(&share->journal, is_worth_keeping(&share->journal, status));
     ranks_end(&share->ranks, status != PRIMER_OK);
     memory_free(share->ends);
     buffer_free(&share->own);

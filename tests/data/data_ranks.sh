@@ -79,11 +79,12 @@ same shard shard --tokenizer tiny.gguf a.jsonl b.txt -o OUT/o.shard --json
 numbers="0 2 3"
 same stats stats shard.0/o.shard --json --tokenizer tiny.gguf
 same dedup dedup a.jsonl b.txt -o OUT/o.jsonl --report OUT/report --json
+numbers="0 3"
 same bad dedup a.jsonl bad.jsonl -o OUT/o.jsonl --report OUT/report --json --skip-bad
 same words decontaminate a.jsonl b.txt --against items.jsonl -o OUT/o.jsonl --report OUT/report --json --words-only
-same rate rate c.jsonl code --count 41 -o OUT/ratings.jsonl --by model --model tiny.gguf --json
-same review review a.jsonl --count 41 -o OUT/verdicts.jsonl --by tiny.gguf --json
-"$PRIMER" data rate code --count 200 -o all.jsonl --by model --model tiny.gguf >out 2>err || fail "rating: $(cat err)"
+same rate rate c.jsonl code --count 29 -o OUT/ratings.jsonl --by model --model tiny.gguf --json
+same review review a.jsonl --count 29 -o OUT/verdicts.jsonl --by tiny.gguf --json
+"$PRIMER" data rate code --count 90 -o all.jsonl --by model --model tiny.gguf >out 2>err || fail "rating: $(cat err)"
 python3 - <<'PY' || fail "making ratings"
 import json
 with open("ratings.jsonl", "w") as file:
@@ -91,11 +92,14 @@ with open("ratings.jsonl", "w") as file:
         row = json.loads(line)
         file.write(json.dumps(row | {"rating": 4 if row["text"].startswith("def") else 1}) + "\n")
 PY
-same given rate code --count 90 -o OUT/ratings.jsonl --by ratings.jsonl --json
-same filter filter code c.jsonl --ratings ratings.jsonl --model tiny.gguf --trees 9 --folds 3 --features -o OUT/o.jsonl \
+same given rate code --count 60 -o OUT/ratings.jsonl --by ratings.jsonl --json
+numbers="0 2 3"
+same filter filter code c.jsonl --ratings ratings.jsonl --model tiny.gguf --trees 3 --folds 2 --features -o OUT/o.jsonl \
     --rejected OUT/rejected --save OUT/filter --json
+numbers="0 3"
 same load filter c.jsonl b.txt --load filter.0/filter --model tiny.gguf -o OUT/o.jsonl --rejected OUT/rejected --json
 if bwrap --unshare-all --ro-bind / / /usr/bin/python3 -S -c '' 2>/dev/null; then
+    numbers="0 2 3"
     same trees decontaminate a.jsonl b.txt --against items.jsonl -o OUT/o.jsonl --report OUT/report --json \
         --model tiny.gguf --distance 1.9
     grep -q '"rule": "tree"' trees.0/report || fail "no copy was found by its tree: $(cat trees.0/report)"
@@ -105,9 +109,9 @@ grep -q '"kind": "near"' dedup.0/report || fail "no near duplicate was found"
 
 # What two began, another number goes on with.
 head -n 7 rate.0/ratings.jsonl >ratings.jsonl
-mpirun -n 2 "$PRIMER" data rate c.jsonl code --count 41 -o ratings.jsonl --by model --model tiny.gguf --json >out 2>err ||
+mpirun -n 2 "$PRIMER" data rate c.jsonl code --count 29 -o ratings.jsonl --by model --model tiny.gguf --json >out 2>err ||
     fail "going on: $(cat err)"
-grep -q '"before":7,"rated":34' out || fail "going on: $(cat out)"
+grep -q '"before":7,"rated":22' out || fail "going on: $(cat out)"
 cmp ratings.jsonl rate.0/ratings.jsonl || fail "ratings differ where one process had begun"
 
 # A bad line ends all, with its name, and leaves nothing.
