@@ -220,6 +220,12 @@ void primer_shard_free(primer_shard *shard);
 void primer_shard_info(const primer_shard *shard, primer_shard_information *information);
 /* Reads all of it; PRIMER_EFORMAT names what is not as it was written. */
 primer_status primer_shard_verify(const primer_shard *shard, primer_error *error);
+/* The same in `parts` parts, by several threads or processes; then the sum of what the parts have
+ * asked for, and the longest of their longest documents. */
+primer_status primer_shard_verify_part(const primer_shard *shard, size_t part, size_t parts,
+                                       uint64_t *asked, uint64_t *longest, primer_error *error);
+primer_status primer_shard_verify_counts(const primer_shard *shard, uint64_t asked,
+                                         uint64_t longest, primer_error *error);
 /* Document `index`: ids to out [capacity], 1 or 0 to asked [capacity] (NULL: not wanted); *count: its
  * tokens, which may exceed the capacity. */
 primer_status primer_shard_document(const primer_shard *shard, uint64_t index, size_t capacity,

@@ -16,7 +16,9 @@ const struct command command_data = {
     .group = "Prepare",
     .arguments = "VERB",
     .summary = "make, judge and clean texts to train on, and make them tokens",
-    .teaching = "",
+    .teaching = "A run that was stopped goes on with the same command.\n"
+                "Several processes share the work of a verb, and write what one would: mpirun -n 4 "
+                "primer data dedup ...\n",
     .bit = COMMAND_DATA,
     .run = run,
     .verbs = verbs,

@@ -105,11 +105,12 @@ static int run(struct settings *settings)
         .skip_bad = settings->skip_bad,
         .threads = settings->model.threads,
         .progress = data_work_report,
+        .tell = data_work_tell,
         .context = &work.progress};
     status = data_decontaminate(settings->arguments, settings->argument_count, settings->output,
                                 &options, &summary, error);
     data_work_end(&work, status);
-    if (status != PRIMER_OK)
+    if (status != PRIMER_OK || summary.rank != 0)
         goto cleanup;
     TRY(settings->json ? as_json(settings->output, &summary, work.seconds, &out, error)
                        : as_text(settings->output, &summary, work.seconds, &out, error));

@@ -7,6 +7,7 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -39,6 +40,15 @@ static bool report(void *context, enum data_filter_phase phase, uint64_t done, u
     phases->begun[phase] = true;
     progress_step(&phases->progress[phase], done, all, NULL);
     return !interrupt_seen();
+}
+
+static void tell(void *context, const char *line)
+{
+    struct phases *const phases = context;
+    for (size_t i = 0; i < PHASES; i++)
+        if (phases->begun[i])
+            progress_end(&phases->progress[i]);
+    fprintf(stderr, "primer: %s\n", line);
 }
 
 static void end_phases(struct phases *phases)
@@ -204,6 +214,7 @@ static int run(struct settings *settings)
                                                 .skip_bad = settings->skip_bad,
                                                 .threads = settings->model.threads,
                                                 .progress = report,
+                                                .tell = tell,
                                                 .context = &phases};
     interrupt_install(NULL);
     interrupt_hold();
@@ -211,7 +222,7 @@ static int run(struct settings *settings)
     end_phases(&phases);
     if (status == PRIMER_ECANCELED)
         interrupt_end();
-    if (status != PRIMER_OK)
+    if (status != PRIMER_OK || summary.rank != 0)
         goto cleanup;
     if (chosen->report != NULL)
         TRY(write_report(chosen->report, &summary, error));

@@ -190,7 +190,8 @@ static int run(struct settings *settings)
         TRY(file_read(chosen->rubric, RUBRIC_MOST, &rubric, error));
     TRY(make_rater(settings, rubric.bytes == NULL ? "" : rubric.bytes, &person, &watched.inner,
                    error));
-    const struct data_rater rater = {watched.inner.name, &watched, rate_watched, NULL};
+    const struct data_rater rater = {watched.inner.name, &watched, rate_watched, NULL,
+                                     watched.inner.shared};
     interrupt_install(NULL);
     if (person.input == NULL) /* each rating is whole in the file: a person may leave at once */
         interrupt_hold();
@@ -198,6 +199,8 @@ static int run(struct settings *settings)
                   person.input == NULL ? &rater : &watched.inner, &options, &summary, error));
     progress_end(&progress);
     progress_end(&watched.progress);
+    if (summary.rank != 0)
+        goto cleanup;
     TRY(settings->json ? summary_json(settings->output, &summary, &out, error)
                        : summary_text(settings->output, &summary, &out, error));
     TRY(output_write(out.bytes, out.length, error));

@@ -248,7 +248,8 @@ static int run_review(struct settings *settings)
         FAIL(PRIMER_EFORMAT, "%s: it is not UTF-8", chosen->rubric);
     TRY(make_judge(settings, rubric.bytes == NULL ? "" : rubric.bytes, &person, &watched.inner,
                    error));
-    const struct data_review_judge by_model = {watched.inner.name, &watched, judge_watched, NULL};
+    const struct data_review_judge by_model = {watched.inner.name, &watched, judge_watched, NULL,
+                                               watched.inner.shared};
     interrupt_install(NULL);
     if (person.input == NULL) /* each verdict is whole in the file: a person may leave at once */
         interrupt_hold();
@@ -257,6 +258,8 @@ static int run_review(struct settings *settings)
                     error));
     progress_end(&progress);
     progress_end(&watched.progress);
+    if (summary.rank != 0)
+        goto cleanup;
     TRY(settings->json ? write_json(settings->output, &summary, &report, &out, error)
                        : write_text(settings->output, &summary, &report, &out, error));
     TRY(output_write(out.bytes, out.length, error));

@@ -69,6 +69,8 @@ static int run(struct settings *settings)
     TRY(data_stats_read(path, settings->tokenizer,
                         settings->samples > 0 ? settings->samples : SAMPLES, &stats, &samples,
                         error));
+    if (stats.rank != 0)
+        goto cleanup;
     if (settings->json) {
         TRY(stats_json(path, &stats, &out, error));
         TRY(samples_json(&samples, &out, error));

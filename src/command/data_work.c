@@ -1,6 +1,7 @@
 /* data_work.c - long work of the data verbs. Declared in data_work.h. */
 #include "command/data_work.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -19,6 +20,12 @@ bool data_work_report(void *progress, uint64_t done, uint64_t all)
 {
     progress_step(progress, done, all, NULL);
     return !interrupt_seen();
+}
+
+void data_work_tell(void *progress, const char *line)
+{
+    progress_end(progress);
+    fprintf(stderr, "primer: %s\n", line);
 }
 
 void data_work_end(struct data_work *work, primer_status status)

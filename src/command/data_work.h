@@ -23,6 +23,8 @@ struct data_work data_work_begin(const char *what, const char *unit);
 /* For options that want to be told of progress; their context is a struct progress. False once a
  * signal came. */
 bool data_work_report(void *progress, uint64_t done, uint64_t all);
+/* Says a line of its own, by the name of the program; `progress` as above. */
+void data_work_tell(void *progress, const char *line);
 /* Takes the line away. Work that a signal stopped ends the program as that signal does. */
 void data_work_end(struct data_work *work, primer_status status);
 

@@ -36,6 +36,7 @@ static primer_status make_shard(const primer_recipe *recipe, const struct settin
         .tokenizer = recipe->model != NULL ? recipe->model : recipe->tokenizer,
         .template_name = recipe->template_name,
         .reuse = true,
+        .alone = true, /* the trainer brings the processes together */
         .threads = settings->model.threads,
         .progress = report,
         .context = &progress};

@@ -8,6 +8,13 @@
  *                        "messages": [{"role", "content"}, ...]  for what the assistant says
  *
  * Every document ends with the vocabulary's end-of-text token.
+ *
+ * Processes that a launcher started together (mpirun) share the work of a call, give the same result
+ * as one, and the first of them writes it: the `rank` of a summary is 0 there, and its counts are
+ * those to be told. PRIMER_EUNSUPPORTED where several were started and this build has no MPI.
+ *
+ * While it works, what it has found out is in PATH.work beside its output (data_journal.h): the same
+ * call goes on with that after one that was stopped or failed, and gives the same result.
  */
 #ifndef DATA_DATA_H
 #define DATA_DATA_H
@@ -30,13 +37,16 @@ struct data_shard_options {
     const char *separator;     /* NULL: DATA_SEPARATOR; "": empty lines */
     bool skip_bad;             /* what can't be read is counted; else it is an error */
     bool reuse;                /* a shard that was made from the same inputs is left as it is */
+    bool alone;                /* each process makes a shard by itself, whatever a launcher says */
     size_t threads;            /* 0: as many as are worth using */
     /* NULL, or told of bytes read; false stops with PRIMER_ECANCELED. */
     bool (*progress)(void *context, uint64_t done, uint64_t all);
+    void (*tell)(void *context, const char *line); /* NULL, or hears where an earlier run is met */
     void *context;
 };
 
 struct data_shard_summary {
+    size_t rank;                       /* of the process */
     uint64_t documents, tokens, asked; /* of the shard */
     uint64_t input_bytes;              /* of the files */
     uint64_t text_bytes;               /* of what was tokenized */
@@ -54,6 +64,7 @@ primer_status data_shard_make(const char *const *inputs, size_t count, const cha
                               struct data_shard_summary *summary, primer_error *error);
 
 struct data_stats {
+    size_t rank; /* of the process */
     uint64_t documents, tokens, asked, text_bytes, longest, file_bytes;
     size_t vocabulary;
     uint64_t tokenizer; /* hash of the vocabulary */
@@ -78,10 +89,12 @@ struct data_dedup_options {
     bool skip_bad;
     size_t threads;
     bool (*progress)(void *context, uint64_t done, uint64_t all); /* as above */
+    void (*tell)(void *context, const char *line);                /* as above */
     void *context;
 };
 
 struct data_dedup_summary {
+    size_t rank;                           /* of the process */
     uint64_t documents, kept, exact, near; /* exact and near: left out */
     uint64_t input_bytes, bad;
     char first_bad[512];
@@ -118,10 +131,12 @@ struct data_decontaminate_options {
     bool skip_bad;
     size_t threads;
     bool (*progress)(void *context, uint64_t done, uint64_t all); /* as above */
+    void (*tell)(void *context, const char *line);                /* as above */
     void *context;
 };
 
 struct data_decontaminate_summary {
+    size_t rank; /* of the process */
     uint64_t documents, kept;
     uint64_t by_words, by_tree, by_embedding; /* left out, by the rule that found them */
     uint64_t embedded;                        /* documents that the model judged */

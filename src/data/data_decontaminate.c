@@ -6,6 +6,9 @@
  *   pass 2      record --threads--> words in common?
  *                      --sandbox--> trees --threads--> alike?  --in order--> written or reported
  *
+ * Of several processes each draws the whole sample, judges its records (data_share.h), and the first one
+ * writes.
+ *
  * Memory: the indexes, the sample (SAMPLE documents of at most SAMPLE_BYTES) and a round.
  */
 #include "data/data.h"
@@ -23,6 +26,7 @@
 #include "data/data_decontaminate_trees.h"
 #include "data/data_decontaminate_words.h"
 #include "data/data_overlap_rounds.h"
+#include "data/data_share.h"
 #include "sandbox/sandbox.h"
 
 #define SLOTS        4096
@@ -45,6 +49,10 @@ struct verdict {
     bool sure;                             /* that it is no accident, by trees and words */
     double shared_words;                   /* nats: what weigh the words shared with its item */
     struct buffer shared;                  /* the run's words */
+    bool parsed;                           /* it has a syntax tree */
+    bool embedded;                         /* the model was asked */
+    double distance;                       /* as it says */
+    size_t unread; /* of all texts that its process judged in this round; of its first one alone */
     primer_status status;
     primer_error error;
 };
@@ -69,6 +77,7 @@ struct decontamination {
     struct sandbox *sandbox; /* NULL: no syntax trees */
     struct pool *pool;
     struct data_decontaminate_embedding embedding;
+    struct data_share share;
     struct file_writer out, report;
     struct buffer line;
     bool second;        /* the second pass */
@@ -191,6 +200,8 @@ static primer_status find_words(void *context, struct data_overlap_record *recor
     struct data_decontaminate_reader *const reader = &work->readers[thread];
     buffer_clear(&verdict->shared);
     verdict->match.item = SIZE_MAX;
+    verdict->sure = verdict->parsed = verdict->embedded = false;
+    verdict->unread = 0;
     FORWARD(data_decontaminate_words_find(
         &work->words, reader, record->text.length > 0 ? record->text.bytes : "",
         record->text.length, LEAST_WEIGHT, LEAST_WHOLE, &verdict->run, error));
@@ -254,31 +265,125 @@ static void find_trees(void *context, size_t task, size_t thread)
         verdict->status = judge_trees(work, task, thread, &verdict->error);
 }
 
-static primer_status find_all_trees(void *context, struct data_overlap_record *records,
-                                    size_t count, primer_error *error)
+/* The trees of this process's texts, and what they are like. */
+static primer_status find_own_trees(struct decontamination *work,
+                                    const struct data_overlap_record *records, size_t count,
+                                    primer_error *error)
 {
-    struct decontamination *const work = context;
-    if (work->sandbox == NULL)
-        return PRIMER_OK;
+    bool told = false;
     for (size_t i = 0; i < count; i++) {
         const struct buffer *const text = &records[i].text;
         work->texts[i] = (struct data_decontaminate_text){0};
-        if (records[i].status == PRIMER_OK && may_be_program(text->bytes))
+        if (data_share_owns(&work->share, i) && records[i].status == PRIMER_OK &&
+            may_be_program(text->bytes))
             work->texts[i] = (struct data_decontaminate_text){text->bytes, text->length};
     }
     FORWARD(data_decontaminate_trees_read(&work->trees, work->sandbox, threads_of(work),
                                           work->texts, count, error));
     work->records = records;
-    pool_run(work->pool, find_trees, work, count);
-    work->summary->unread += work->trees.unread;
+    data_share_pool(&work->share, work->pool, find_trees, work, count);
     for (size_t i = 0; i < count; i++) {
-        work->summary->parsed += work->trees.first[i + 1] > work->trees.first[i];
-        if (work->verdicts[i].status != PRIMER_OK)
-            return error_set(error, work->verdicts[i].status, "%s",
-                             work->verdicts[i].error.message);
+        struct verdict *const verdict = &work->verdicts[i];
+        if (!data_share_owns(&work->share, i) || records[i].status != PRIMER_OK)
+            continue;
+        if (verdict->status != PRIMER_OK)
+            return error_set(error, verdict->status, "%s", verdict->error.message);
+        verdict->parsed = work->trees.first[i + 1] > work->trees.first[i];
+        verdict->unread = told ? 0 : work->trees.unread;
+        told = true;
     }
     return PRIMER_OK;
 }
+
+/* A match whose evidence isn't enough: a copy where the texts lie close together too. */
+static primer_status ask_model(struct decontamination *work,
+                               const struct data_overlap_record *record, struct verdict *verdict,
+                               primer_error *error)
+{
+    if (verdict->run.item != SIZE_MAX || verdict->match.item == SIZE_MAX || verdict->sure)
+        return PRIMER_OK;
+    verdict->embedded = true;
+    return data_decontaminate_embedding_distance(&work->embedding, &work->items,
+                                                 verdict->match.item, record->text.bytes,
+                                                 record->text.length, &verdict->distance, error);
+}
+
+static primer_status judge_round(void *context, struct data_overlap_record *records, size_t count,
+                                 primer_error *error)
+{
+    struct decontamination *const work = context;
+    if (work->sandbox == NULL)
+        return PRIMER_OK;
+    FORWARD(find_own_trees(work, records, count, error));
+    for (size_t i = 0; work->embedding.model != NULL && i < count; i++)
+        if (data_share_owns(&work->share, i) && records[i].status == PRIMER_OK)
+            FORWARD(ask_model(work, &records[i], &work->verdicts[i], error));
+    return PRIMER_OK;
+}
+
+/* ---- verdicts as bytes ----------------------------------------------------------------------- */
+
+static primer_status save_verdict(void *context, size_t slot, struct buffer *out,
+                                  primer_error *error)
+{
+    const struct decontamination *const work = context;
+    const struct verdict *const verdict = &work->verdicts[slot];
+    const struct data_decontaminate_run *const run = &verdict->run;
+    const struct data_decontaminate_match *const match = &verdict->match;
+    const uint64_t numbers[] = {run->item,
+                                run->grams,
+                                run->first,
+                                run->length,
+                                match->item,
+                                match->nodes,
+                                verdict->sure,
+                                verdict->parsed,
+                                verdict->embedded,
+                                verdict->unread,
+                                verdict->shared.length};
+    const double reals[] = {run->weight,     match->rate,           match->contained,
+                            match->evidence, verdict->shared_words, verdict->distance};
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
+        FORWARD(data_share_put(out, numbers[i], error));
+    for (size_t i = 0; i < sizeof reals / sizeof reals[0]; i++)
+        FORWARD(data_share_put_real(out, reals[i], error));
+    return buffer_append(out, verdict->shared.bytes, verdict->shared.length, error);
+}
+
+static primer_status load_verdict(void *context, size_t slot, struct cursor *in,
+                                  primer_error *error)
+{
+    struct decontamination *const work = context;
+    struct verdict *const verdict = &work->verdicts[slot];
+    uint64_t numbers[11];
+    double reals[6];
+    const unsigned char *shared = NULL;
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
+        FORWARD(cursor_u64(in, "number of a verdict", &numbers[i], error));
+    for (size_t i = 0; i < sizeof reals / sizeof reals[0]; i++)
+        FORWARD(cursor_f64(in, "number of a verdict", &reals[i], error));
+    FORWARD(cursor_bytes(in, "words", numbers[10], &shared, error));
+    verdict->run = (struct data_decontaminate_run){.item = (size_t)numbers[0],
+                                                   .grams = (size_t)numbers[1],
+                                                   .weight = reals[0],
+                                                   .first = (size_t)numbers[2],
+                                                   .length = (size_t)numbers[3]};
+    verdict->match = (struct data_decontaminate_match){.item = (size_t)numbers[4],
+                                                       .rate = reals[1],
+                                                       .contained = reals[2],
+                                                       .evidence = reals[3],
+                                                       .nodes = (size_t)numbers[5]};
+    verdict->sure = numbers[6] != 0;
+    verdict->parsed = numbers[7] != 0;
+    verdict->embedded = numbers[8] != 0;
+    verdict->unread = (size_t)numbers[9];
+    verdict->shared_words = reals[4];
+    verdict->distance = reals[5];
+    buffer_clear(&verdict->shared);
+    return buffer_append(&verdict->shared, shared, (size_t)numbers[10], error);
+}
+
+/* ---- taking ---------------------------------------------------------------------------------- */
 
 static primer_status report_start(struct decontamination *work,
                                   const struct data_overlap_record *record, const char *rule,
@@ -339,35 +444,25 @@ static primer_status report_tree(struct decontamination *work,
     return file_writer_write(&work->report, line->bytes, line->length, error);
 }
 
-/* A match whose evidence isn't enough: a copy where the texts lie close together too. */
-static primer_status ask_model(struct decontamination *work,
-                               const struct data_overlap_record *record,
-                               const struct verdict *verdict, double *distance, primer_error *error)
-{
-    *distance = 2;
-    if (work->embedding.model == NULL || verdict->match.item == SIZE_MAX)
-        return PRIMER_OK;
-    work->summary->embedded++;
-    return data_decontaminate_embedding_distance(&work->embedding, &work->items,
-                                                 verdict->match.item, record->text.bytes,
-                                                 record->text.length, distance, error);
-}
-
 static primer_status decide(void *context, struct data_overlap_record *record, size_t slot,
                             primer_error *error)
 {
     struct decontamination *const work = context;
     const struct verdict *const verdict = &work->verdicts[slot];
-    double distance = 2;
-    work->summary->documents++;
+    struct data_decontaminate_summary *const summary = work->summary;
+    if (!data_share_is_first(&work->share)) /* which alone writes and tells */
+        return PRIMER_OK;
+    summary->documents++;
+    summary->unread += verdict->unread;
+    summary->parsed += verdict->parsed;
+    summary->embedded += verdict->embedded;
     if (verdict->run.item != SIZE_MAX)
         return report_words(work, record, verdict, error);
     if (verdict->match.item != SIZE_MAX && verdict->sure)
         return report_tree(work, record, verdict, -1, error);
-    FORWARD(ask_model(work, record, verdict, &distance, error));
-    if (distance <= work->summary->distance)
-        return report_tree(work, record, verdict, distance, error);
-    work->summary->kept++;
+    if (verdict->embedded && verdict->distance <= summary->distance)
+        return report_tree(work, record, verdict, verdict->distance, error);
+    summary->kept++;
     return data_overlap_rounds_write(record, &work->line, &work->out, error);
 }
 
@@ -431,9 +526,41 @@ static primer_status open_outputs(struct decontamination *work, size_t count, co
         FORWARD(file_check_output(report, options->against, options->against_count, error));
         if (strcmp(report, path) == 0)
             return error_set(error, PRIMER_EINVAL, "%s: is both the output and the report", path);
-        FORWARD(file_writer_open(&work->report, report, error));
     }
+    if (!data_share_is_first(&work->share))
+        return PRIMER_OK;
+    if (report != NULL)
+        FORWARD(file_writer_open(&work->report, report, error));
     return file_writer_open(&work->out, path, error);
+}
+
+static primer_status commit(struct decontamination *work, primer_error *error)
+{
+    if (!data_share_is_first(&work->share))
+        return PRIMER_OK;
+    if (work->options->report != NULL)
+        FORWARD(file_writer_commit(&work->report, error));
+    return file_writer_commit(&work->out, error);
+}
+
+/* What the verdicts depend on. */
+static primer_status begin_journal(struct decontamination *work, size_t count, const char *path,
+                                   primer_error *error)
+{
+    const struct data_decontaminate_options *const options = work->options;
+    uint64_t key = 0;
+    data_share_key_text(&key, "decontaminate 1");
+    data_share_key_text(&key, options->field);
+    data_share_key_text(&key, options->separator);
+    data_share_key_number(&key, work->summary->words);
+    data_share_key_real(&key, work->summary->similarity);
+    data_share_key_number(&key, options->words_only);
+    for (size_t i = 0; i < options->field_count; i++)
+        data_share_key_text(&key, options->fields[i]);
+    FORWARD(data_share_key_file(&key, options->model, error));
+    FORWARD(data_share_key_files(&key, options->against, options->against_count, error));
+    FORWARD(data_share_key_files(&key, work->inputs, count, error));
+    return data_share_journal(&work->share, path, key, options->tell, options->context, error);
 }
 
 static void decontamination_free(struct decontamination *work)
@@ -488,7 +615,8 @@ primer_status data_decontaminate(const char *const *inputs, size_t count, const 
 {
     primer_status status = PRIMER_OK;
     struct data_decontaminate_summary made = {0};
-    struct decontamination work = {.options = options, .summary = &made, .inputs = inputs};
+    struct decontamination work = {
+        .options = options, .summary = &made, .inputs = inputs, .share = DATA_SHARE_ALONE};
     struct data_overlap_rounds rounds = {.inputs = inputs,
                                          .count = count,
                                          .field = options->field,
@@ -500,7 +628,9 @@ primer_status data_decontaminate(const char *const *inputs, size_t count, const 
                                          .progress_context = &work,
                                          .work = look_at_nothing,
                                          .take = draw,
+                                         .share = &work.share,
                                          .context = &work};
+    TRY(data_share_begin(&work.share, &made.rank, error));
     work.trees.progress = report_again;
     work.trees.context = &work;
     TRY(check(&work, error));
@@ -509,19 +639,22 @@ primer_status data_decontaminate(const char *const *inputs, size_t count, const 
     rounds.pool = work.pool;
     TRY(data_overlap_rounds_run(&rounds, error));
     TRY(count_sample(&work, error));
+    TRY(begin_journal(&work, count, path, error));
     work.second = true;
     rounds.work = find_words;
-    rounds.round = find_all_trees;
+    rounds.round = judge_round;
     rounds.take = decide;
+    rounds.save = save_verdict;
+    rounds.load = load_verdict;
     TRY(data_overlap_rounds_run(&rounds, error));
-    if (options->report != NULL)
-        TRY(file_writer_commit(&work.report, error));
-    TRY(file_writer_commit(&work.out, error));
+    status = commit(&work, error);
+    TRY(data_share_agree(&work.share, status, error));
     made.input_bytes = rounds.input_bytes;
     made.bad = rounds.bad;
     memcpy(made.first_bad, rounds.first_bad, sizeof made.first_bad);
     *summary = made;
 cleanup:
+    data_share_end(&work.share, status);
     decontamination_free(&work);
     return status;
 }

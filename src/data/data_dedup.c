@@ -24,6 +24,7 @@
 #include "data/data_minhash.h"
 #include "data/data_overlap_rounds.h"
 #include "data/data_overlap_text.h"
+#include "data/data_share.h"
 
 #define SLOTS      512
 #define BLOCK      ((size_t)4096) /* kept documents */
@@ -57,6 +58,7 @@ struct dedup {
     struct looked *looked; /* [SLOTS] */
     struct buffer *folded; /* [threads] */
     struct pool *pool;
+    struct data_share share;
     struct file_writer out, report;
     struct buffer line;
 };
@@ -98,6 +100,35 @@ static primer_status look(void *context, struct data_overlap_record *record, siz
     looked->shingles = false;
     if (dedup->summary->permutations > 0)
         add_shingles(dedup, folded, looked);
+    return PRIMER_OK;
+}
+
+static primer_status save_looked(void *context, size_t slot, struct buffer *out,
+                                 primer_error *error)
+{
+    const struct dedup *const dedup = context;
+    const struct looked *const looked = &dedup->looked[slot];
+    FORWARD(buffer_append(out, looked->hash, sizeof looked->hash, error));
+    FORWARD(data_share_put(out, looked->shingles ? 1 : 0, error));
+    return looked->shingles
+               ? buffer_append(out, &looked->signature, sizeof looked->signature, error)
+               : PRIMER_OK;
+}
+
+static primer_status load_looked(void *context, size_t slot, struct cursor *in, primer_error *error)
+{
+    struct dedup *const dedup = context;
+    struct looked *const looked = &dedup->looked[slot];
+    const unsigned char *bytes = NULL;
+    uint64_t shingles = 0;
+    FORWARD(cursor_bytes(in, "hash", sizeof looked->hash, &bytes, error));
+    memcpy(looked->hash, bytes, sizeof looked->hash);
+    FORWARD(cursor_u64(in, "shingles", &shingles, error));
+    looked->shingles = shingles != 0;
+    if (!looked->shingles)
+        return PRIMER_OK;
+    FORWARD(cursor_bytes(in, "signature", sizeof looked->signature, &bytes, error));
+    memcpy(&looked->signature, bytes, sizeof looked->signature);
     return PRIMER_OK;
 }
 
@@ -220,6 +251,8 @@ static primer_status decide(void *context, struct data_overlap_record *record, s
     const struct looked *const looked = &dedup->looked[slot];
     const uint32_t same = dedup->capacity == 0 ? 0 : *find_exact(dedup, looked->hash);
     double similarity = 0;
+    if (!data_share_is_first(&dedup->share)) /* which alone remembers what was kept */
+        return PRIMER_OK;
     dedup->summary->documents++;
     if (same != 0)
         return leave_out(dedup, record, same - 1, true, 1, error);
@@ -267,6 +300,21 @@ static primer_status prepare(struct dedup *dedup, primer_error *error)
     return PRIMER_OK;
 }
 
+/* What the hashes and signatures depend on. */
+static primer_status begin_journal(struct dedup *dedup, size_t count, const char *path,
+                                   primer_error *error)
+{
+    const struct data_dedup_options *const options = dedup->options;
+    uint64_t key = 0;
+    data_share_key_text(&key, "dedup 1");
+    data_share_key_text(&key, options->field);
+    data_share_key_text(&key, options->separator);
+    data_share_key_number(&key, dedup->summary->words);
+    data_share_key_number(&key, dedup->summary->permutations);
+    FORWARD(data_share_key_files(&key, dedup->inputs, count, error));
+    return data_share_journal(&dedup->share, path, key, options->tell, options->context, error);
+}
+
 static uint64_t memory_used(const struct dedup *dedup)
 {
     const struct data_minhash_index *const index = &dedup->index;
@@ -304,9 +352,21 @@ static primer_status open_outputs(struct dedup *dedup, size_t count, const char 
         FORWARD(file_check_output(report, dedup->inputs, count, error));
         if (strcmp(report, path) == 0)
             return error_set(error, PRIMER_EINVAL, "%s: is both the output and the report", path);
-        FORWARD(file_writer_open(&dedup->report, report, error));
     }
+    if (!data_share_is_first(&dedup->share))
+        return PRIMER_OK;
+    if (report != NULL)
+        FORWARD(file_writer_open(&dedup->report, report, error));
     return file_writer_open(&dedup->out, path, error);
+}
+
+static primer_status commit(struct dedup *dedup, primer_error *error)
+{
+    if (!data_share_is_first(&dedup->share))
+        return PRIMER_OK;
+    if (dedup->options->report != NULL)
+        FORWARD(file_writer_commit(&dedup->report, error));
+    return file_writer_commit(&dedup->out, error);
 }
 
 primer_status data_dedup(const char *const *inputs, size_t count, const char *path,
@@ -315,7 +375,8 @@ primer_status data_dedup(const char *const *inputs, size_t count, const char *pa
 {
     primer_status status = PRIMER_OK;
     struct data_dedup_summary made = {0};
-    struct dedup dedup = {.inputs = inputs, .options = options, .summary = &made};
+    struct dedup dedup = {
+        .inputs = inputs, .options = options, .summary = &made, .share = DATA_SHARE_ALONE};
     struct data_overlap_rounds rounds = {.inputs = inputs,
                                          .count = count,
                                          .field = options->field,
@@ -326,14 +387,18 @@ primer_status data_dedup(const char *const *inputs, size_t count, const char *pa
                                          .progress_context = options->context,
                                          .work = look,
                                          .take = decide,
+                                         .save = save_looked,
+                                         .load = load_looked,
+                                         .share = &dedup.share,
                                          .context = &dedup};
+    TRY(data_share_begin(&dedup.share, &made.rank, error));
     TRY(prepare(&dedup, error));
     TRY(open_outputs(&dedup, count, path, error));
+    TRY(begin_journal(&dedup, count, path, error));
     rounds.pool = dedup.pool;
     TRY(data_overlap_rounds_run(&rounds, error));
-    if (options->report != NULL)
-        TRY(file_writer_commit(&dedup.report, error));
-    TRY(file_writer_commit(&dedup.out, error));
+    status = commit(&dedup, error);
+    TRY(data_share_agree(&dedup.share, status, error));
     made.kept = dedup.count;
     made.input_bytes = rounds.input_bytes;
     made.bad = rounds.bad;
@@ -341,6 +406,7 @@ primer_status data_dedup(const char *const *inputs, size_t count, const char *pa
     memcpy(made.first_bad, rounds.first_bad, sizeof made.first_bad);
     *summary = made;
 cleanup:
+    data_share_end(&dedup.share, status);
     dedup_free(&dedup);
     return status;
 }

@@ -4,7 +4,8 @@
  *   source --samples--> | slot slot ... |  --pool--> score and line --in order--> kept, rejected
  *
  * A round fills slots until they hold ROUND_BYTES; each slot is embedded by the session of the
- * thread that takes it. The result doesn't depend on the threads.
+ * thread that takes it. The result doesn't depend on the threads. Of several processes each embeds its
+ * part of the ratings and of the slots (data_share.h), all learn the same, and the first one writes.
  */
 #include "data/data_filter.h"
 
@@ -24,6 +25,7 @@
 #include "data/data_filter_learn.h"
 #include "data/data_filter_source.h"
 #include "data/data_rate_file.h"
+#include "data/data_share.h"
 
 #define SLOTS       256
 #define ROUND_BYTES ((size_t)4 << 20)
@@ -43,6 +45,7 @@ struct filtering {
     const struct data_filter_options *options;
     struct data_filter_summary *summary;
     struct pool *pool;
+    struct data_share share;
     struct data_embed embed;
     struct data_filter_file filter;
     struct data_filter_source source;
@@ -52,8 +55,9 @@ struct filtering {
     /* While learning: */
     const struct data_rate_file *ratings;
     struct data_filter_set set;
-    size_t embedded, fits, all_fits, columns; /* columns: those of the filter's fit */
-    primer_status *results;                   /* a rating's */
+    size_t embedded, some;          /* ratings: done, and in this round */
+    size_t fits, all_fits, columns; /* columns: those of the filter's fit */
+    primer_status *results;         /* a rating's */
 };
 
 static primer_status report(const struct filtering *filtering, enum data_filter_phase phase,
@@ -63,6 +67,34 @@ static primer_status report(const struct filtering *filtering, enum data_filter_
     if (options->progress == NULL || options->progress(options->context, phase, done, all))
         return PRIMER_OK;
     return error_set(error, PRIMER_ECANCELED, "stopped");
+}
+
+/* What vectors and scores depend on. `ratings` NULL: the filter was loaded. */
+static primer_status begin_journal(struct filtering *filtering,
+                                   const struct data_rate_file *ratings, primer_error *error)
+{
+    const struct data_filter_options *const options = filtering->options;
+    const struct data_filter_file *const filter = &filtering->filter;
+    const uint64_t numbers[] = {filter->tokens,  filter->lines,     filter->features,
+                                options->linear, options->trees,    options->folds,
+                                options->seed,   options->hold_out, ratings == NULL};
+    uint64_t key = 0;
+    data_share_key_text(&key, "filter 1");
+    data_share_key_text(&key, options->field);
+    data_share_key_text(&key, options->separator);
+    data_share_key_real(&key, filter->threshold);
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
+        data_share_key_number(&key, numbers[i]);
+    for (size_t i = 0; ratings != NULL && i < ratings->count; i++) {
+        data_share_key_number(&key, ratings->rows[i].text == NULL ? 0 : ratings->rows[i].id);
+        data_share_key_real(&key, ratings->rows[i].rating);
+    }
+    FORWARD(data_share_key_file(&key, options->load, error));
+    FORWARD(data_share_key_file(&key, options->model, error));
+    FORWARD(data_share_key_files(&key, (const char *const *)filtering->source.paths,
+                                 filtering->source.count, error));
+    return data_share_journal(&filtering->share, options->output, key, options->tell,
+                              options->context, error);
 }
 
 /* ---- vectors --------------------------------------------------------------------------------- */
@@ -88,6 +120,38 @@ static void embed_rating(void *context, size_t task, size_t thread)
         filtering->results[row] =
             values_of(filtering, thread, rating->text, rating->length,
                       set->values + row * (set->dimensions + set->features), NULL);
+}
+
+static primer_status embed_own_ratings(void *context, primer_error *error)
+{
+    struct filtering *const filtering = context;
+    (void)error;
+    data_share_pool(&filtering->share, filtering->pool, embed_rating, filtering, filtering->some);
+    return PRIMER_OK;
+}
+
+static primer_status save_rating(void *context, size_t task, struct buffer *out,
+                                 primer_error *error)
+{
+    const struct filtering *const filtering = context;
+    const struct data_filter_set *const set = &filtering->set;
+    const size_t row = filtering->embedded + task, width = set->dimensions + set->features;
+    FORWARD(data_share_put(out, (uint64_t)filtering->results[row], error));
+    return buffer_append(out, set->values + row * width, width * sizeof *set->values, error);
+}
+
+static primer_status load_rating(void *context, size_t task, struct cursor *in, primer_error *error)
+{
+    struct filtering *const filtering = context;
+    const struct data_filter_set *const set = &filtering->set;
+    const size_t row = filtering->embedded + task, width = set->dimensions + set->features;
+    const unsigned char *values = NULL;
+    uint64_t result = 0;
+    FORWARD(cursor_u64(in, "status", &result, error));
+    FORWARD(cursor_bytes(in, "values", width * sizeof *set->values, &values, error));
+    filtering->results[row] = (primer_status)result;
+    memcpy(set->values + row * width, values, width * sizeof *set->values);
+    return PRIMER_OK;
 }
 
 /* Rows without a text go; the others move up. */
@@ -136,8 +200,13 @@ static primer_status embed_ratings(struct filtering *filtering, primer_error *er
     FORWARD(allocate_set(filtering, count, error));
     while (filtering->embedded < count) {
         const size_t left = count - filtering->embedded, some = left < SLOTS ? left : SLOTS;
-        FORWARD(report(filtering, DATA_FILTER_EMBEDDING, filtering->embedded, count, error));
-        pool_run(filtering->pool, embed_rating, filtering, some);
+        const struct data_share_round round = {filtering, some, embed_own_ratings, save_rating,
+                                               load_rating};
+        filtering->some = some;
+        const primer_status own =
+            report(filtering, DATA_FILTER_EMBEDDING, filtering->embedded, count, error);
+        FORWARD(data_share_agree(&filtering->share, own, error));
+        FORWARD(data_share_run(&filtering->share, &round, error));
         for (size_t i = filtering->embedded; i < filtering->embedded + some; i++)
             if (filtering->results[i] != PRIMER_OK)
                 return error_set(error, filtering->results[i],
@@ -267,6 +336,7 @@ static primer_status learn(struct filtering *filtering, primer_error *error)
              "at \"path\" aren't here or have changed",
              options->ratings, ratings.count);
     filtering->ratings = &ratings;
+    TRY(begin_journal(filtering, &ratings, error));
     TRY(embed_ratings(filtering, error));
     summary->seconds[DATA_FILTER_EMBEDDING] = clock_seconds_since(begun);
     const uint64_t learning = clock_nanoseconds();
@@ -338,7 +408,7 @@ static primer_status score_sample(struct filtering *filtering, struct slot *slot
     FORWARD(values_of(filtering, thread, sample->text.bytes, sample->text.length, slot->values,
                       &slot->error));
     slot->score = data_filter_fit_score(&filtering->filter.fit, slot->values);
-    return scored_line(slot, &slot->error);
+    return PRIMER_OK;
 }
 
 static void score_slot(void *context, size_t task, size_t thread)
@@ -351,6 +421,44 @@ static void score_slot(void *context, size_t task, size_t thread)
         slot->error = slot->sample.error;
     else if (!slot->empty)
         slot->status = score_sample(filtering, slot, thread);
+}
+
+static primer_status score_own(void *context, primer_error *error)
+{
+    struct filtering *const filtering = context;
+    (void)error;
+    data_share_pool(&filtering->share, filtering->pool, score_slot, filtering, filtering->filled);
+    return PRIMER_OK;
+}
+
+static primer_status save_score(void *context, size_t task, struct buffer *out, primer_error *error)
+{
+    const struct filtering *const filtering = context;
+    const struct slot *const slot = &filtering->slots[task];
+    FORWARD(data_share_put_status(out, slot->status, &slot->error, error));
+    FORWARD(data_share_put(out, slot->empty ? 1 : 0, error));
+    return data_share_put_real(out, slot->score, error);
+}
+
+static primer_status load_score(void *context, size_t task, struct cursor *in, primer_error *error)
+{
+    struct filtering *const filtering = context;
+    struct slot *const slot = &filtering->slots[task];
+    uint64_t empty = 0;
+    FORWARD(data_share_take_status(in, &slot->status, &slot->error, error));
+    FORWARD(cursor_u64(in, "empty", &empty, error));
+    slot->empty = empty != 0;
+    return cursor_f64(in, "score", &slot->score, error);
+}
+
+/* The first process writes all lines, whoever has scored them. */
+static void make_line(void *context, size_t task, size_t thread)
+{
+    struct filtering *const filtering = context;
+    struct slot *const slot = &filtering->slots[task];
+    (void)thread;
+    if (slot->status == PRIMER_OK && !slot->empty)
+        slot->status = scored_line(slot, &slot->error);
 }
 
 /* The examples are those with the lowest hashes: drawn at random, and the same each time. */
@@ -418,7 +526,7 @@ static primer_status write_slot(struct filtering *filtering, struct slot *slot, 
     *(kept ? &summary->kept_bytes : &summary->rejected_bytes) += slot->sample.text.length;
     summary->histogram[bin_of(summary, slot->score)]++;
     FORWARD(consider_example(summary, kept, slot, error));
-    if (!kept && filtering->options->rejected == NULL)
+    if (!data_share_is_first(&filtering->share) || (!kept && filtering->options->rejected == NULL))
         return PRIMER_OK;
     return file_writer_write(&filtering->writers[kept], slot->line.bytes, slot->line.length, error);
 }
@@ -429,7 +537,7 @@ static void empty_slot(struct slot *slot)
     buffer_free(&slot->line);
 }
 
-static primer_status score_round(struct filtering *filtering, bool *more, primer_error *error)
+static primer_status fill_slots(struct filtering *filtering, bool *more, primer_error *error)
 {
     size_t bytes = 0;
     while (filtering->filled < SLOTS && bytes < ROUND_BYTES) {
@@ -440,7 +548,13 @@ static primer_status score_round(struct filtering *filtering, bool *more, primer
         filtering->filled++;
         bytes += slot->sample.text.length;
     }
-    pool_run(filtering->pool, score_slot, filtering, filtering->filled);
+    return PRIMER_OK;
+}
+
+static primer_status write_slots(struct filtering *filtering, primer_error *error)
+{
+    if (data_share_is_first(&filtering->share))
+        pool_run(filtering->pool, make_line, filtering, filtering->filled);
     for (size_t i = 0; i < filtering->filled; i++) {
         struct slot *const slot = &filtering->slots[i];
         FORWARD(write_slot(filtering, slot, error));
@@ -450,6 +564,17 @@ static primer_status score_round(struct filtering *filtering, bool *more, primer
     filtering->filled = 0;
     return report(filtering, DATA_FILTER_SCORING, filtering->source.done, filtering->source.bytes,
                   error);
+}
+
+static primer_status score_round(struct filtering *filtering, bool *more, primer_error *error)
+{
+    FORWARD(fill_slots(filtering, more, error));
+    const struct data_share_round round = {filtering, filtering->filled, score_own, save_score,
+                                           load_score};
+    primer_status status = data_share_run(&filtering->share, &round, error);
+    if (status == PRIMER_OK)
+        status = write_slots(filtering, error);
+    return data_share_agree(&filtering->share, status, error);
 }
 
 static primer_status allocate_slots(struct filtering *filtering, primer_error *error)
@@ -466,27 +591,44 @@ static primer_status allocate_slots(struct filtering *filtering, primer_error *e
                : memory_failure(error, "samples", SLOTS * sizeof *filtering->slots);
 }
 
-static primer_status score_all(struct filtering *filtering, primer_error *error)
+static primer_status open_outputs(struct filtering *filtering, primer_error *error)
 {
-    struct data_filter_summary *const summary = filtering->summary;
     const struct data_filter_options *const options = filtering->options;
-    const uint64_t begun = clock_nanoseconds();
-    bool more = true;
-    FORWARD(allocate_slots(filtering, error));
+    if (!data_share_is_first(&filtering->share))
+        return PRIMER_OK;
     FORWARD(file_writer_open(&filtering->writers[1], options->output, error));
-    if (options->rejected != NULL)
-        FORWARD(file_writer_open(&filtering->writers[0], options->rejected, error));
-    while (more)
-        FORWARD(score_round(filtering, &more, error));
-    if (summary->samples == 0)
+    return options->rejected == NULL
+               ? PRIMER_OK
+               : file_writer_open(&filtering->writers[0], options->rejected, error);
+}
+
+static primer_status commit(struct filtering *filtering, primer_error *error)
+{
+    const struct data_filter_options *const options = filtering->options;
+    if (filtering->summary->samples == 0)
         return error_set(error, PRIMER_EINVAL, "%s%s: there is no document with a text",
                          filtering->source.paths[0],
                          filtering->source.count > 1 ? " and the others" : "");
+    if (!data_share_is_first(&filtering->share))
+        return PRIMER_OK;
     if (options->save != NULL)
         FORWARD(data_filter_file_save(&filtering->filter, options->save, error));
     if (options->rejected != NULL)
         FORWARD(file_writer_commit(&filtering->writers[0], error));
-    FORWARD(file_writer_commit(&filtering->writers[1], error));
+    return file_writer_commit(&filtering->writers[1], error);
+}
+
+static primer_status score_all(struct filtering *filtering, primer_error *error)
+{
+    struct data_filter_summary *const summary = filtering->summary;
+    const uint64_t begun = clock_nanoseconds();
+    bool more = true;
+    FORWARD(allocate_slots(filtering, error));
+    FORWARD(open_outputs(filtering, error));
+    while (more)
+        FORWARD(score_round(filtering, &more, error));
+    const primer_status status = commit(filtering, error);
+    FORWARD(data_share_agree(&filtering->share, status, error));
     summary->files = filtering->source.count;
     summary->input_bytes = filtering->source.done;
     summary->seconds[DATA_FILTER_SCORING] = clock_seconds_since(begun);
@@ -594,9 +736,12 @@ primer_status data_filter(const char *const *inputs, size_t count,
                           struct data_filter_summary *summary, primer_error *error)
 {
     primer_status status = PRIMER_OK;
-    struct filtering filtering = {
-        .options = options, .summary = summary, .source.reader.descriptor = -1};
+    struct filtering filtering = {.options = options,
+                                  .summary = summary,
+                                  .source.reader.descriptor = -1,
+                                  .share = DATA_SHARE_ALONE};
     *summary = (struct data_filter_summary){0};
+    TRY(data_share_begin(&filtering.share, &summary->rank, error));
     TRY(take_filter(&filtering, error));
     TRY(data_filter_source_open(&filtering.source, inputs, count, options->field,
                                 options->separator, filtering.filter.lines, error));
@@ -607,9 +752,12 @@ primer_status data_filter(const char *const *inputs, size_t count,
     TRY(check_model(&filtering, error));
     if (options->load == NULL)
         TRY(learn(&filtering, error));
+    else
+        TRY(begin_journal(&filtering, NULL, error));
     describe(&filtering);
     TRY(score_all(&filtering, error));
 cleanup:
+    data_share_end(&filtering.share, status);
     filtering_free(&filtering);
     if (status != PRIMER_OK)
         data_filter_summary_free(summary);

@@ -42,6 +42,7 @@ struct data_filter_options {
     size_t threads; /* 0: as many as are worth using */
     /* NULL, or told how far the work is: ratings, fits, bytes; false: PRIMER_ECANCELED. */
     bool (*progress)(void *context, enum data_filter_phase phase, uint64_t done, uint64_t all);
+    void (*tell)(void *context, const char *line); /* as in data.h */
     void *context;
 };
 
@@ -66,6 +67,7 @@ struct data_filter_example {
 };
 
 struct data_filter_summary {
+    size_t rank; /* of the process, where several work together (mpirun): the first one tells */
     uint64_t identity; /* of the embedding model */
     size_t dimensions, tokens, lines;
     double threshold, cut;

@@ -10,6 +10,7 @@
 #include "data/data.h"
 #include "data/data_overlap_text.h"
 #include "data/data_read.h"
+#include "data/data_share.h"
 
 #define KEEP_BYTES ((size_t)1 << 20) /* a record that grew beyond gives its memory back */
 
@@ -96,12 +97,50 @@ static primer_status fill_round(struct running *running, bool *more, primer_erro
     return PRIMER_OK;
 }
 
+static primer_status work_own(void *context, primer_error *error)
+{
+    struct running *const running = context;
+    const struct data_overlap_rounds *const rounds = running->rounds;
+    if (rounds->save == NULL)
+        pool_run(rounds->pool, work, running, running->filled);
+    else
+        data_share_pool(rounds->share, rounds->pool, work, running, running->filled);
+    return rounds->round == NULL
+               ? PRIMER_OK
+               : rounds->round(rounds->context, running->records, running->filled, error);
+}
+
+static primer_status save_record(void *context, size_t task, struct buffer *out,
+                                 primer_error *error)
+{
+    const struct running *const running = context;
+    const struct data_overlap_record *const record = &running->records[task];
+    FORWARD(data_share_put_status(out, record->status, &record->error, error));
+    return record->status == PRIMER_OK
+               ? running->rounds->save(running->rounds->context, task, out, error)
+               : PRIMER_OK;
+}
+
+static primer_status load_record(void *context, size_t task, struct cursor *in, primer_error *error)
+{
+    struct running *const running = context;
+    struct data_overlap_record *const record = &running->records[task];
+    buffer_clear(&record->text);
+    FORWARD(data_share_take_status(in, &record->status, &record->error, error));
+    return record->status == PRIMER_OK
+               ? running->rounds->load(running->rounds->context, task, in, error)
+               : PRIMER_OK;
+}
+
 static primer_status finish_round(struct running *running, primer_error *error)
 {
     struct data_overlap_rounds *const rounds = running->rounds;
-    pool_run(rounds->pool, work, running, running->filled);
-    if (rounds->round != NULL)
-        FORWARD(rounds->round(rounds->context, running->records, running->filled, error));
+    const struct data_share_round round = {running, running->filled, work_own, save_record,
+                                           load_record};
+    if (rounds->save == NULL)
+        FORWARD(work_own(running, error));
+    else
+        FORWARD(data_share_run(rounds->share, &round, error));
     for (size_t i = 0; i < running->filled; i++) {
         FORWARD(take(running, i, error));
         if (running->records[i].bytes.capacity > KEEP_BYTES ||
@@ -122,6 +161,15 @@ static primer_status report(const struct running *running, primer_error *error)
     return error_set(error, PRIMER_ECANCELED, "%s: stopped", running->reader.path);
 }
 
+/* All processes go on, or none. */
+static primer_status end_round(struct running *running, primer_error *error)
+{
+    primer_status status = finish_round(running, error);
+    if (status == PRIMER_OK)
+        status = report(running, error);
+    return data_share_agree(running->rounds->share, status, error);
+}
+
 static primer_status read_file(struct running *running, primer_error *error)
 {
     primer_status status = PRIMER_OK;
@@ -132,8 +180,7 @@ static primer_status read_file(struct running *running, primer_error *error)
                              error));
     while (more) {
         TRY(fill_round(running, &more, error));
-        TRY(finish_round(running, error));
-        TRY(report(running, error));
+        TRY(end_round(running, error));
     }
     running->before += running->reader.done;
 cleanup:
@@ -190,7 +237,7 @@ primer_status data_overlap_rounds_write(const struct data_overlap_record *record
     }
     buffer_clear(scratch);
     FORWARD(buffer_text(scratch, "{\"text\": ", error));
-    FORWARD(buffer_json_string(scratch, record->text.bytes, record->text.length, error));
+    FORWARD(buffer_json_string(scratch, record->bytes.bytes, record->bytes.length, error));
     FORWARD(buffer_text(scratch, "}\n", error));
     return file_writer_write(writer, scratch->bytes, scratch->length, error);
 }

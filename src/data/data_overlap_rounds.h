@@ -3,6 +3,9 @@
  *   files --reader--> | record record record ... |  --work, all threads-->  --take, in order-->
  *                       a round: `slots` records, or `bytes` of them
  *
+ * Of several processes each works on its own records of a round, and has the results of all before
+ * they are taken (data_share.h). A record of another process has no text, but its bytes.
+ *
  * Memory depends on a round and the largest record, never on the files; results never on the
  * threads.
  */
@@ -13,9 +16,12 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "base/buffer.h"
+#include "base/cursor.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/pool.h"
+
+struct data_share;
 
 struct data_overlap_record {
     const char *path;
@@ -36,14 +42,20 @@ struct data_overlap_rounds {
     size_t slots, bytes; /* of a round; 0: 512 records, 4 MiB */
     bool (*progress)(void *context, uint64_t done, uint64_t all); /* NULL: none */
     void *progress_context;
+    struct data_share *share;
     /* One record, by any thread; `slot` < slots. */
     primer_status (*work)(void *context, struct data_overlap_record *record, size_t slot,
                           size_t thread, primer_error *error);
-    /* NULL, or what is done with all of a round between the two. */
+    /* NULL, or what is done with a round between the two, with the records that are this
+     * process's. */
     primer_status (*round)(void *context, struct data_overlap_record *records, size_t count,
                            primer_error *error);
     primer_status (*take)(void *context, struct data_overlap_record *record, size_t slot,
                           primer_error *error);
+    /* What `work` and `round` found out about a record, to bytes and back; NULL: every process does
+     * all records itself. */
+    primer_status (*save)(void *context, size_t slot, struct buffer *out, primer_error *error);
+    primer_status (*load)(void *context, size_t slot, struct cursor *in, primer_error *error);
     void *context;
     /* what was met */
     uint64_t input_bytes, records, bad;

@@ -23,8 +23,10 @@
 #include "base/memory.h"
 #include "data/data_filter_source.h"
 #include "data/data_rate_file.h"
+#include "data/data_share.h"
 
 #define SAMPLES 100 /* where no number was given */
+#define EACH    4   /* samples of a round for each process, where there are several */
 
 struct drawn {
     uint64_t priority, id, line, from, lines;
@@ -35,6 +37,7 @@ struct drawn {
 struct drawing {
     const struct data_rate_options *options;
     struct data_rate_summary *summary;
+    struct data_share share;
     struct drawn *samples; /* [capacity], by priority */
     size_t count, capacity;
 };
@@ -203,10 +206,14 @@ struct ratings {
 };
 
 /* Half a line at the end was a rating whose writing was interrupted: it is asked for again. */
-static primer_status open_ratings(struct ratings *ratings, const char *path, primer_error *error)
+static primer_status open_ratings(struct ratings *ratings, const struct data_share *share,
+                                  const char *path, primer_error *error)
 {
     ratings->path = path;
-    FORWARD(data_rate_file_read(&ratings->before, path, true, false, error));
+    const primer_status read = data_rate_file_read(&ratings->before, path, true, false, error);
+    FORWARD(data_share_agree(share, read, error)); /* all have read before one writes */
+    if (!data_share_is_first(share))
+        return PRIMER_OK;
     ratings->bytes = ratings->before.whole;
     ratings->descriptor = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
     if (ratings->descriptor < 0)
@@ -282,6 +289,20 @@ static void count_rating(struct data_rate_summary *summary, double rating, int s
     summary->counts[(size_t)rating] += (size_t)step;
 }
 
+static primer_status write_rating(struct drawing *drawing, struct ratings *ratings,
+                                  const struct drawn *drawn, const struct data_rater *rater,
+                                  const struct data_rate_verdict *verdict, struct buffer *line,
+                                  primer_error *error)
+{
+    if (data_share_is_first(&drawing->share)) {
+        FORWARD(line_of(drawn, verdict, rater->name, drawing->options->no_text, line, error));
+        FORWARD(append(ratings, line, error));
+    }
+    count_rating(drawing->summary, verdict->rating, 1);
+    drawing->summary->rated++;
+    return PRIMER_OK;
+}
+
 static primer_status ask_all(struct drawing *drawing, struct ratings *ratings,
                              const struct data_rater *rater, struct past *past, struct buffer *line,
                              primer_error *error)
@@ -319,14 +340,111 @@ static primer_status ask_all(struct drawing *drawing, struct ratings *ratings,
             i++;
             continue;
         }
-        FORWARD(line_of(drawn, &verdict, rater->name, drawing->options->no_text, line, error));
         past[done++] = (struct past){i, ratings->bytes, verdict.rating};
-        FORWARD(append(ratings, line, error));
-        count_rating(summary, verdict.rating, 1);
-        summary->rated++;
+        FORWARD(write_rating(drawing, ratings, drawn, rater, &verdict, line, error));
         i++;
     }
     return PRIMER_OK;
+}
+
+/* ---- rating by several processes ------------------------------------------------------------- */
+
+struct asking {
+    struct drawing *drawing;
+    const struct data_rater *rater;
+    size_t *samples; /* [EACH * processes] of this round */
+    struct data_rate_verdict *verdicts;
+    size_t count;
+};
+
+static primer_status ask_own(void *context, primer_error *error)
+{
+    struct asking *const asking = context;
+    const struct drawing *const drawing = asking->drawing;
+    const struct data_rater *const rater = asking->rater;
+    for (size_t task = 0; task < asking->count; task++) {
+        const size_t i = asking->samples[task];
+        const struct drawn *const drawn = &drawing->samples[i];
+        const struct data_rate_sample shown = {drawn->path, drawn->text, drawn->length, drawn->id,
+                                               drawn->line, drawn->from, drawn->lines};
+        struct data_rate_verdict *const verdict = &asking->verdicts[task];
+        *verdict = (struct data_rate_verdict){.expected = -1};
+        if (data_share_owns(&drawing->share, task))
+            FORWARD(rater->rate(rater->context, &shown, i + 1, drawing->count, verdict, error));
+    }
+    return PRIMER_OK;
+}
+
+static primer_status save_verdict(void *context, size_t task, struct buffer *out,
+                                  primer_error *error)
+{
+    const struct asking *const asking = context;
+    const struct data_rate_verdict *const verdict = &asking->verdicts[task];
+    FORWARD(data_share_put(out, (uint64_t)verdict->kind, error));
+    FORWARD(data_share_put_real(out, verdict->rating, error));
+    return data_share_put_real(out, verdict->expected, error);
+}
+
+static primer_status load_verdict(void *context, size_t task, struct cursor *in,
+                                  primer_error *error)
+{
+    struct asking *const asking = context;
+    struct data_rate_verdict *const verdict = &asking->verdicts[task];
+    uint64_t kind = 0;
+    FORWARD(cursor_u64(in, "kind of a verdict", &kind, error));
+    verdict->kind = kind > DATA_RATE_QUIT ? DATA_RATE_QUIT : (enum data_rate_kind)kind;
+    FORWARD(cursor_f64(in, "rating", &verdict->rating, error));
+    return cursor_f64(in, "expected rating", &verdict->expected, error);
+}
+
+/* What comes behind the first QUIT is asked again another time. */
+static primer_status take_verdicts(struct asking *asking, struct ratings *ratings,
+                                   struct buffer *line, bool *ended, primer_error *error)
+{
+    struct drawing *const drawing = asking->drawing;
+    for (size_t task = 0; task < asking->count; task++) {
+        const struct data_rate_verdict *const verdict = &asking->verdicts[task];
+        *ended = verdict->kind == DATA_RATE_QUIT;
+        if (*ended)
+            return PRIMER_OK;
+        if (verdict->kind == DATA_RATE_SKIPPED)
+            drawing->summary->skipped++;
+        else if (verdict->kind == DATA_RATE_RATED)
+            FORWARD(write_rating(drawing, ratings, &drawing->samples[asking->samples[task]],
+                                 asking->rater, verdict, line, error));
+    }
+    return PRIMER_OK;
+}
+
+static primer_status ask_together(struct drawing *drawing, struct ratings *ratings,
+                                  const struct data_rater *rater, struct buffer *line,
+                                  primer_error *error)
+{
+    primer_status status = PRIMER_OK;
+    const size_t most = EACH * drawing->share.ranks.count;
+    struct asking asking = {.drawing = drawing, .rater = rater};
+    asking.samples = memory_allocate(most, sizeof *asking.samples);
+    asking.verdicts = memory_allocate(most, sizeof *asking.verdicts);
+    if (asking.samples == NULL || asking.verdicts == NULL) {
+        status = memory_failure(error, "verdicts", most * sizeof *asking.verdicts);
+        goto cleanup;
+    }
+    bool ended = false;
+    for (size_t i = 0; i < drawing->count && !ended;) {
+        asking.count = 0;
+        for (; i < drawing->count && asking.count < most; i++)
+            if (data_rate_file_find(&ratings->before, drawing->samples[i].id) == NULL)
+                asking.samples[asking.count++] = i;
+        const struct data_share_round round = {&asking, asking.count, ask_own, save_verdict,
+                                               load_verdict};
+        TRY(data_share_run(&drawing->share, &round, error));
+        status = take_verdicts(&asking, ratings, line, &ended, error);
+        TRY(data_share_agree(&drawing->share, status, error));
+    }
+cleanup:
+    memory_free(asking.samples);
+    memory_free(asking.verdicts);
+    return status;
 }
 
 static primer_status rate_drawn(struct drawing *drawing, const char *output,
@@ -339,13 +457,17 @@ static primer_status rate_drawn(struct drawing *drawing, const char *output,
     struct past *const past = memory_allocate(drawing->count, sizeof *past);
     if (past == NULL)
         return memory_failure(error, "samples", drawing->count * sizeof *past);
-    TRY(open_ratings(&ratings, output, error));
+    TRY(open_ratings(&ratings, &drawing->share, output, error));
     for (size_t i = 0; i < ratings.before.count; i++)
         count_rating(summary, ratings.before.rows[i].rating, 1);
     for (size_t i = 0; i < drawing->count; i++)
         summary->before += data_rate_file_find(&ratings.before, drawing->samples[i].id) != NULL;
-    TRY(ask_all(drawing, &ratings, rater, past, &line, error));
-    if (fsync(ratings.descriptor) != 0 && errno != EINVAL && errno != EROFS)
+    if (drawing->share.ranks.count > 1)
+        TRY(ask_together(drawing, &ratings, rater, &line, error));
+    else
+        TRY(ask_all(drawing, &ratings, rater, past, &line, error));
+    if (data_share_is_first(&drawing->share) && fsync(ratings.descriptor) != 0 && errno != EINVAL &&
+        errno != EROFS)
         FAIL(PRIMER_EIO, "%s: cannot write to it: %s", output, strerror(errno));
 cleanup:
     buffer_free(&line);
@@ -366,16 +488,23 @@ primer_status data_rate(const char *const *inputs, size_t count, const char *out
                         struct data_rate_summary *summary, primer_error *error)
 {
     primer_status status = PRIMER_OK;
-    struct drawing drawing = {.options = options, .summary = summary};
+    struct drawing drawing = {.options = options, .summary = summary, .share = DATA_SHARE_ALONE};
     *summary = (struct data_rate_summary){0};
+    TRY(data_share_begin(&drawing.share, &summary->rank, error));
+    if (drawing.share.ranks.count > 1 && !rater->shared)
+        FAIL(PRIMER_EINVAL, "a person rates for one process, and %zu were started",
+             drawing.share.ranks.count);
     drawing.capacity = options->count == 0 ? SAMPLES : options->count;
     drawing.samples = memory_allocate(drawing.capacity, sizeof *drawing.samples);
-    if (drawing.samples == NULL)
-        return memory_failure(error, "samples", drawing.capacity * sizeof *drawing.samples);
+    if (drawing.samples == NULL) {
+        status = memory_failure(error, "samples", drawing.capacity * sizeof *drawing.samples);
+        goto cleanup;
+    }
     TRY(file_check_output(output, inputs, count, error));
     TRY(draw(&drawing, inputs, count, error));
     TRY(rate_drawn(&drawing, output, rater, error));
 cleanup:
+    data_share_end(&drawing.share, status);
     free_drawing(&drawing);
     return status;
 }

@@ -32,6 +32,8 @@ struct data_rater {
     primer_status (*rate)(void *context, const struct data_rate_sample *sample, size_t number,
                           size_t count, struct data_rate_verdict *verdict, primer_error *error);
     void (*close)(void *context); /* NULL: nothing to be freed */
+    /* It answers alike in every process: several share the samples. Else there may be one alone. */
+    bool shared;
 };
 void data_rater_free(struct data_rater *rater);
 
@@ -55,6 +57,7 @@ struct data_rate_options {
 };
 
 struct data_rate_summary {
+    size_t rank; /* of the process, where several work together (mpirun): the first one tells */
     uint64_t documents;     /* of the inputs */
     uint64_t drawn, before; /* samples; those of them that were rated before */
     uint64_t rated, skipped, undone;
@@ -65,7 +68,8 @@ struct data_rate_summary {
 
 /* Draws documents with equal probability, of each one piece, such that the same inputs and seed
  * give the same samples in the same order; and appends a line to `output` for each rating, at once.
- * Those that are there stay, and aren't asked for again. */
+ * Those that are there stay, and aren't asked for again. Of several processes each asks its rater
+ * about every so manieth sample, and the first one writes; what `rate` is told then is the same. */
 primer_status data_rate(const char *const *inputs, size_t count, const char *output,
                         const struct data_rater *rater, const struct data_rate_options *options,
                         struct data_rate_summary *summary, primer_error *error);

@@ -37,6 +37,6 @@ primer_status data_rater_file(struct data_rater *rater, const char *path, primer
         return status;
     }
     *rater = (struct data_rater){
-        .name = path, .context = file, .rate = rate_as_given, .close = free_given};
+        .name = path, .context = file, .rate = rate_as_given, .close = free_given, .shared = true};
     return PRIMER_OK;
 }

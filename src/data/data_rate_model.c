@@ -175,7 +175,10 @@ primer_status data_rater_model(struct data_rater *rater, const char *path, const
         free_model(made);
         return status;
     }
-    *rater = (struct data_rater){
-        .name = made->name, .context = made, .rate = rate_by_model, .close = free_model};
+    *rater = (struct data_rater){.name = made->name,
+                                 .context = made,
+                                 .rate = rate_by_model,
+                                 .close = free_model,
+                                 .shared = true};
     return PRIMER_OK;
 }

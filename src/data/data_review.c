@@ -15,6 +15,7 @@
 #include "base/memory.h"
 #include "data/data_review_draw.h"
 #include "data/data_review_report.h"
+#include "data/data_share.h"
 
 const char data_review_rubric[] =
     "Right: it answers what was asked, every statement in it is true, and an explanation, a name\n"
@@ -28,9 +29,12 @@ void data_review_judge_free(struct data_review_judge *judge)
     *judge = (struct data_review_judge){0};
 }
 
+#define EACH 4 /* lessons of a round for each process, where there are several */
+
 enum state { OPEN, GIVEN, SKIPPED };
 
 struct review {
+    struct data_share share;
     struct data_review_sample sample;
     struct data_review_file file; /* what is in the output */
     struct data_review_log log;
@@ -191,6 +195,113 @@ static primer_status ask_all(struct review *review, primer_error *error)
     return PRIMER_OK;
 }
 
+/* ---- asking by several processes ------------------------------------------------------------- */
+
+struct asking {
+    struct review *review;
+    size_t *lessons; /* [EACH * processes] of this round */
+    struct data_review_verdict *verdicts;
+    double *seconds;
+    size_t count;
+};
+
+static primer_status ask_own(void *context, primer_error *error)
+{
+    struct asking *const asking = context;
+    const struct review *const review = asking->review;
+    const struct data_review_judge *const judge = review->judge;
+    for (size_t task = 0; task < asking->count; task++) {
+        const size_t at = asking->lessons[task];
+        const uint64_t begin = clock_nanoseconds();
+        asking->verdicts[task] = (struct data_review_verdict){.probability = -1};
+        if (!data_share_owns(&review->share, task))
+            continue;
+        FORWARD(judge->judge(judge->context, &review->sample.lessons[at], at + 1,
+                             review->sample.count, &asking->verdicts[task], error));
+        asking->seconds[task] = clock_seconds_since(begin);
+    }
+    return PRIMER_OK;
+}
+
+static primer_status save_verdict(void *context, size_t task, struct buffer *out,
+                                  primer_error *error)
+{
+    const struct asking *const asking = context;
+    const struct data_review_verdict *const verdict = &asking->verdicts[task];
+    FORWARD(data_share_put(out, (uint64_t)verdict->mark, error));
+    FORWARD(data_share_put_real(out, verdict->probability, error));
+    FORWARD(data_share_put_real(out, verdict->mass, error));
+    return data_share_put_real(out, asking->seconds[task], error);
+}
+
+static primer_status load_verdict(void *context, size_t task, struct cursor *in,
+                                  primer_error *error)
+{
+    struct asking *const asking = context;
+    struct data_review_verdict *const verdict = &asking->verdicts[task];
+    uint64_t mark = 0;
+    FORWARD(cursor_u64(in, "mark", &mark, error));
+    verdict->mark = mark > DATA_REVIEW_QUIT ? DATA_REVIEW_QUIT : (enum data_review_mark)mark;
+    FORWARD(cursor_f64(in, "probability", &verdict->probability, error));
+    FORWARD(cursor_f64(in, "mass", &verdict->mass, error));
+    return cursor_f64(in, "seconds", &asking->seconds[task], error);
+}
+
+/* What comes behind the first QUIT is asked again another time. */
+static primer_status take_verdicts(struct asking *asking, bool *ended, primer_error *error)
+{
+    struct review *const review = asking->review;
+    for (size_t task = 0; task < asking->count; task++) {
+        const struct data_review_verdict *const verdict = &asking->verdicts[task];
+        const size_t at = asking->lessons[task];
+        *ended = verdict->mark == DATA_REVIEW_QUIT;
+        if (*ended)
+            return PRIMER_OK;
+        const bool skipped = verdict->mark > DATA_REVIEW_DOUBTFUL;
+        review->states[at] = skipped ? SKIPPED : GIVEN;
+        review->summary->skipped += skipped;
+        review->summary->given += !skipped;
+        if (!skipped && data_share_is_first(&review->share))
+            FORWARD(write_verdict(review, at, verdict, asking->seconds[task], error));
+    }
+    return PRIMER_OK;
+}
+
+static primer_status ask_rounds(struct asking *asking, size_t most, primer_error *error)
+{
+    struct review *const review = asking->review;
+    bool ended = false;
+    for (size_t at = 0; at < review->sample.count && !ended;) {
+        asking->count = 0;
+        for (; at < review->sample.count && asking->count < most; at++)
+            if (review->states[at] == OPEN)
+                asking->lessons[asking->count++] = at;
+        const struct data_share_round round = {asking, asking->count, ask_own, save_verdict,
+                                               load_verdict};
+        FORWARD(data_share_run(&review->share, &round, error));
+        const primer_status taken = take_verdicts(asking, &ended, error);
+        FORWARD(data_share_agree(&review->share, taken, error));
+    }
+    return PRIMER_OK;
+}
+
+static primer_status ask_together(struct review *review, primer_error *error)
+{
+    const size_t most = EACH * review->share.ranks.count;
+    struct asking asking = {.review = review};
+    asking.lessons = memory_allocate(most, sizeof *asking.lessons);
+    asking.verdicts = memory_allocate(most, sizeof *asking.verdicts);
+    asking.seconds = memory_allocate(most, sizeof *asking.seconds);
+    const bool made = asking.lessons != NULL && asking.verdicts != NULL && asking.seconds != NULL;
+    const primer_status status =
+        made ? ask_rounds(&asking, most, error)
+             : memory_failure(error, "verdicts", most * sizeof *asking.verdicts);
+    memory_free(asking.lessons);
+    memory_free(asking.verdicts);
+    memory_free(asking.seconds);
+    return status;
+}
+
 /* ---- the whole ------------------------------------------------------------------------------- */
 
 static primer_status make_room(struct review *review, primer_error *error)
@@ -223,6 +334,25 @@ cleanup:
     return status;
 }
 
+/* All have read what is there before one writes. */
+static primer_status open_log(struct review *review, const char *output, primer_error *error)
+{
+    FORWARD(data_share_agree(&review->share, PRIMER_OK, error));
+    return data_share_is_first(&review->share)
+               ? data_review_log_open(&review->log, output, &review->file, error)
+               : PRIMER_OK;
+}
+
+static primer_status end_log(struct review *review, const char *output,
+                             const struct data_review_options *options, struct buffer *report,
+                             primer_error *error)
+{
+    if (!data_share_is_first(&review->share))
+        return PRIMER_OK;
+    FORWARD(data_review_log_sync(&review->log, error));
+    return write_report(review, output, options, report, error);
+}
+
 primer_status data_review(const char *lessons, const char *output,
                           const struct data_review_judge *judge,
                           const struct data_review_options *options,
@@ -230,23 +360,29 @@ primer_status data_review(const char *lessons, const char *output,
                           primer_error *error)
 {
     primer_status status = PRIMER_OK;
-    struct review review = {.judge = judge, .summary = summary, .log = {.descriptor = -1}};
+    struct review review = {
+        .judge = judge, .summary = summary, .log = {.descriptor = -1}, .share = DATA_SHARE_ALONE};
     *summary = (struct data_review_summary){0};
+    TRY(data_share_begin(&review.share, &summary->rank, error));
+    if (review.share.ranks.count > 1 && !judge->shared)
+        FAIL(PRIMER_EINVAL, "a person judges for one process, and %zu were started",
+             review.share.ranks.count);
     TRY(file_check_output(output, &lessons, 1, error));
     TRY(data_review_file_read(&review.file, output, true, options->skip_bad, error));
     TRY(data_review_file_judge(&review.file, judge->name, &review.number, error));
     TRY(data_review_draw(&review.sample, lessons, options, summary, error));
     TRY(make_room(&review, error));
     TRY(remember(&review, error));
-    TRY(data_review_log_open(&review.log, output, &review.file, error));
-    status = ask_all(&review, error);
+    TRY(open_log(&review, output, error));
+    status = review.share.ranks.count > 1 ? ask_together(&review, error) : ask_all(&review, error);
     for (size_t i = 0; i < review.sample.count; i++)
         summary->left += review.states[i] != GIVEN;
     if (status != PRIMER_OK)
         goto cleanup;
-    TRY(data_review_log_sync(&review.log, error));
-    TRY(write_report(&review, output, options, report, error));
+    status = end_log(&review, output, options, report, error);
+    TRY(data_share_agree(&review.share, status, error));
 cleanup:
+    data_share_end(&review.share, status);
     memory_free(review.ids);
     memory_free(review.states);
     memory_free(review.history);

@@ -57,6 +57,9 @@ struct data_review_judge {
     primer_status (*judge)(void *context, const struct data_review_lesson *lesson, size_t number,
                            size_t count, struct data_review_verdict *verdict, primer_error *error);
     void (*close)(void *context); /* NULL: nothing to be freed */
+    /* It judges alike in every process, without notes: several share the lessons. Else there may be
+     * one alone. */
+    bool shared;
 };
 void data_review_judge_free(struct data_review_judge *judge);
 
@@ -80,6 +83,7 @@ struct data_review_options {
 };
 
 struct data_review_summary {
+    size_t rank; /* of the process, where several work together (mpirun): the first one tells */
     uint64_t lessons, same; /* of the file; such that were there before, which don't count again */
     uint64_t drawn, before; /* those of them that this judge had judged */
     uint64_t given, skipped, undone, left;

@@ -231,6 +231,6 @@ primer_status data_review_judge_model(struct data_review_judge *judge, const cha
         return status;
     }
     *judge = (struct data_review_judge){
-        .name = made->name, .context = made, .judge = judge_by_model, .close = free_model};
+        .name = made->name, .context = made, .judge = judge_by_model, .close = free_model, .shared = true};
     return PRIMER_OK;
 }

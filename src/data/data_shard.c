@@ -4,7 +4,8 @@
  *   reader --records--> | slot slot slot ... |  --pool--> tokens in each slot --in order--> writer
  *
  * A round fills slots until they hold ROUND_BYTES, so that memory depends on that and the largest
- * record, not on the inputs. The result doesn't depend on the threads.
+ * record, not on the inputs. The result doesn't depend on the threads. Of several processes each makes
+ * the tokens of its slots (data_share.h), and the first one writes.
  */
 #include "data/data.h"
 
@@ -19,6 +20,7 @@
 #include "base/memory.h"
 #include "base/pool.h"
 #include "data/data_read.h"
+#include "data/data_share.h"
 #include "data/data_tokens.h"
 #include "primer_train.h"
 
@@ -41,8 +43,9 @@ struct making {
     struct data_maker maker;
     struct data_reader reader;
     struct pool *pool;
-    primer_shard_writer *writer;
-    struct slot *slots; /* [SLOTS] */
+    struct data_share share;
+    primer_shard_writer *writer; /* NULL: another process writes */
+    struct slot *slots;          /* [SLOTS] */
     size_t filled;
     uint64_t before; /* bytes of the files that are done */
 };
@@ -67,6 +70,30 @@ static void make_tokens(void *context, size_t task, size_t thread)
                                            path, slot->line, &slot->tokens, &slot->error);
 }
 
+static primer_status make_own(void *context, primer_error *error)
+{
+    struct making *const making = context;
+    (void)error;
+    data_share_pool(&making->share, making->pool, make_tokens, making, making->filled);
+    return PRIMER_OK;
+}
+
+static primer_status save_slot(void *context, size_t task, struct buffer *out, primer_error *error)
+{
+    const struct making *const making = context;
+    const struct slot *const slot = &making->slots[task];
+    FORWARD(data_share_put_status(out, slot->status, &slot->error, error));
+    return slot->status == PRIMER_OK ? data_tokens_save(&slot->tokens, out, error) : PRIMER_OK;
+}
+
+static primer_status load_slot(void *context, size_t task, struct cursor *in, primer_error *error)
+{
+    struct making *const making = context;
+    struct slot *const slot = &making->slots[task];
+    FORWARD(data_share_take_status(in, &slot->status, &slot->error, error));
+    return slot->status == PRIMER_OK ? data_tokens_load(&slot->tokens, in, error) : PRIMER_OK;
+}
+
 /* Whether a failure is the record's own. */
 static bool is_bad_record(primer_status status)
 {
@@ -89,6 +116,8 @@ static primer_status write_slot(struct making *making, struct slot *slot, primer
         summary->empty++;
         return PRIMER_OK;
     }
+    if (making->writer == NULL)
+        return PRIMER_OK;
     return primer_shard_write(making->writer, slot->tokens.ids, slot->tokens.asked,
                               slot->tokens.count, slot->tokens.asked_bytes, error);
 }
@@ -101,7 +130,8 @@ static void slot_free(struct slot *slot)
 
 static primer_status finish_round(struct making *making, primer_error *error)
 {
-    pool_run(making->pool, make_tokens, making, making->filled);
+    const struct data_share_round round = {making, making->filled, make_own, save_slot, load_slot};
+    FORWARD(data_share_run(&making->share, &round, error));
     for (size_t i = 0; i < making->filled; i++) {
         struct slot *const slot = &making->slots[i];
         FORWARD(write_slot(making, slot, error));
@@ -137,6 +167,15 @@ static primer_status report(const struct making *making, primer_error *error)
     return error_set(error, PRIMER_ECANCELED, "%s: stopped", making->reader.path);
 }
 
+/* What was read becomes tokens; all processes go on, or none. */
+static primer_status end_round(struct making *making, primer_error *error)
+{
+    primer_status status = finish_round(making, error);
+    if (status == PRIMER_OK)
+        status = report(making, error);
+    return data_share_agree(&making->share, status, error);
+}
+
 static primer_status read_file(struct making *making, const char *path, primer_error *error)
 {
     primer_status status = PRIMER_OK;
@@ -146,8 +185,7 @@ static primer_status read_file(struct making *making, const char *path, primer_e
                              error));
     while (more) {
         TRY(fill_round(making, &more, error));
-        TRY(finish_round(making, error));
-        TRY(report(making, error));
+        TRY(end_round(making, error));
     }
     making->before += making->reader.done;
 cleanup:
@@ -157,26 +195,30 @@ cleanup:
 
 /* ---- what a shard was made of ---------------------------------------------------------------- */
 
-static void add_text(uint64_t *hash, const char *text)
-{
-    *hash = hash_bytes(text == NULL ? "" : text, text == NULL ? 0 : strlen(text) + 1, *hash);
-}
-
-/* A hash of all that the shard depends on; and the inputs' bytes. */
+/* A hash of all that the tokens depend on. */
 static primer_status key_of(const char *const *inputs, size_t count,
                             const struct data_shard_options *options,
-                            const struct data_maker *maker, uint64_t *key, uint64_t *bytes,
+                            const struct data_maker *maker, const char *begin, uint64_t *key,
                             primer_error *error)
 {
     const primer_model_information *const about = primer_model_info(maker->model);
     uint64_t hash = about->vocabulary_hash;
+    data_share_key_text(&hash, begin);
+    data_share_key_text(&hash, options->template_name);
+    data_share_key_text(&hash, about->chat_template);
+    data_share_key_text(&hash, options->field);
+    data_share_key_text(&hash, options->separator == NULL ? DATA_SEPARATOR : options->separator);
+    data_share_key_text(&hash, options->skip_bad ? "skip" : "");
+    for (size_t i = 0; i < count; i++)
+        FORWARD(data_share_key_file(&hash, inputs[i], error));
+    *key = hash == 0 ? 1 : hash;
+    return PRIMER_OK;
+}
+
+static primer_status measure(const char *const *inputs, size_t count, uint64_t *bytes,
+                             primer_error *error)
+{
     *bytes = 0;
-    add_text(&hash, "shard 1");
-    add_text(&hash, options->template_name);
-    add_text(&hash, about->chat_template);
-    add_text(&hash, options->field);
-    add_text(&hash, options->separator == NULL ? DATA_SEPARATOR : options->separator);
-    add_text(&hash, options->skip_bad ? "skip" : "");
     for (size_t i = 0; i < count; i++) {
         struct stat facts;
         if (stat(inputs[i], &facts) != 0)
@@ -184,13 +226,8 @@ static primer_status key_of(const char *const *inputs, size_t count,
                              strerror(errno));
         if (!S_ISREG(facts.st_mode))
             return error_set(error, PRIMER_EINVAL, "%s: is no regular file", inputs[i]);
-        const int64_t numbers[] = {(int64_t)facts.st_size, (int64_t)facts.st_mtim.tv_sec,
-                                   (int64_t)facts.st_mtim.tv_nsec};
-        add_text(&hash, inputs[i]);
-        hash = hash_bytes(numbers, sizeof numbers, hash);
         *bytes += (uint64_t)facts.st_size;
     }
-    *key = hash == 0 ? 1 : hash;
     return PRIMER_OK;
 }
 
@@ -217,6 +254,19 @@ static bool is_made(const char *path, uint64_t key, struct data_shard_summary *s
     return true;
 }
 
+/* Tokens don't depend on what is done about bad records: a run that one has ended goes on with
+ * skip_bad. */
+static primer_status begin_journal(struct making *making, const char *const *inputs, size_t count,
+                                   const char *path, primer_error *error)
+{
+    struct data_shard_options options = *making->options;
+    uint64_t key = 0;
+    options.skip_bad = false;
+    FORWARD(key_of(inputs, count, &options, &making->maker, "shard 1 work " PRIMER_VERSION, &key,
+                   error));
+    return data_share_journal(&making->share, path, key, options.tell, options.context, error);
+}
+
 /* ---- making one ------------------------------------------------------------------------------ */
 
 static primer_status make(struct making *making, const char *const *inputs, size_t count,
@@ -228,11 +278,17 @@ static primer_status make(struct making *making, const char *const *inputs, size
     making->slots = memory_allocate(SLOTS, sizeof *making->slots);
     if (making->slots == NULL)
         return memory_failure(error, "documents", SLOTS * sizeof *making->slots);
-    FORWARD(primer_shard_writer_create(path, about->vocabulary, about->vocabulary_hash,
-                                       &making->writer, error));
-    primer_shard_writer_key(making->writer, key);
+    if (!making->options->alone)
+        FORWARD(begin_journal(making, inputs, count, path, error));
+    if (data_share_is_first(&making->share)) {
+        FORWARD(primer_shard_writer_create(path, about->vocabulary, about->vocabulary_hash,
+                                           &making->writer, error));
+        primer_shard_writer_key(making->writer, key);
+    }
     for (size_t i = 0; i < count; i++)
         FORWARD(read_file(making, inputs[i], error));
+    if (making->writer == NULL)
+        return PRIMER_OK;
     primer_shard_writer_info(making->writer, &counted);
     fill_counts(&counted, making->summary);
     if (counted.documents == 0)
@@ -257,17 +313,23 @@ primer_status data_shard_make(const char *const *inputs, size_t count, const cha
 {
     primer_status status = PRIMER_OK;
     struct data_shard_summary made = {0};
-    struct making making = {.options = options, .summary = &made, .reader.descriptor = -1};
+    struct making making = {
+        .options = options, .summary = &made, .reader.descriptor = -1, .share = DATA_SHARE_ALONE};
     uint64_t key = 0;
+    if (!options->alone)
+        TRY(data_share_begin(&making.share, &made.rank, error));
     TRY(file_check_output(path, inputs, count, error));
     TRY(file_check_output(path, &options->tokenizer, 1, error));
     TRY(data_maker_create(&making.maker, options->tokenizer, options->template_name, options->field,
                           error));
-    TRY(key_of(inputs, count, options, &making.maker, &key, &made.input_bytes, error));
+    TRY(measure(inputs, count, &made.input_bytes, error));
+    TRY(key_of(inputs, count, options, &making.maker, "shard 1", &key, error));
     if (!options->reuse || !is_made(path, key, &made))
-        TRY(make(&making, inputs, count, path, key, error));
+        status = make(&making, inputs, count, path, key, error);
+    TRY(data_share_agree(&making.share, status, error));
     *summary = made;
 cleanup:
+    data_share_end(&making.share, status);
     making_free(&making);
     return status;
 }

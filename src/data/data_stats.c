@@ -1,14 +1,101 @@
-/* data_stats.c - a shard described, and its first documents as text. Declared in data.h. */
+/* data_stats.c - a shard described, and its first documents as text. Declared in data.h.
+ *
+ * It is verified in parts, which threads and processes share among them.
+ */
 #include "data/data.h"
 
 #include <inttypes.h>
 #include <sys/stat.h>
 
 #include "base/memory.h"
+#include "base/pool.h"
+#include "data/data_share.h"
 #include "primer.h"
 #include "primer_train.h"
 
 #define SAMPLE_TOKENS ((size_t)1 << 20) /* of a document, at most */
+#define PARTS         256
+
+/* ---- verifying ------------------------------------------------------------------------------- */
+
+struct part {
+    uint64_t asked, longest;
+    primer_status status;
+    primer_error error;
+};
+
+struct verifying {
+    const primer_shard *shard;
+    struct data_share *share;
+    struct pool *pool;
+    struct part *parts; /* [PARTS] */
+};
+
+static void verify_part(void *context, size_t task, size_t thread)
+{
+    struct verifying *const verifying = context;
+    struct part *const part = &verifying->parts[task];
+    (void)thread;
+    part->status = primer_shard_verify_part(verifying->shard, task, PARTS, &part->asked,
+                                            &part->longest, &part->error);
+}
+
+static primer_status verify_own(void *context, primer_error *error)
+{
+    struct verifying *const verifying = context;
+    (void)error;
+    data_share_pool(verifying->share, verifying->pool, verify_part, verifying, PARTS);
+    return PRIMER_OK;
+}
+
+static primer_status save_part(void *context, size_t task, struct buffer *out, primer_error *error)
+{
+    const struct verifying *const verifying = context;
+    const struct part *const part = &verifying->parts[task];
+    FORWARD(data_share_put_status(out, part->status, &part->error, error));
+    FORWARD(data_share_put(out, part->asked, error));
+    return data_share_put(out, part->longest, error);
+}
+
+static primer_status load_part(void *context, size_t task, struct cursor *in, primer_error *error)
+{
+    struct verifying *const verifying = context;
+    struct part *const part = &verifying->parts[task];
+    FORWARD(data_share_take_status(in, &part->status, &part->error, error));
+    FORWARD(cursor_u64(in, "tokens asked for", &part->asked, error));
+    return cursor_u64(in, "longest document", &part->longest, error);
+}
+
+/* The first part that is wrong says why. */
+static primer_status verify(struct data_share *share, const primer_shard *shard,
+                            primer_error *error)
+{
+    primer_status status = PRIMER_OK;
+    struct verifying verifying = {.shard = shard, .share = share};
+    const struct data_share_round round = {&verifying, PARTS, verify_own, save_part, load_part};
+    uint64_t asked = 0, longest = 0;
+    FORWARD(pool_create(&verifying.pool, 0, error));
+    verifying.parts = memory_allocate(PARTS, sizeof *verifying.parts);
+    if (verifying.parts == NULL) {
+        status = memory_failure(error, "parts of a shard", PARTS * sizeof *verifying.parts);
+        goto cleanup;
+    }
+    TRY(data_share_run(share, &round, error));
+    for (size_t i = 0; i < PARTS; i++) {
+        const struct part *const part = &verifying.parts[i];
+        if (part->status != PRIMER_OK)
+            FAIL(part->status, "%s", part->error.message);
+        asked += part->asked;
+        longest = part->longest > longest ? part->longest : longest;
+    }
+    TRY(primer_shard_verify_counts(shard, asked, longest, error));
+cleanup:
+    memory_free(verifying.parts);
+    pool_free(verifying.pool);
+    return status;
+}
+
+/* ---- samples --------------------------------------------------------------------------------- */
 
 static primer_status append_document(const primer_shard *shard, uint64_t index,
                                      const primer_model *model, int32_t *ids, size_t capacity,
@@ -58,13 +145,17 @@ primer_status data_stats_read(const char *path, const char *tokenizer, size_t co
     primer_shard *shard = NULL;
     primer_shard_information about;
     struct stat facts = {0};
-    FORWARD(primer_shard_open(path, &shard, error));
+    struct data_share share = DATA_SHARE_ALONE;
+    size_t rank = 0;
+    TRY(data_share_begin(&share, &rank, error));
+    TRY(primer_shard_open(path, &shard, error));
     primer_shard_info(shard, &about);
-    TRY(primer_shard_verify(shard, error));
+    TRY(verify(&share, shard, error));
     if (tokenizer != NULL)
         TRY(append_samples(shard, &about, tokenizer, count, samples, error));
     stat(path, &facts);
     *stats = (struct data_stats){
+        .rank = rank,
         .documents = about.documents,
         .tokens = about.tokens,
         .asked = about.asked,
@@ -75,6 +166,7 @@ primer_status data_stats_read(const char *path, const char *tokenizer, size_t co
         .tokenizer = about.tokenizer,
     };
 cleanup:
+    data_share_end(&share, status);
     primer_shard_free(shard);
     return status;
 }

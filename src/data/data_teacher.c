@@ -25,6 +25,7 @@
 #include "data/teacher_answer.h"
 #include "data/teacher_prompt.h"
 #include "data/teacher_record.h"
+#include "ranks/ranks.h"
 
 enum {
     PARALLEL = 4,
@@ -511,9 +512,14 @@ primer_status data_teacher_make(const char *const *folders, size_t folder_count,
     primer_status status = PRIMER_OK;
     *summary = (struct data_teacher_summary){0};
     struct run run = {.options = options, .summary = summary};
+    struct ranks ranks = {.count = 1};
     run.patience = (struct teacher_patience){go_on, &run};
     pthread_mutex_init(&run.lock, NULL);
     pthread_cond_init(&run.settled, NULL);
+    TRY(ranks_begin(&ranks, error));
+    if (ranks.count > 1)
+        FAIL(PRIMER_EUNSUPPORTED, "a teacher is asked by one process, and %zu were started",
+             ranks.count);
     TRY(open_run(&run, folders, folder_count, path, error));
     pool_run(run.pool, work, &run, run.places);
     summarize(&run);
@@ -526,6 +532,7 @@ primer_status data_teacher_make(const char *const *folders, size_t folder_count,
     status = teacher_record_finish(&run.record, path, error);
 
 cleanup:
+    ranks_end(&ranks, status != PRIMER_OK);
     close_run(&run);
     return status;
 }

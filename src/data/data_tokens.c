@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "data/data_chat.h"
 #include "data/data_read.h"
+#include "data/data_share.h"
 
 /* ---- the maker ------------------------------------------------------------------------------- */
 
@@ -92,26 +93,64 @@ void data_tokens_free(struct data_tokens *tokens)
     *tokens = (struct data_tokens){0};
 }
 
+static primer_status make_room(struct data_tokens *tokens, size_t count, primer_error *error)
+{
+    if (count <= tokens->capacity - tokens->count)
+        return PRIMER_OK;
+    const size_t capacity = 2 * (tokens->count + count) + 64;
+    int32_t *const grown = memory_resize(tokens->ids, capacity, sizeof *grown);
+    if (grown == NULL)
+        return memory_failure(error, "a document's tokens", capacity * sizeof *grown);
+    tokens->ids = grown;
+    unsigned char *const marks = memory_resize(tokens->asked, capacity, 1);
+    if (marks == NULL)
+        return memory_failure(error, "a document's marks", capacity);
+    tokens->asked = marks;
+    tokens->capacity = capacity;
+    return PRIMER_OK;
+}
+
 primer_status data_tokens_append(struct data_tokens *tokens, const int32_t *ids, size_t count,
                                  bool asked, primer_error *error)
 {
-    if (count > tokens->capacity - tokens->count) {
-        const size_t capacity = 2 * (tokens->count + count) + 64;
-        int32_t *const grown = memory_resize(tokens->ids, capacity, sizeof *grown);
-        if (grown == NULL)
-            return memory_failure(error, "a document's tokens", capacity * sizeof *grown);
-        tokens->ids = grown;
-        unsigned char *const marks = memory_resize(tokens->asked, capacity, 1);
-        if (marks == NULL)
-            return memory_failure(error, "a document's marks", capacity);
-        tokens->asked = marks;
-        tokens->capacity = capacity;
-    }
+    FORWARD(make_room(tokens, count, error));
     if (count > 0) {
         memcpy(tokens->ids + tokens->count, ids, count * sizeof *ids);
         memset(tokens->asked + tokens->count, asked, count);
     }
     tokens->count += count;
+    return PRIMER_OK;
+}
+
+primer_status data_tokens_save(const struct data_tokens *tokens, struct buffer *out,
+                               primer_error *error)
+{
+    FORWARD(data_share_put(out, tokens->text_bytes, error));
+    FORWARD(data_share_put(out, tokens->asked_bytes, error));
+    FORWARD(data_share_put(out, tokens->count, error));
+    FORWARD(buffer_append(out, tokens->ids, tokens->count * sizeof *tokens->ids, error));
+    return buffer_append(out, tokens->asked, tokens->count, error);
+}
+
+primer_status data_tokens_load(struct data_tokens *tokens, struct cursor *in, primer_error *error)
+{
+    uint64_t count = 0;
+    const unsigned char *ids = NULL, *asked = NULL;
+    FORWARD(cursor_u64(in, "bytes of text", &tokens->text_bytes, error));
+    FORWARD(cursor_u64(in, "bytes asked for", &tokens->asked_bytes, error));
+    FORWARD(cursor_u64(in, "tokens", &count, error));
+    if (count > cursor_remaining(in) / (sizeof *tokens->ids + 1))
+        return error_set(error, PRIMER_EFORMAT, "found %llu tokens in %zu bytes",
+                         (unsigned long long)count, cursor_remaining(in));
+    FORWARD(cursor_bytes(in, "ids", count * sizeof *tokens->ids, &ids, error));
+    FORWARD(cursor_bytes(in, "marks", count, &asked, error));
+    tokens->count = 0;
+    FORWARD(make_room(tokens, (size_t)count, error));
+    if (count > 0) {
+        memcpy(tokens->ids, ids, (size_t)count * sizeof *tokens->ids);
+        memcpy(tokens->asked, asked, (size_t)count);
+    }
+    tokens->count = (size_t)count;
     return PRIMER_OK;
 }
 

@@ -16,6 +16,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "base/buffer.h"
+#include "base/cursor.h"
 #include "base/error.h"
 #include "primer_chat.h"
 
@@ -43,6 +45,10 @@ struct data_tokens {
 void data_tokens_free(struct data_tokens *tokens);
 primer_status data_tokens_append(struct data_tokens *tokens, const int32_t *ids, size_t count,
                                  bool asked, primer_error *error);
+/* As bytes, for a process of the same run (data_share.h), and back. */
+primer_status data_tokens_save(const struct data_tokens *tokens, struct buffer *out,
+                               primer_error *error);
+primer_status data_tokens_load(struct data_tokens *tokens, struct cursor *in, primer_error *error);
 
 /* No tokens where the record has no text. Errors about the record begin with "PATH:LINE: ", where
  * `line` is the record's first. */

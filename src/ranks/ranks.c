@@ -249,6 +249,43 @@ primer_status ranks_broadcast(const struct ranks *ranks, size_t root, void *byte
     return PRIMER_OK;
 }
 
+/* ends[r]: the bytes of ranks 0 to r together. */
+static primer_status tell_lengths(const struct ranks *ranks, size_t length, size_t *ends,
+                                  primer_error *error)
+{
+    struct hall hall = {0};
+    uint64_t own = length, each = 0, sum = 0;
+    FORWARD(hall_open(&hall, ranks, sizeof own, error));
+    primer_status status = tell_all(&hall, &own, sizeof own, error);
+    for (size_t r = 0; status == PRIMER_OK && r < ranks->count; r++) {
+        memcpy(&each, hall.bytes + r * hall.room, sizeof each);
+        if (each > SIZE_MAX / 2 - sum)
+            status = error_set(error, PRIMER_ELIMIT, "rank %zu: too many bytes for all ranks", r);
+        sum += each;
+        ends[r] = (size_t)sum;
+    }
+    hall_close(&hall);
+    return status;
+}
+
+primer_status ranks_exchange(const struct ranks *ranks, const void *bytes, size_t length,
+                             struct buffer *all, size_t *ends, primer_error *error)
+{
+    buffer_clear(all);
+    ends[0] = length;
+    if (ranks->count > 1)
+        FORWARD(tell_lengths(ranks, length, ends, error));
+    FORWARD(buffer_reserve(all, ends[ranks->count - 1] + 1, error));
+    for (size_t r = 0, begin = 0; r < ranks->count; begin = ends[r++]) {
+        if (r == ranks->rank && length > 0)
+            memcpy(all->bytes + begin, bytes, length);
+        FORWARD(ranks_broadcast(ranks, r, all->bytes + begin, ends[r] - begin, error));
+    }
+    all->length = ends[ranks->count - 1];
+    all->bytes[all->length] = '\0';
+    return PRIMER_OK;
+}
+
 primer_status ranks_barrier(const struct ranks *ranks, primer_error *error)
 {
     double nothing = 0;

@@ -18,13 +18,14 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include "base/buffer.h"
 #include "base/error.h"
 
 struct ranks {
     size_t rank, count;
 };
 
-/* Once in a process, before it has threads. PRIMER_EUNSUPPORTED: started as one of several
+/* Once in a process, by the thread that calls the others. PRIMER_EUNSUPPORTED: started as one of several
  * processes, but this build has no MPI. Until the end, SIGTERM no longer ends the process at once, but
  * its waiting for others; a handler that the process has for it is called too. */
 primer_status ranks_begin(struct ranks *ranks, primer_error *error);
@@ -40,6 +41,10 @@ primer_status ranks_sum_doubles(const struct ranks *ranks, double *values, size_
 /* The bytes of rank `root` on all. */
 primer_status ranks_broadcast(const struct ranks *ranks, size_t root, void *bytes,
                                     size_t length, primer_error *error);
+/* The bytes that each rank brings, `length` of them its own, on all: those of rank 0, then those of
+ * rank 1, ... in `all`, which is emptied first; those of rank r end at ends[r]. */
+primer_status ranks_exchange(const struct ranks *ranks, const void *bytes, size_t length,
+                             struct buffer *all, size_t *ends, primer_error *error);
 /* Returns when all have come here. */
 primer_status ranks_barrier(const struct ranks *ranks, primer_error *error);
 /* Puts together what each rank has come to: PRIMER_OK where all have, else the status and message

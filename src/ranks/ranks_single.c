@@ -1,7 +1,7 @@
 /* ranks_single.c - one process alone: what there is without MPI.
  *
- * One of several processes is refused: each of them would train the whole run by itself, and write
- * over the others' checkpoints.
+ * One of several processes is refused: each of them would do the whole run by itself, and write over
+ * the others' checkpoints and outputs.
  */
 #include "ranks/ranks_transport.h"
 
@@ -10,7 +10,7 @@ primer_status ranks_transport_begin(struct ranks *ranks, primer_error *error)
     (void)ranks;
     return error_set(error, PRIMER_EUNSUPPORTED,
                      "this process was started as one of several (by mpirun or a scheduler), and "
-                     "training over several needs MPI, which this build lacks: build primer where "
+                     "work over several needs MPI, which this build lacks: build primer where "
                      "libopenmpi-dev is installed, or start one process");
 }
 

@@ -50,6 +50,12 @@ uint64_t train_shard_content(const struct train_shard *shard);
 /* Reads it all: every hash, every border, every id, the counts. PRIMER_EFORMAT names what is wrong
  * and where. */
 primer_status train_shard_verify(const struct train_shard *shard, primer_error *error);
+/* The same in `parts` parts, by several threads or processes; then the sum of what the parts have
+ * asked for, and the longest of their longest documents. */
+primer_status train_shard_verify_part(const struct train_shard *shard, size_t part, size_t parts,
+                                      uint64_t *asked, uint64_t *longest, primer_error *error);
+primer_status train_shard_verify_counts(const struct train_shard *shard, uint64_t asked,
+                                        uint64_t longest, primer_error *error);
 
 /* Tokens of document `index` (less than `documents`), at least 1. PRIMER_EFORMAT: torn borders. */
 primer_status train_shard_length(const struct train_shard *shard, uint64_t index, size_t *count,

@@ -300,28 +300,42 @@ primer_status train_shard_document(const struct train_shard *shard, uint64_t ind
 
 /* ---- all of it ------------------------------------------------------------------------------- */
 
-static primer_status verify_hashes(const struct train_shard *shard, primer_error *error)
+static primer_status verify_piece(const struct train_shard *shard, uint64_t index,
+                                  primer_error *error)
+{
+    const struct train_shard_layout *const layout = &shard->layout;
+    const uint64_t at = TRAIN_SHARD_HEADER + index * TRAIN_SHARD_PIECE;
+    const uint64_t left = layout->pieces_at - at;
+    const uint64_t length = left < TRAIN_SHARD_PIECE ? left : TRAIN_SHARD_PIECE;
+    const uint64_t expected = train_shard_get(shard->map.bytes + layout->pieces_at + 8 * index, 8);
+    const uint64_t found = hash_bytes(shard->map.bytes + at, (size_t)length, 0);
+    return found == expected ? PRIMER_OK
+                             : error_set(error, PRIMER_EFORMAT,
+                                         "%s: bytes %" PRIu64 " to %" PRIu64 ": hash %016" PRIx64
+                                         ", expected %016" PRIx64,
+                                         shard->name, at, at + length, found, expected);
+}
+
+/* Where part `part` of `parts` of `count` things begins. */
+static uint64_t part_begin(uint64_t count, size_t part, size_t parts)
+{
+    const uint64_t rest = count % parts;
+    return count / parts * part + (part < rest ? part : rest);
+}
+
+static primer_status verify_hashes(const struct train_shard *shard, size_t part, size_t parts,
+                                   primer_error *error)
 {
     const struct train_shard_layout *const layout = &shard->layout;
     const unsigned char *const hashes = shard->map.bytes + layout->pieces_at;
-    if (hash_bytes(hashes, (size_t)layout->pieces * 8, 0) != shard->header.pieces_hash)
+    if (part == 0 && hash_bytes(hashes, (size_t)layout->pieces * 8, 0) != shard->header.pieces_hash)
         return error_set(error, PRIMER_EFORMAT,
                          "%s: the pieces' hashes, at byte %" PRIu64
                          ", are not those that were written",
                          shard->name, layout->pieces_at);
-    for (uint64_t i = 0; i < layout->pieces; i++) {
-        const uint64_t at = TRAIN_SHARD_HEADER + i * TRAIN_SHARD_PIECE;
-        const uint64_t left = layout->pieces_at - at;
-        const uint64_t found_hash =
-            hash_bytes(shard->map.bytes + at,
-                       (size_t)(left < TRAIN_SHARD_PIECE ? left : TRAIN_SHARD_PIECE), 0);
-        if (found_hash != train_shard_get(hashes + 8 * i, 8))
-            return error_set(
-                error, PRIMER_EFORMAT,
-                "%s: bytes %" PRIu64 " to %" PRIu64 ": hash %016" PRIx64 ", expected %016" PRIx64,
-                shard->name, at, at + (left < TRAIN_SHARD_PIECE ? left : TRAIN_SHARD_PIECE),
-                found_hash, train_shard_get(hashes + 8 * i, 8));
-    }
+    const uint64_t end = part_begin(layout->pieces, part + 1, parts);
+    for (uint64_t i = part_begin(layout->pieces, part, parts); i < end; i++)
+        FORWARD(verify_piece(shard, i, error));
     return PRIMER_OK;
 }
 
@@ -341,17 +355,26 @@ static primer_status verify_document(const struct train_shard *shard, uint64_t i
     return PRIMER_OK;
 }
 
-primer_status train_shard_verify(const struct train_shard *shard, primer_error *error)
+primer_status train_shard_verify_part(const struct train_shard *shard, size_t part, size_t parts,
+                                      uint64_t *asked, uint64_t *longest, primer_error *error)
 {
-    const struct train_shard_information *const about = &shard->header.information;
-    uint64_t asked = 0, longest = 0;
-    FORWARD(verify_hashes(shard, error));
-    for (uint64_t i = 0; i < about->documents; i++) {
+    const uint64_t documents = shard->header.information.documents;
+    const uint64_t end = part_begin(documents, part + 1, parts);
+    *asked = *longest = 0;
+    FORWARD(verify_hashes(shard, part, parts, error));
+    for (uint64_t i = part_begin(documents, part, parts); i < end; i++) {
         size_t count = 0;
         FORWARD(train_shard_length(shard, i, &count, error));
-        FORWARD(verify_document(shard, i, count, &asked, error));
-        longest = count > longest ? count : longest;
+        FORWARD(verify_document(shard, i, count, asked, error));
+        *longest = count > *longest ? count : *longest;
     }
+    return PRIMER_OK;
+}
+
+primer_status train_shard_verify_counts(const struct train_shard *shard, uint64_t asked,
+                                        uint64_t longest, primer_error *error)
+{
+    const struct train_shard_information *const about = &shard->header.information;
     if (asked != about->asked)
         return error_set(error, PRIMER_EFORMAT,
                          "%s: the loss asks for %" PRIu64 " tokens, the header says %" PRIu64,
@@ -362,4 +385,11 @@ primer_status train_shard_verify(const struct train_shard *shard, primer_error *
                          " tokens, the header says %" PRIu64,
                          shard->name, longest, about->longest);
     return PRIMER_OK;
+}
+
+primer_status train_shard_verify(const struct train_shard *shard, primer_error *error)
+{
+    uint64_t asked = 0, longest = 0;
+    FORWARD(train_shard_verify_part(shard, 0, 1, &asked, &longest, error));
+    return train_shard_verify_counts(shard, asked, longest, error);
 }

@@ -39,6 +39,18 @@ primer_status primer_shard_verify(const primer_shard *shard, primer_error *error
     return train_shard_verify(shard, error);
 }
 
+primer_status primer_shard_verify_part(const primer_shard *shard, size_t part, size_t parts,
+                                       uint64_t *asked, uint64_t *longest, primer_error *error)
+{
+    return train_shard_verify_part(shard, part, parts, asked, longest, error);
+}
+
+primer_status primer_shard_verify_counts(const primer_shard *shard, uint64_t asked,
+                                         uint64_t longest, primer_error *error)
+{
+    return train_shard_verify_counts(shard, asked, longest, error);
+}
+
 primer_status primer_shard_document(const primer_shard *shard, uint64_t index, size_t capacity,
                                     int32_t *ids, unsigned char *asked, size_t *count,
                                     primer_error *error)

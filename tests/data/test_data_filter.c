@@ -252,7 +252,7 @@ static void ratings_go_on_and_find_their_texts(void **state)
     struct data_rate_summary summary;
     primer_error error = {0};
     size_t enough = 100, few = 5;
-    struct data_rater rater = {"a test", &enough, rate_by_length, NULL};
+    struct data_rater rater = {"a test", &enough, rate_by_length, NULL, false};
     assert_int_equal(data_rate(inputs, 1, whole, &rater, &options, &summary, &error), PRIMER_OK);
     assert_int_equal(summary.rated, 12);
     rater.context = &few;

@@ -288,7 +288,7 @@ static struct script ask(const char *signs, const char *by, struct data_review_s
     struct script script = {.signs = signs};
     struct buffer text = {0}, report = {0};
     primer_error error = {0};
-    const struct data_review_judge judge = {by, &script, judge_by_script, NULL};
+    const struct data_review_judge judge = {by, &script, judge_by_script, NULL, false};
     const struct data_review_options options = {.count = 6, .seed = 2, .json = true};
     add_lessons(&text, 1, 30);
     const char *const path = helper_write("lessons.jsonl", text.bytes, text.length);
@@ -419,7 +419,7 @@ static void verdicts_that_are_none_are_refused(void **state)
     struct buffer report = {0};
     primer_error error = {0};
     struct script script = {.signs = "y"};
-    const struct data_review_judge judge = {"a", &script, judge_by_script, NULL};
+    const struct data_review_judge judge = {"a", &script, judge_by_script, NULL, false};
     const struct data_review_options options = {0};
     char lessons[600];
     snprintf(lessons, sizeof lessons, "%s", helper_write("l.jsonl", "{\"text\":\"x\"}\n", 13));

@@ -276,6 +276,7 @@ static void threads_make_the_same_shard(void **state)
                      PRIMER_ECANCELED);
     assert_true(last > 0);
     assert_false(file_exists(helper_path("out.shard")));
+    assert_int_equal(unlink(helper_path("out.shard.work")), 0);
     assert_int_equal(helper_entries(), 2);
     buffer_free(&text);
     buffer_free(&one);

@@ -111,6 +111,33 @@ static void broadcast(size_t root, size_t length)
     free(bytes);
 }
 
+/* Rank r brings `most` - r bytes, the last one none; their values tell whose they are. */
+static void exchange(size_t most)
+{
+    primer_error error;
+    struct buffer all = {0};
+    size_t *const ends = malloc(ranks.count * sizeof *ends);
+    const bool last = ranks.rank + 1 == ranks.count;
+    const size_t length = last || most < ranks.rank ? 0 : most - ranks.rank;
+    unsigned char *const own = malloc(length + 1);
+    for (size_t i = 0; i < length; i++)
+        own[i] = (unsigned char)(i * 31 + ranks.rank);
+    if (ranks_exchange(&ranks, own, length, &all, ends, &error) != PRIMER_OK)
+        complain("exchange", &error);
+    for (size_t r = 0, begin = 0; r < ranks.count; begin = ends[r++]) {
+        const size_t theirs = r + 1 == ranks.count || most < r ? 0 : most - r;
+        expect(ends[r] - begin == theirs, "the lengths of an exchange");
+        for (size_t i = 0; i < theirs; i++)
+            expect((unsigned char)all.bytes[begin + i] == (unsigned char)(i * 31 + r),
+                   "the bytes of an exchange");
+    }
+    expect(all.length == ends[ranks.count - 1] && all.bytes[all.length] == '\0',
+           "the end of an exchange");
+    buffer_free(&all);
+    free(own);
+    free(ends);
+}
+
 static int all_together(void)
 {
     static const size_t counts[] = {0, 1, 2, 3, 5, 1000, 70001, (1 << 20) + 77};
@@ -125,6 +152,10 @@ static int all_together(void)
         broadcast(root, 1000);
     }
     broadcast(ranks.count - 1, ((size_t)1 << 24) + 5);
+    exchange(0);
+    exchange(1);
+    exchange(70001);
+    exchange(((size_t)1 << 24) + 5);
     if (ranks_barrier(&ranks, &error) != PRIMER_OK)
         complain("barrier", &error);
     expect(ranks_broadcast(&ranks, ranks.count, &hash, 8, &error) == PRIMER_EINVAL,
@@ -195,6 +226,8 @@ static void one_rank_is_itself(void **state)
     float values[3] = {1, 2, 3};
     double reals[2] = {1.0 / 3, 2};
     primer_error error = {.message = "as it was"};
+    struct buffer all = {0};
+    size_t end = 7;
     assert_int_equal(ranks_begin(&ranks, NULL), PRIMER_OK);
     assert_int_equal(ranks.rank, 0);
     assert_int_equal(ranks.count, 1);
@@ -202,6 +235,12 @@ static void one_rank_is_itself(void **state)
     assert_int_equal(ranks_sum_doubles(&ranks, reals, 2, NULL), PRIMER_OK);
     assert_int_equal(ranks_broadcast(&ranks, 0, values, 12, NULL), PRIMER_OK);
     assert_int_equal(ranks_broadcast(&ranks, 1, values, 12, NULL), PRIMER_EINVAL);
+    assert_int_equal(ranks_exchange(&ranks, NULL, 0, &all, &end, NULL), PRIMER_OK);
+    assert_true(end == 0 && all.length == 0);
+    assert_int_equal(ranks_exchange(&ranks, "own", 3, &all, &end, NULL), PRIMER_OK);
+    assert_int_equal(end, 3);
+    assert_string_equal(all.bytes, "own");
+    buffer_free(&all);
     assert_int_equal(ranks_barrier(&ranks, NULL), PRIMER_OK);
     assert_int_equal(ranks_agree(&ranks, PRIMER_OK, NULL), PRIMER_OK);
     assert_int_equal(ranks_agree(&ranks, PRIMER_EIO, &error), PRIMER_EIO);
