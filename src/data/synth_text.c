@@ -41,7 +41,8 @@ const char *synth_text_keep(struct synth *synth, const char *text, size_t length
                   synth->where == NULL ? "curriculum" : synth->where, synth->arena.capacity);
         return NULL;
     }
-    memcpy(copy, text, length);
+    if (length > 0) /* nothing may be at no place */
+        memcpy(copy, text, length);
     copy[length] = '\0';
     return copy;
 }
