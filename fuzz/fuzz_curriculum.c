@@ -9,7 +9,7 @@
 #include "data/synth_lesson.h"
 #include "fuzz_driver.h"
 
-enum { SEEDS = 12 };
+enum { SEEDS = 6 };
 
 /* Lessons that say a lot are kept by their threads. */
 const size_t fuzz_growth = (size_t)256 << 20;

@@ -222,6 +222,12 @@ static enum synth_said name_argument(struct synth *synth, struct synth_argument 
     const size_t all = synth_text_split(text, strlen(text), pieces, SYNTH_CHOICES);
     size_t count = 0;
     for (size_t i = 0; i < all; i++) {
+        if (pieces[i].length == 0) {
+            error_set(synth->error, PRIMER_EFORMAT,
+                      "%s:%zu: type %s: name \"%s\": found nothing between two |, expected a name",
+                      argument->type->file, argument->type->line, argument->type->name, text);
+            return SYNTH_FAILED;
+        }
         names[count] = synth_text_keep(synth, pieces[i].text, pieces[i].length);
         if (names[count] == NULL)
             return SYNTH_FAILED;

@@ -105,18 +105,36 @@ static primer_status slip(struct synth *synth, struct buffer *text, primer_error
     }
 }
 
+/* Is there a quote here that begins what is quoted, or ends it? The one of "don't" isn't. */
+static bool turns_quote(const struct buffer *text, size_t i, char open)
+{
+    const char c = text->bytes[i];
+    if (open != '\0' && c != open)
+        return false;
+    if (c != '\'')
+        return c == '"' || c == '`';
+    return open == '\0' ? i == 0 || !isalnum((unsigned char)text->bytes[i - 1])
+                        : !isalnum((unsigned char)text->bytes[i + 1]);
+}
+
+/* All but what is quoted and the names in the code. */
 static void lower(struct synth *synth, struct buffer *text)
 {
-    bool quoted = false;
-    for (size_t i = 0; i < text->length; i++) {
-        const char c = text->bytes[i];
-        if (c == '"' || c == '`')
-            quoted = !quoted;
+    char open = '\0';
+    for (size_t i = 0; i < text->length;) {
         size_t end = i;
         while (end < text->length && isalnum((unsigned char)text->bytes[end]))
             end++;
-        if (!quoted && !is_told(synth, text->bytes + i, end - i))
-            text->bytes[i] = (char)tolower((unsigned char)c);
+        if (end == i) {
+            if (turns_quote(text, i, open))
+                open = open == '\0' ? text->bytes[i] : '\0';
+            i++;
+            continue;
+        }
+        const bool kept = open != '\0' || is_told(synth, text->bytes + i, end - i);
+        for (; i < end; i++)
+            if (!kept)
+                text->bytes[i] = (char)tolower((unsigned char)text->bytes[i]);
     }
 }
 
