@@ -4,7 +4,9 @@ What comes in, as far as a lesson has it:
   seed                 of the random arguments
   vars, lets, require  draws; [name, expression] worked out from them; conditions that must hold
   functions            each with entry, keys and makes of its arguments, codes (all variants), require,
-                       examples (texts "arguments -> result")
+                       examples (texts "arguments -> result"); with a twist the codes without it (plain), which
+                       of the arguments it is about (targets), what makes one that it notices (make), what it
+                       makes of the plain function (expect), and of which functions that may be asked (when)
   program, answer      a program, and the expression whose value it must print
   holes                expressions to work out (their values stand in the program too); call(i, f) and result(i, f) are of function f
 
@@ -40,6 +42,10 @@ TRIES = 60
 
 class Wrong(Exception):
     pass
+
+
+class Unfit(Exception):
+    """Nothing is wrong, but this isn't worth a lesson."""
 
 
 def alarm(*_):
@@ -161,7 +167,76 @@ def check_examples(spec, functions):
                 raise Wrong(f"example {example}: found {found!r}")
 
 
+def twisted_arguments(twist, make, arguments, dice):
+    """Arguments that the twist notices: each of its targets made anew."""
+    arguments = copies(arguments)()
+    if make is not None:
+        for target in twist["targets"]:
+            arguments[target] = eval(make, {"R": dice, "WORDS": WORDS, "target": arguments[target]})
+    return arguments
+
+
+def expected_of(twist, plain, arguments):
+    """What must come out, by the twist's own words; None where the plain function refuses."""
+    names = ["target", "target2"]
+    targets = twist["targets"]
+    scope = {"math": math, "functools": functools, "arguments": arguments}
+    scope.update((name, arguments[target]) for name, target in zip(names, targets))
+
+    def without(*values):
+        replaced = copies(arguments)()
+        for target, value in zip(targets, values):
+            replaced[target] = value
+        return plain(*replaced)
+
+    try:
+        scope["given"], scope["fails"] = without(), False
+    except Wrong:
+        raise
+    except Exception:
+        scope["given"], scope["fails"] = None, True
+    scope["plain"] = without
+    if not all(eval(expression(condition), scope) for condition in twist["when"]):
+        raise Unfit
+    try:
+        result = eval(expression(twist["expect"]), scope)
+    except Wrong:
+        raise
+    except Exception:
+        return None
+    return result, not scope["fails"] and same(result, scope["given"])
+
+
+def check_twist(spec, dice, calls):
+    """Calls of the function with its twist, some of which the twist makes a difference to."""
+    twist = spec["twist"]
+    plain = compiled(twist["plain"][0], spec["entry"])
+    functions = [compiled(code, spec["entry"]) for code in spec["codes"]]
+    make = expression(twist["make"]) if twist["make"] else None
+    alike, other, seen = [], [], set()
+    for i in range(TRIES):
+        arguments = twisted_arguments(twist, make if i % 2 == 0 else None, calls[i % len(calls)][0], dice)
+        if repr(arguments) in seen:
+            continue
+        seen.add(repr(arguments))
+        expected = expected_of(twist, plain, copies(arguments)())
+        if expected is None:
+            continue
+        for function in functions:
+            found = function(*copies(arguments)())
+            if not same(found, expected[0]):
+                raise Wrong(f"with its twist: {found!r} on {arguments!r}, expected {expected[0]!r}")
+        if readable(expected[0]):
+            (alike if expected[1] else other).append((arguments, expected[0]))
+    if not other:
+        raise Unfit
+    other = other[:CALLS // 2 if alike else CALLS]
+    return other + alike[:CALLS - len(other)]
+
+
 def check_function(spec, dice):
+    if spec.get("twist"):
+        return check_twist(spec, dice, check_function({**spec, "codes": spec["twist"]["plain"], "twist": None}, dice))
     functions = [compiled(code, spec["entry"]) for code in spec["codes"]]
     check_examples(spec, functions)
     makes = [expression(make) for make in spec["makes"]]
@@ -198,7 +273,6 @@ def check_program(program, lesson, scope):
     if not right:
         raise Wrong(f"the program prints {found!r}, the answer is {expected!r}")
     return expected
-    return expected
 
 
 def check(lesson):
@@ -212,7 +286,8 @@ def check(lesson):
     functions = lesson.get("functions", [])
     results = [check_function(spec, dice) for spec in functions]
     # Examples that say something first: those with a result that isn't empty.
-    told = [sorted(calls, key=lambda call: not call[1])[:CALLS] for calls in results]
+    told = [calls if spec.get("twist") else sorted(calls, key=lambda call: not call[1])[:CALLS]
+            for spec, calls in zip(functions, results)]
 
     def call(index, which=0):
         arguments = told[which][index % len(told[which])][0]
@@ -246,6 +321,8 @@ def main():
             answer = check(json.loads(line))
         except Wrong as problem:
             answer = {"keep": False, "why": str(problem)}
+        except Unfit:
+            answer = {"keep": False, "why": ""}
         except Exception as problem:
             answer = {"keep": False, "why": f"{type(problem).__name__}: {problem}"}
         signal.setitimer(signal.ITIMER_REAL, 0)

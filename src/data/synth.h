@@ -79,9 +79,11 @@ struct synth_function {
     size_t slot_count;
     const char *name, *usual_name;
     bool name_told;
-    const char *renamed; /* to this, later in the lesson; NULL */
-    const char *changed; /* of a variation: the slot that differs; NULL */
-    bool added;          /* that slot is new */
+    const char *renamed;                  /* to this, later in the lesson; NULL */
+    const char *changed;                  /* of a variation: the slot that differs; NULL */
+    bool added;                           /* that slot is new */
+    const struct curriculum_block *twist; /* what else it has to heed; NULL */
+    size_t targets[2], target_count;      /* of the arguments, those that the twist is about */
 };
 
 struct synth {
@@ -155,14 +157,32 @@ enum synth_said synth_code_body(struct synth *synth, const char *label, size_t i
 /* "def name(a, b):". */
 enum synth_said synth_code_signature(struct synth *synth, bool hints, struct buffer *out);
 
+/* ---- synth_twist.c: what else a function has to heed ------------------------------------------ */
+
+/* Gives the function, of an idea, a twist that fits; SYNTH_MISSING: there is none. */
+enum synth_said synth_twist_choose(struct synth *synth);
+/* A variant's code as synth_code_write, with the function's twist if it has one. */
+enum synth_said synth_twist_write(struct synth *synth, const char *code, size_t indent,
+                                  struct buffer *out);
+
 /* ---- synth_function.c: ideas, shapes and parts ------------------------------------------------ */
 
 /* Makes a function of this idea, or of this shape and parts that fit. */
 enum synth_said synth_function_make(struct synth *synth, const struct curriculum_block *block);
-/* Chooses an idea or a shape with parts (`kind`: "idea", "shape" or NULL for either). */
+/* Chooses an idea or a shape with parts (`kind`: "idea", "shape", "shape NAME", "twist" for an idea
+ * with a twist, or NULL for idea or shape). */
 enum synth_said synth_function_choose(struct synth *synth, const char *kind);
 /* functions[1] becomes functions[0] with one part exchanged or added. */
 enum synth_said synth_function_vary(struct synth *synth);
+/* functions[1] becomes functions[0] with a twist. */
+enum synth_said synth_function_vary_twist(struct synth *synth);
+/* Does the code of the block use the word as a name of its own? */
+bool synth_function_uses(const struct curriculum_block *block, const char *word);
+/* One more binding of the function; false: no room, and the error is set. */
+bool synth_function_bind(struct synth *synth, struct synth_binding binding);
+/* The arguments and numbers that a block asks for, seen in `owner`'s fields. */
+enum synth_said synth_function_bind_block(struct synth *synth, const struct curriculum_block *block,
+                                          const struct curriculum_block *owner);
 /* A name that fits, kept: the usual one, or any. */
 enum synth_said synth_function_name(struct synth *synth, bool usual, const char **name);
 /* Names that nobody was told become the usual ones. */

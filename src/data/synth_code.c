@@ -252,7 +252,7 @@ enum synth_said synth_code_body(struct synth *synth, const char *label, size_t i
     for (size_t at = 0; said == SYNTH_MISSING &&
                         (field = curriculum_next(synth->function->block, "code", 4, &at)) != NULL;)
         if (label == NULL || (field->label != NULL && strcmp(field->label, label) == 0))
-            said = synth_code_write(synth, field->text, indent, out);
+            said = synth_twist_write(synth, field->text, indent, out);
     return said;
 }
 

@@ -183,8 +183,7 @@ static bool code_key(const char *key)
     return false;
 }
 
-/* Does the code of the block use the word as a name of its own? */
-static bool uses_word(const struct curriculum_block *block, const char *word)
+bool synth_function_uses(const struct curriculum_block *block, const char *word)
 {
     const size_t length = strlen(word);
     for (size_t i = 0; block != NULL && i < block->count; i++) {
@@ -208,9 +207,9 @@ static bool name_free(const struct synth_function *function, const char *name)
             strcmp(function->arguments[i].usual, name) == 0)
             return false;
     for (size_t i = 0; i < function->slot_count; i++)
-        if (uses_word(function->parts[i], name))
+        if (synth_function_uses(function->parts[i], name))
             return false;
-    return !uses_word(function->block, name);
+    return !synth_function_uses(function->block, name);
 }
 
 /* The usual name is the first that is free; the name is that or another. */
@@ -307,9 +306,13 @@ static enum synth_said add_param(struct synth *synth, const char *line,
     return said;
 }
 
-/* The arguments and numbers that a block asks for. */
-static enum synth_said bind_block(struct synth *synth, const struct curriculum_block *block,
-                                  const struct curriculum_block *owner)
+bool synth_function_bind(struct synth *synth, struct synth_binding binding)
+{
+    return add_binding(synth, synth->function->bindings, &synth->function->binding_count, binding);
+}
+
+enum synth_said synth_function_bind_block(struct synth *synth, const struct curriculum_block *block,
+                                          const struct curriculum_block *owner)
 {
     enum synth_said said = SYNTH_SAID;
     char where[256];
@@ -553,7 +556,7 @@ static enum synth_said bind_parts(struct synth *synth, const struct synth_functi
     enum synth_said said = from == NULL ? SYNTH_SAID : inherit(synth, from);
     for (size_t i = 0; i < function->slot_count && said == SYNTH_SAID; i++) {
         if (!has_owner(function, function->parts[i]))
-            said = bind_block(synth, function->parts[i], function->parts[i]);
+            said = synth_function_bind_block(synth, function->parts[i], function->parts[i]);
         if (said == SYNTH_SAID && !add_binding(synth, function->bindings, &function->binding_count,
                                                (struct synth_binding){.name = function->slots[i],
                                                                       .kind = SYNTH_PART,
@@ -573,7 +576,7 @@ enum synth_said synth_function_make(struct synth *synth, const struct curriculum
     const size_t count = read_slots(block, slots);
     enum synth_said said = fill_slots(synth, slots, count);
     if (said == SYNTH_SAID)
-        said = bind_block(synth, block, NULL);
+        said = synth_function_bind_block(synth, block, NULL);
     if (said == SYNTH_SAID)
         said = bind_parts(synth, NULL);
     if (said == SYNTH_SAID)
@@ -591,8 +594,10 @@ enum synth_said synth_function_choose(struct synth *synth, const char *kind)
         curriculum_kind(synth->curriculum, "shape", &shapes);
     const size_t idea_weight =
         kind != NULL && strcmp(kind, "shape") == 0 ? 0 : curriculum_weight(idea, ideas);
-    const size_t shape_weight =
-        kind != NULL && strcmp(kind, "idea") == 0 ? 0 : curriculum_weight(shape, shapes);
+    const bool twisted = kind != NULL && strcmp(kind, "twist") == 0;
+    const size_t shape_weight = twisted || (kind != NULL && strcmp(kind, "idea") == 0)
+                                    ? 0
+                                    : curriculum_weight(shape, shapes);
     enum synth_said said = SYNTH_MISSING;
     if (kind != NULL && strncmp(kind, "shape ", 6) == 0) {
         const struct curriculum_block *const named =
@@ -603,12 +608,16 @@ enum synth_said synth_function_choose(struct synth *synth, const char *kind)
     }
     if (idea_weight + shape_weight == 0)
         return SYNTH_MISSING;
-    for (int tries = 0; tries < 20 && said == SYNTH_MISSING; tries++) {
+    for (int tries = 0; tries < (twisted ? 100 : 20) && said == SYNTH_MISSING; tries++) {
         const size_t at = (size_t)random_below(&synth->random, idea_weight + shape_weight);
         said = synth_function_make(
             synth, at < idea_weight ? curriculum_at_weight(idea, ideas, at)
                                     : curriculum_at_weight(shape, shapes, at - idea_weight));
+        if (said == SYNTH_SAID && twisted)
+            said = synth_twist_choose(synth);
     }
+    if (said != SYNTH_SAID)
+        synth->function->block = NULL;
     return said;
 }
 
@@ -620,11 +629,11 @@ static bool clashes(const struct synth_function *function)
     for (size_t i = 0; i < function->argument_count; i++) {
         const struct synth_argument *const argument = &function->arguments[i];
         for (size_t j = 0; j < function->slot_count; j++)
-            if (uses_word(function->parts[j], argument->name) ||
-                uses_word(function->parts[j], argument->usual))
+            if (synth_function_uses(function->parts[j], argument->name) ||
+                synth_function_uses(function->parts[j], argument->usual))
                 return true;
-        if (uses_word(function->block, argument->name) ||
-            uses_word(function->block, argument->usual))
+        if (synth_function_uses(function->block, argument->name) ||
+            synth_function_uses(function->block, argument->usual))
             return true;
     }
     return false;
@@ -713,7 +722,7 @@ enum synth_said synth_function_vary(struct synth *synth)
     size_t shapes = 0;
     const struct curriculum_block *const shape =
         curriculum_kind(synth->curriculum, "shape", &shapes);
-    if (from->slot_count < 2 || shapes == 0)
+    if (from->block == NULL || from->slot_count < 2 || shapes == 0)
         return SYNTH_MISSING;
     synth->function = &synth->functions[1];
     for (int tries = 0; tries < 40 && said == SYNTH_MISSING; tries++)
@@ -724,5 +733,26 @@ enum synth_said synth_function_vary(struct synth *synth)
     synth->function = &synth->functions[0];
     if (said != SYNTH_SAID)
         synth->functions[1].block = NULL;
+    return said;
+}
+
+enum synth_said synth_function_vary_twist(struct synth *synth)
+{
+    struct synth_function *const function = &synth->functions[1];
+    enum synth_said said = SYNTH_MISSING;
+    const struct curriculum_block *const block = synth->functions[0].block;
+    if (block == NULL || strcmp(block->kind, "idea") != 0)
+        return SYNTH_MISSING;
+    synth->function = function;
+    for (int tries = 0; tries < 8 && said == SYNTH_MISSING; tries++) {
+        *function = synth->functions[0];
+        said = synth_twist_choose(synth);
+    }
+    synth->function = &synth->functions[0];
+    function->name_told = true;
+    for (size_t i = 0; i < function->argument_count; i++)
+        function->arguments[i].told = true;
+    if (said != SYNTH_SAID)
+        function->block = NULL;
     return said;
 }

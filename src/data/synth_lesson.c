@@ -97,8 +97,10 @@ static enum synth_said draw_all(struct synth *synth)
     const char *const function = curriculum_text(synth->lesson, "function", NULL);
     if (said == SYNTH_SAID && function != NULL)
         said = synth_function_choose(synth, strcmp(function, "any") == 0 ? NULL : function);
-    if (said == SYNTH_SAID && curriculum_text(synth->lesson, "vary", NULL) != NULL)
-        said = synth_function_vary(synth);
+    const char *const vary = curriculum_text(synth->lesson, "vary", NULL);
+    if (said == SYNTH_SAID && vary != NULL)
+        said = strcmp(vary, "twist") == 0 ? synth_function_vary_twist(synth)
+                                          : synth_function_vary(synth);
     return said;
 }
 
@@ -262,21 +264,22 @@ static primer_status add_draws(struct synth_lesson *lesson, struct buffer *out, 
 }
 
 /* Every variant of the function that can be written, the one that was said first. */
-static primer_status add_codes(struct synth *synth, struct buffer *out, primer_error *error)
+static primer_status add_codes(struct synth *synth, const char *name, struct buffer *out,
+                               primer_error *error)
 {
     const struct curriculum_block *const block = synth->function->block;
     const struct curriculum_field *field;
     primer_status status = PRIMER_OK;
     struct buffer code = {0};
     size_t count = 0;
-    TRY(buffer_text(out, ",\"codes\":[", error));
+    TRY(buffer_format(out, error, "\"%s\":[", name));
     for (size_t at = 0; (field = curriculum_next(block, "code", 4, &at)) != NULL;) {
         buffer_clear(&code);
         enum synth_said said = synth_code_signature(synth, false, &code);
         if (said == SYNTH_SAID)
             said = synth_text_raw(synth, "\n", 1, &code);
         if (said == SYNTH_SAID)
-            said = synth_code_write(synth, field->text, 4, &code);
+            said = synth_twist_write(synth, field->text, 4, &code);
         if (said == SYNTH_FAILED)
             FAIL(PRIMER_EFORMAT, "%s:%zu: the code can't be written", block->file, field->line);
         if (said == SYNTH_MISSING)
@@ -293,6 +296,38 @@ cleanup:
     return status;
 }
 
+/* ,"twist":{...}: the function without it, and what the twist makes of its results. */
+static primer_status add_twist(struct synth *synth, struct buffer *out, primer_error *error)
+{
+    struct synth_function *const function = synth->function;
+    const struct curriculum_block *const twist = function->twist;
+    primer_status status = PRIMER_OK;
+    struct buffer expect = {0};
+    const struct curriculum_block *const owner = synth->owner;
+    TRY(buffer_text(out, ",\"twist\":{", error));
+    function->twist = NULL;
+    status = add_codes(synth, "plain", out, error);
+    function->twist = twist;
+    if (status != PRIMER_OK)
+        goto cleanup;
+    synth->owner = twist;
+    if (synth_code_write(synth, curriculum_text(twist, "expect", "None"), 0, &expect) != SYNTH_SAID)
+        FAIL(PRIMER_EFORMAT, "%s:%zu: twist %s: its expect can't be written", twist->file,
+             twist->line, twist->name);
+    TRY(add_text(out, ",\"expect\":", expect.bytes, error));
+    TRY(add_text(out, ",\"make\":", curriculum_text(twist, "make", ""), error));
+    TRY(add_list(out, "when", twist, "when", error));
+    TRY(buffer_text(out, ",\"targets\":[", error));
+    for (size_t i = 0; i < function->target_count; i++)
+        TRY(buffer_format(out, error, "%s%zu", i > 0 ? "," : "", function->targets[i]));
+    TRY(buffer_text(out, "]}", error));
+
+cleanup:
+    synth->owner = owner;
+    buffer_free(&expect);
+    return status;
+}
+
 static primer_status add_function(struct synth *synth, struct buffer *out, primer_error *error)
 {
     const struct synth_function *const function = synth->function;
@@ -305,11 +340,13 @@ static primer_status add_function(struct synth *synth, struct buffer *out, prime
     FORWARD(buffer_text(out, "],\"makes\":[", error));
     for (size_t i = 0; i < function->argument_count; i++)
         FORWARD(add_text(out, i > 0 ? "," : "", function->arguments[i].make, error));
-    FORWARD(buffer_text(out, "]", error));
-    FORWARD(add_codes(synth, out, error));
+    FORWARD(buffer_text(out, "],", error));
+    FORWARD(add_codes(synth, "codes", out, error));
     FORWARD(add_list(out, "require", function->block, "require", error));
     if (fixed)
         FORWARD(add_list(out, "examples", function->block, "example", error));
+    if (function->twist != NULL)
+        FORWARD(add_twist(synth, out, error));
     return buffer_text(out, "}", error);
 }
 
@@ -470,6 +507,9 @@ primer_status synth_lesson_topic(const struct synth_lesson *lesson, struct buffe
         out, function->block == NULL ? lesson->synth.lesson->name : function->block->name, error));
     for (size_t i = 0; function->block != NULL && i < function->slot_count; i++)
         FORWARD(buffer_format(out, error, " %s", function->parts[i]->name));
+    for (int which = 0; which < 2; which++)
+        if (function[which].block != NULL && function[which].twist != NULL)
+            FORWARD(buffer_format(out, error, " %s", function[which].twist->name));
     return PRIMER_OK;
 }
 

@@ -52,6 +52,48 @@ expect_code 1 "$PRIMER" data synth torn -o x.jsonl
 expect_message "torn/a.txt:5"
 [ ! -e x.jsonl ] || fail "a refused run left x.jsonl"
 
+# A twist changes a program, and one whose code does another thing than it says is found.
+expect_code 0 "$PRIMER" data synth "$python" -o twisted.jsonl --only twist_change --count 40
+python3 - twisted.jsonl <<'EOF' || fail "twists"
+import json, sys
+kept = [json.loads(line)["messages"] for line in open(sys.argv[1])]
+assert len(kept) == 40
+for turns in kept:
+    before, after = turns[-3]["content"], turns[-1]["content"]
+    assert before != after and before.split("(")[0] == after.split("(")[0], turns
+EOF
+mkdir twisted
+cp "$python/check.py" twisted
+cat >twisted/a.txt <<'EOF'
+type list
+  name numbers
+  hint list[int]
+  a    a list
+  the  the list
+  make [R.randint(0, 9) for _ in range(R.randint(1, 5))]
+idea largest
+  name  largest
+  arg   numbers list
+  value the largest of {numbers}
+  code
+      return max($numbers)
+  example [1, 2] -> 2
+twist empty
+  on     list[int]
+  with   or None if it is empty
+  before
+      if not $target:
+          return None
+  make   []
+  expect 0 if not target else plain(target)
+frame f
+  function  twist
+  user      the largest of {numbers} {twist.with}
+  assistant {code}
+EOF
+expect_code 1 "$PRIMER" data synth twisted -o x.jsonl --count 5
+expect_message "with its twist: None on [[]], expected 0"
+
 # Without bubblewrap nothing is run, and the message says what is missing.
 hidden=(unshare -rm sh -c 'mount --bind /dev/null "$0" && exec "$@"' "$(command -v bwrap)")
 if "${hidden[@]}" true 2>/dev/null; then
