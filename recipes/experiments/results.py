@@ -23,9 +23,10 @@ import sys
 
 # Two-sided 95 % of Student's distribution, by degrees of freedom.
 STUDENT = [0, 12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228]
-ORDER = ["pass@1/keys", "bits/solutions", "bits/humaneval", "bits/mbpp", "bits/library", "pass@1/exercises", "pass@1/humaneval"]
+ORDER = ["pass@1/keys", "bits/solutions", "bits/humaneval", "bits/mbpp", "bits/library", "bits/tests", "pass@1/exercises", "pass@1/humaneval"]
 TITLES = {"bits/solutions": "solutions, bits a byte", "bits/humaneval": "HumanEval, bits a byte",
           "bits/mbpp": "MBPP, bits a byte", "bits/library": "library code, bits a byte",
+          "bits/tests": "held-out exercises, bits a byte",
           "pass@1/keys": "keys found, in %", "pass@1/exercises": "exercises, pass@1 in %", "pass@1/humaneval": "HumanEval, pass@1 in %"}
 OVERTAKES = "step/overtakes"  # the first evaluation at or below the end of the arm to compare with
 TITLES[OVERTAKES] = "at the end of scratch by step"
@@ -105,7 +106,7 @@ def outcome(arguments):
 
     if "evaluate" in log:
         add("bits/solutions", log["evaluate"]["bits_per_byte"])
-    for text in ("humaneval", "mbpp", "library"):
+    for text in ("humaneval", "mbpp", "library", "tests"):
         path = os.path.join(arguments.run, f"bits-{text}.json")
         if os.path.exists(path):
             score = json.load(open(path, encoding="utf-8"))
@@ -248,8 +249,9 @@ def table(rows):
 
 
 def bars(arguments):
+    """Nothing where no arm has the measure, or all have none of it"""
     arms = of_arms(lines(arguments.file), arguments.metric)
-    if not arms:
+    if not any(value for values in arms.values() for value in values):
         sys.exit(1)
     seeds = max(len(values) for values in arms.values())
     note = f"mean of {seeds} seeds; whiskers: 95 %, by Student's t over the seeds" if seeds > 1 else "one seed"

@@ -114,6 +114,7 @@ prepare() {
     for kind in textbook:1 explain:2 exercise:3 request:4; do lessons "${kind%:*}" "${kind#*:}"; done
     [ -f "$data/tests.jsonl" ] || "$primer" data synth "$experiments/../../curriculum/python" --only exercise \
         --split test --tests --seed 5 --count "$ITEMS" --most-wrong 20 -o "$data/tests.jsonl"
+    made "$data/tests.txt" results texts "$data/tests.jsonl" --plain
     made "$data/files" list_files
     [ -s "$data/files" ] || fail "found no Python files in $CODE, expected some"
     made "$data/library.txt" join 'NR % 240 == 1'
@@ -166,7 +167,7 @@ judge() { # RUN
     score "$1" exercises eval "$data/tests.jsonl" --model "$model" -n 120
     [ ! -s "$data/humaneval.jsonl" ] ||
         score "$1" humaneval eval "$data/humaneval.jsonl" --model "$model" -n 160 --limit "$ITEMS"
-    for text in humaneval mbpp library; do
+    for text in humaneval mbpp library tests; do
         [ ! -s "$data/$text.txt" ] || score "$1" "bits-$text" perplexity "$model" "$data/$text.txt" --special \
             --chunks $((ITEMS < 100 ? ITEMS : 100)) -c "$([ -n "${QUICK:-}" ] && echo 128 || echo 512)"
     done

@@ -1,6 +1,6 @@
 /* synth_check.c - lessons before their check. Declared in synth_check.h.
  *
- *   requests  0 1 2 ... 63 | 64 ... 127 | ...      a program of the sandbox for each batch: check.py,
+ *   requests  0 1 2 ... 511 | 512 ... 1023 | ...       a program of the sandbox for each batch: check.py,
  *                 v             v                  with the requests as its input
  *   answers   a line each                          a batch that dies is asked again, one by one
  */
@@ -10,7 +10,7 @@
 
 #include "base/memory.h"
 
-#define BATCH       128
+#define BATCH       512
 #define SECONDS     60.0
 #define DEATHS_MOST 16
 #define OUTPUT      ((size_t)16 << 20)
