@@ -255,7 +255,8 @@ def bars(arguments):
         sys.exit(1)
     seeds = max(len(values) for values in arms.values())
     note = f"mean of {seeds} seeds; whiskers: 95 %, by Student's t over the seeds" if seeds > 1 else "one seed"
-    print(json.dumps({"axis": TITLES.get(arguments.metric, arguments.metric), "note": note}))
+    better = " (less is better)" if arguments.metric.startswith("bits") else ""
+    print(json.dumps({"axis": TITLES.get(arguments.metric, arguments.metric) + better, "note": note}))
     for name, values in arms.items():
         mean, low, high = interval(values, arguments.metric.startswith("pass"))
         print(json.dumps({"name": name, "value": mean, "low": low, "high": high}, ensure_ascii=False))

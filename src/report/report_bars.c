@@ -29,6 +29,7 @@ struct plot {
     const struct report_bars *bars;
     double width, height, left, top;
     struct report_axis x;
+    int decimals; /* of all values, so that they can be compared at a glance */
 };
 
 static bool has_interval(const struct report_bar *bar)
@@ -36,13 +37,43 @@ static bool has_interval(const struct report_bar *bar)
     return isfinite(bar->low) && isfinite(bar->high);
 }
 
-static const char *value_text(const struct report_bar *bar, char out[VALUE_MOST])
+static const char *value_text(const struct report_bar *bar, int decimals, char out[VALUE_MOST])
 {
     if (has_interval(bar))
-        snprintf(out, VALUE_MOST, "%.4g (%.4g to %.4g)", bar->value, bar->low, bar->high);
+        snprintf(out, VALUE_MOST, "%.*f (%.*f to %.*f)", decimals, bar->value, decimals, bar->low,
+                 decimals, bar->high);
     else
-        snprintf(out, VALUE_MOST, "%.4g", bar->value);
+        snprintf(out, VALUE_MOST, "%.*f", decimals, bar->value);
     return out;
+}
+
+static bool is_whole(double value)
+{
+    return fabs(value - round(value)) < 1e-6;
+}
+
+/* What four digits of the largest number need; fewer where all are told by fewer. */
+static int find_decimals(const struct report_bars *bars)
+{
+    double most = 0;
+    for (size_t i = 0; i < bars->count; i++) {
+        const struct report_bar *const bar = &bars->bars[i];
+        most = fmax(most, fabs(bar->value));
+        if (has_interval(bar))
+            most = fmax(most, fmax(fabs(bar->low), fabs(bar->high)));
+    }
+    const int digits = most > 0 ? 3 - (int)floor(log10(most)) : 0;
+    int decimals = digits < 0 ? 0 : digits > 6 ? 6 : digits;
+    for (bool fewer = true; fewer && decimals > 0; decimals -= fewer) {
+        const double scale = pow(10, decimals - 1);
+        for (size_t i = 0; i < bars->count && fewer; i++) {
+            const struct report_bar *const bar = &bars->bars[i];
+            fewer =
+                is_whole(bar->value * scale) &&
+                (!has_interval(bar) || (is_whole(bar->low * scale) && is_whole(bar->high * scale)));
+        }
+    }
+    return decimals;
 }
 
 static primer_status check(const struct report_bars *bars, primer_error *error)
@@ -62,10 +93,12 @@ static void lay_out(struct plot *plot)
     const struct report_bars *const bars = plot->bars;
     char text[VALUE_MOST];
     double names = 0, values = 0, least = 0, most = 0;
+    plot->decimals = find_decimals(bars);
     for (size_t i = 0; i < bars->count; i++) {
         const struct report_bar *const bar = &bars->bars[i];
         names = fmax(names, report_svg_text_width(bar->name, REPORT_SVG_SMALL));
-        values = fmax(values, report_svg_text_width(value_text(bar, text), REPORT_SVG_SMALL));
+        values = fmax(
+            values, report_svg_text_width(value_text(bar, plot->decimals, text), REPORT_SVG_SMALL));
         least = fmin(least, has_interval(bar) ? fmin(bar->low, bar->value) : bar->value);
         most = fmax(most, has_interval(bar) ? fmax(bar->high, bar->value) : bar->value);
     }
@@ -161,7 +194,7 @@ static primer_status draw_bar(const struct plot *plot, size_t index, struct buff
     style.x = plot->left + plot->x.pixels + 2 * GAP;
     style.anchor = "start";
     style.room = 0;
-    return report_svg_text(out, &style, value_text(bar, text), error);
+    return report_svg_text(out, &style, value_text(bar, plot->decimals, text), error);
 }
 
 primer_status report_bars_svg(const struct report_bars *bars, struct buffer *out,

@@ -21,7 +21,7 @@ print("widths", len(widths), round(widths[0] / widths[1], 1), round(widths[0] / 
 ends = [line for line in root.iter(space + "line") if line.get("stroke-width") == "1.5"]
 print("whiskers", len(ends) // 3)
 PYTHON
-for line in 'Bars & more' 'three seeds' 'bits a byte' 'raw <code>' good other '2.5 (2.25 to 2.75)' 1.25 '0.5 (0.4 to 0.75)' \
+for line in 'Bars & more' 'three seeds' 'bits a byte' 'raw <code>' good other '2.50 (2.25 to 2.75)' 1.25 '0.50 (0.40 to 0.75)' \
     'widths 3 2.0 5.0' 'whiskers 2'; do
     grep -qxF -- "$line" "$folder/seen" || fail "the picture lacks '$line': $(cat "$folder/seen")"
 done
