@@ -167,6 +167,10 @@ def check_examples(spec, functions):
                 raise Wrong(f"example {example}: found {found!r}")
 
 
+class Refused(Exception):
+    """The function without its twist takes no such arguments."""
+
+
 def twisted_arguments(twist, make, arguments, dice):
     """Arguments that the twist notices: each of its targets made anew."""
     arguments = copies(arguments)()
@@ -187,23 +191,28 @@ def expected_of(twist, plain, arguments):
         replaced = copies(arguments)()
         for target, value in zip(targets, values):
             replaced[target] = value
-        return plain(*replaced)
+        try:
+            return plain(*replaced)
+        except Wrong:
+            raise
+        except Exception as problem:
+            raise Refused from problem
 
     try:
         scope["given"], scope["fails"] = without(), False
-    except Wrong:
-        raise
-    except Exception:
+    except Refused:
         scope["given"], scope["fails"] = None, True
     scope["plain"] = without
-    if not all(eval(expression(condition), scope) for condition in twist["when"]):
-        raise Unfit
     try:
+        if not all(eval(expression(condition), scope) for condition in twist["when"]):
+            raise Unfit
         result = eval(expression(twist["expect"]), scope)
-    except Wrong:
-        raise
-    except Exception:
+    except Refused:
         return None
+    except TypeError:
+        if scope["fails"]:  # `given` is nothing then
+            return None
+        raise
     return result, not scope["fails"] and same(result, scope["given"])
 
 

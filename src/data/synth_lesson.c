@@ -311,7 +311,9 @@ static primer_status add_twist(struct synth *synth, struct buffer *out, primer_e
     if (status != PRIMER_OK)
         goto cleanup;
     synth->owner = twist;
-    if (synth_code_write(synth, curriculum_text(twist, "expect", "None"), 0, &expect) != SYNTH_SAID)
+    if (synth_code_write(synth, curriculum_text(twist, "expect", "None"), 0, &expect) !=
+            SYNTH_SAID ||
+        expect.length == 0)
         FAIL(PRIMER_EFORMAT, "%s:%zu: twist %s: its expect can't be written", twist->file,
              twist->line, twist->name);
     TRY(add_text(out, ",\"expect\":", expect.bytes, error));

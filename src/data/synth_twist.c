@@ -26,8 +26,8 @@ static bool is_hint(const struct synth_argument *argument, struct synth_piece hi
     return strlen(own) == hint.length && memcmp(own, hint.text, hint.length) == 0;
 }
 
-/* The only argument of that hint, where it is the first or a number; argument_count: there is no such
- * one. What a list or text of a further argument is like is rarely what people add something about. */
+/* The only argument of that hint, where it is the first; a number, where there is no other argument:
+ * "ignoring the sign" must not leave open whose. argument_count: there is no such one. */
 static size_t find_only(const struct synth_function *function, struct synth_piece hint)
 {
     size_t found = function->argument_count;
@@ -39,7 +39,8 @@ static size_t find_only(const struct synth_function *function, struct synth_piec
         found = i;
     }
     const bool number = hint.length == 3 && memcmp(hint.text, "int", 3) == 0;
-    return found == 0 || number ? found : function->argument_count;
+    return found == 0 && (!number || function->argument_count == 1) ? found
+                                                                    : function->argument_count;
 }
 
 /* "on HINT": the argument that alone has it; "on HINT + HINT": these two, and no others; without `on`
@@ -156,8 +157,8 @@ static bool welcome(const struct curriculum_block *idea, const struct curriculum
 static bool fits(const struct synth_function *function, const struct curriculum_block *twist)
 {
     size_t targets[2], count = 0;
-    if (!suits(function->block, twist) || !welcome(function->block, twist) ||
-        !find_targets(function, twist, targets, &count))
+    if (!find_targets(function, twist, targets, &count) || !suits(function->block, twist) ||
+        !welcome(function->block, twist))
         return false;
     for (size_t i = 0; i < function->argument_count; i++)
         if (synth_function_uses(twist, function->arguments[i].name) ||
@@ -173,6 +174,13 @@ static enum synth_said bind(struct synth *synth, const struct curriculum_block *
     static const char *const names[] = {"target", "target2"};
     struct synth_function *const function = synth->function;
     size_t targets[2] = {0}, count = 0;
+    if (curriculum_text(twist, "arg", NULL) != NULL ||
+        curriculum_text(twist, "param", NULL) != NULL) {
+        error_set(synth->error, PRIMER_EFORMAT,
+                  "%s:%zu: twist %s: found an argument of its own, expected none", twist->file,
+                  twist->line, twist->name);
+        return SYNTH_FAILED;
+    }
     find_targets(function, twist, targets, &count);
     for (size_t i = 0; i < count; i++)
         if (!synth_function_bind(synth, (struct synth_binding){.name = names[i],
@@ -260,23 +268,35 @@ static bool find_return(const struct buffer *body, struct synth_piece *value)
     return found == 1;
 }
 
-/* May something be put beside it as it is: a name, a call, an index? */
-static bool is_operand(struct synth_piece value)
+/* What stands outside of all brackets and quotes of an expression. */
+struct outside {
+    bool blank, comma; /* operators are written with blanks around */
+    bool other;        /* a sign that no name, call or index has */
+};
+
+static struct outside look_outside(struct synth_piece value)
 {
+    struct outside outside = {0};
     size_t depth = 0;
     char quote = '\0';
     for (size_t i = 0; i < value.length; i++) {
         const char c = value.text[i];
-        if (quote != '\0' || c == '\'' || c == '"')
+        if (quote != '\0' && c == '\\') {
+            i++;
+        } else if (quote != '\0' || c == '\'' || c == '"') {
             quote = quote == '\0' ? c : quote == c ? '\0' : quote;
-        else if (strchr("([{", c) != NULL)
+        } else if (strchr("([{", c) != NULL) {
             depth++;
-        else if (strchr(")]}", c) != NULL)
+        } else if (strchr(")]}", c) != NULL) {
             depth -= depth > 0;
-        else if (depth == 0 && !isalnum((unsigned char)c) && c != '_' && c != '.')
-            return false;
+        } else if (depth == 0) {
+            outside.blank = outside.blank || c == ' ';
+            outside.comma = outside.comma || c == ',';
+            outside.other =
+                outside.other || (!isalnum((unsigned char)c) && c != '_' && c != '.' && c != ' ');
+        }
     }
-    return true;
+    return outside;
 }
 
 /* "a if b else c", or a lambda's body. */
@@ -288,35 +308,58 @@ static bool has_choice(struct synth_piece value)
     return false;
 }
 
-/* `expr` with $value replaced, in brackets where something follows it that would bind closer. */
+/* May the value stand between these as it is? */
+static bool stands_bare(struct synth_piece value, struct synth_piece before, const char *behind)
+{
+    const struct outside outside = look_outside(value);
+    while (before.length > 0 && before.text[before.length - 1] == ' ')
+        before.length--;
+    const char last = before.length == 0 ? '(' : before.text[before.length - 1];
+    if (!outside.blank && !outside.comma && !outside.other)
+        return true;
+    if (strchr("([,", last) != NULL && *behind != '\0' && strchr(",)]", *behind) != NULL)
+        return !outside.comma;
+    return strncmp(behind, " else ", 6) == 0 && !outside.comma && !has_choice(value);
+}
+
+/* A piece of the twist's own code. */
+static enum synth_said write_piece(struct synth *synth, const char *text, size_t length,
+                                   struct buffer *out)
+{
+    if (length == 0)
+        return SYNTH_SAID;
+    const char *const piece = synth_text_keep(synth, text, length);
+    return piece == NULL ? SYNTH_FAILED : synth_code_write(synth, piece, 0, out);
+}
+
+/* `expr` with $value replaced, in brackets where what is beside it would bind closer. */
 static enum synth_said write_around(struct synth *synth, const char *expr, struct synth_piece value,
                                     struct buffer *out)
 {
     static const char name[] = "$value";
-    struct buffer text = {0};
+    const size_t length = sizeof name - 1;
     enum synth_said said = SYNTH_SAID;
     const struct curriculum_block *const owner = synth->owner;
-    for (const char *at; said == SYNTH_SAID && (at = strstr(expr, name)) != NULL;) {
-        const char *const behind = at + sizeof name - 1;
-        const bool inside = (*behind != '\0' && strchr(",)]}", *behind) != NULL) ||
-                            (strncmp(behind, " else ", 6) == 0 && !has_choice(value));
-        const bool bare = inside || is_operand(value);
-        said = append(synth, expr, (size_t)(at - expr), &text);
+    synth->owner = synth->function->twist;
+    for (const char *at = expr; said == SYNTH_SAID && (at = strstr(at, name)) != NULL;) {
+        if (isalnum((unsigned char)at[length]) || at[length] == '_') {
+            at += length;
+            continue;
+        }
+        const struct synth_piece before = {expr, (size_t)(at - expr)};
+        const bool bare = stands_bare(value, before, at + length);
+        said = write_piece(synth, before.text, before.length, out);
         if (said == SYNTH_SAID && !bare)
-            said = append(synth, "(", 1, &text);
+            said = append(synth, "(", 1, out);
         if (said == SYNTH_SAID)
-            said = append(synth, value.text, value.length, &text);
+            said = append(synth, value.text, value.length, out);
         if (said == SYNTH_SAID && !bare)
-            said = append(synth, ")", 1, &text);
-        expr = behind;
+            said = append(synth, ")", 1, out);
+        expr = at += length;
     }
     if (said == SYNTH_SAID)
-        said = append(synth, expr, strlen(expr), &text);
-    synth->owner = synth->function->twist;
-    if (said == SYNTH_SAID)
-        said = synth_code_write(synth, text.bytes, 0, out);
+        said = write_piece(synth, expr, strlen(expr), out);
     synth->owner = owner;
-    buffer_free(&text);
     return said;
 }
 
@@ -345,6 +388,14 @@ static enum synth_said write_body(struct synth *synth, const struct buffer *body
     return said == SYNTH_SAID && expr != NULL ? write_around(synth, expr, value, out) : said;
 }
 
+static bool calls_itself(const char *code)
+{
+    for (const char *at = code; (at = strstr(at, "$f")) != NULL; at += 2)
+        if (!isalnum((unsigned char)at[2]) && at[2] != '_')
+            return true;
+    return false;
+}
+
 enum synth_said synth_twist_write(struct synth *synth, const char *code, size_t indent,
                                   struct buffer *out)
 {
@@ -352,7 +403,7 @@ enum synth_said synth_twist_write(struct synth *synth, const char *code, size_t 
     struct buffer body = {0};
     if (synth->function->twist == NULL)
         return synth_code_write(synth, code, indent, out);
-    if (strstr(code, "$f") != NULL)
+    if (calls_itself(code))
         return SYNTH_MISSING;
     enum synth_said said = synth_code_write(synth, code, indent, &body);
     if (said == SYNTH_SAID)

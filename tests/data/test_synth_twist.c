@@ -81,6 +81,11 @@ static void brackets_stand_where_needed(void **state)
         {"$text == 'a'", "'yes' if $value else 'no'", "'yes' if text == 'a' else 'no'"},
         {"1 if $text else 0", "'yes' if $value else 'no'", "'yes' if (1 if text else 0) else 'no'"},
         {"$text * 2", "$value[::-1]", "(text * 2)[::-1]"},
+        {"$text + 'a'", "len(1 - $value)", "len(1 - (text + 'a'))"},
+        {"'\\'' + $text", "$value.upper()", "('\\'' + text).upper()"},
+        {"$text, 1", "len($value)", "len((text, 1))"},
+        {"$text + '$text'", "len($value)", "len(text + 'text')"},
+        {"$text", "$value + $values", "(missing)"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -89,7 +94,9 @@ static void brackets_stand_where_needed(void **state)
                  TYPES "twist t\n  expr %s\n  expect 1\n"
                        "idea i\n  name i\n  arg text word\n  code\n      return %s\n",
                  cases[i].expr, cases[i].value);
-        snprintf(expected, sizeof expected, "    return %s", cases[i].expected);
+        snprintf(expected, sizeof expected,
+                 strcmp(cases[i].expected, "(missing)") == 0 ? "(none)" : "    return %s",
+                 cases[i].expected);
         assert_string_equal(twisted(curriculum), expected);
     }
 }
@@ -133,6 +140,17 @@ static void goes_with_what_it_fits(void **state)
                 "idea i\n  name i\n  arg a list\n  code\n      return $a\n  example [] -> []\n"
                 "  example [2] -> [2]\n"),
         "    return sorted(numbers)");
+}
+
+/* $flag is no call of the function itself. */
+static void a_name_that_begins_so_is_no_call(void **state)
+{
+    (void)state;
+    assert_string_equal(
+        twisted("type flag\n  name flag\n  hint bool\n  a a flag\n  the the flag\n  make True\n"
+                "twist t\n  local k 3..3\n  expr $value * $k\n  expect 1\n"
+                "idea i\n  name i\n  arg flag flag\n  code\n      return $flag\n"),
+        "    return flag * 3");
 }
 
 static void is_asked_of_the_check(void **state)
@@ -183,6 +201,7 @@ int main(void)
         cmocka_unit_test(stands_around_what_is_returned),
         cmocka_unit_test(brackets_stand_where_needed),
         cmocka_unit_test(goes_with_what_it_fits),
+        cmocka_unit_test(a_name_that_begins_so_is_no_call),
         cmocka_unit_test(is_asked_of_the_check),
         cmocka_unit_test(a_change_has_it_in_the_second_function_alone),
     };
