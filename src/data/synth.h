@@ -174,7 +174,7 @@ enum synth_said synth_function_make(struct synth *synth, const struct curriculum
 enum synth_said synth_function_choose(struct synth *synth, const char *kind);
 /* functions[1] becomes functions[0] with one part exchanged or added. */
 enum synth_said synth_function_vary(struct synth *synth);
-/* functions[1] becomes functions[0] with a twist. */
+/* functions[1] becomes functions[0], an idea without one, with a twist. */
 enum synth_said synth_function_vary_twist(struct synth *synth);
 /* Does the code of the block use the word as a name of its own? */
 bool synth_function_uses(const struct curriculum_block *block, const char *word);

@@ -740,12 +740,12 @@ enum synth_said synth_function_vary_twist(struct synth *synth)
 {
     struct synth_function *const function = &synth->functions[1];
     enum synth_said said = SYNTH_MISSING;
-    const struct curriculum_block *const block = synth->functions[0].block;
-    if (block == NULL || strcmp(block->kind, "idea") != 0)
+    const struct synth_function *const from = &synth->functions[0];
+    if (from->block == NULL || strcmp(from->block->kind, "idea") != 0 || from->twist != NULL)
         return SYNTH_MISSING;
     synth->function = function;
     for (int tries = 0; tries < 8 && said == SYNTH_MISSING; tries++) {
-        *function = synth->functions[0];
+        *function = *from;
         said = synth_twist_choose(synth);
     }
     synth->function = &synth->functions[0];

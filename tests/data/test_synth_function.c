@@ -277,6 +277,18 @@ static void real_functions_are_sound(void **state)
     synth_helper_close(&helper);
 }
 
+static void a_name_of_nothing_is_an_error(void **state)
+{
+    (void)state;
+    synth_helper_open(&helper, "type list\n  name numbers | \n  a a list\n  the the list\n"
+                               "idea i\n  name i\n  arg n list\n  code\n      return $n\n");
+    synth_helper_seed(&helper, 1);
+    assert_int_equal(synth_function_make(&helper.synth, block("idea", "i")), SYNTH_FAILED);
+    assert_non_null(strstr(helper.error.message, "a.txt:1: type list: name \"numbers |\": found "
+                                                 "nothing between two |, expected a name"));
+    synth_helper_close(&helper);
+}
+
 #define CASE(name_)                                                                                \
     cmocka_unit_test_setup_teardown(name_, synth_helper_setup, synth_helper_teardown)
 
@@ -288,6 +300,7 @@ int main(void)
         CASE(numbers_may_be_arguments),
         CASE(names_do_not_clash),
         CASE(variations_differ_in_one_part),
+        CASE(a_name_of_nothing_is_an_error),
         CASE(real_functions_are_sound),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

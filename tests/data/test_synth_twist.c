@@ -19,6 +19,10 @@
     "twist sorted\n  gives numbers\n  with , sorted\n  expr sorted($value)\n  expect "             \
     "sorted(given)\n"
 
+#define FIRST                                                                                      \
+    "idea first\n  name first\n  value the first of {numbers}\n  arg numbers list\n"               \
+    "  code\n      return $numbers[0]\n"
+
 static struct synth_helper helper;
 
 /* The body of a function of the idea with a twist; "(none)": none goes with it. Static. */
@@ -45,10 +49,8 @@ static const char *twisted(const char *curriculum)
 static void stands_before_the_body(void **state)
 {
     (void)state;
-    assert_string_equal(
-        twisted(TYPES EMPTY
-                "idea first\n  name first\n  arg numbers list\n  code\n      return $numbers[0]\n"),
-        "    if not numbers:\n        return None\n    return numbers[0]");
+    assert_string_equal(twisted(TYPES EMPTY FIRST),
+                        "    if not numbers:\n        return None\n    return numbers[0]");
     assert_string_equal(
         twisted(TYPES EMPTY "idea a\n  name a\n  arg text word\n  code\n      for c in $text:\n"
                             "          if c == 'a':\n              return 1\n      return 0\n"),
@@ -119,6 +121,11 @@ static void goes_with_what_it_fits(void **state)
                      "      return [1]\n  example [] -> [1]\n",
         TYPES SORTED "idea i\n  name i\n  arg a list\n  code\n      return $a and $f($a[1:])\n"
                      "  example [] -> [1]\n",
+        /* one place that returns, deeper than the body, or with lines behind it */
+        TYPES SORTED "idea i\n  name i\n  arg a list\n  code\n      for x in $a:\n"
+                     "          return [x]\n  example [] -> [1]\n",
+        TYPES SORTED "idea i\n  name i\n  arg a list\n  code\n      return [\n"
+                     "          $a\n      ]\n  example [] -> [1]\n",
         /* a word that the idea mustn't have */
         TYPES "twist t\n  without sort\n  expr sorted($value)\n"
               "idea i\n  name i\n  arg a list\n  value {a} in sorted order\n"
@@ -155,15 +162,12 @@ static void a_name_that_begins_so_is_no_call(void **state)
 
 static void is_asked_of_the_check(void **state)
 {
+    static const char frame[] = TYPES EMPTY FIRST "frame f\n  function twist\n"
+                                                  "  user {value} {twist.with}\n"
+                                                  "  assistant {code}\n";
     struct synth_helper_lessons lessons;
     (void)state;
-    synth_helper_lessons_open(&lessons,
-                              TYPES EMPTY
-                              "idea first\n  name first\n  value the first of {numbers}\n"
-                              "  arg numbers list\n  code\n      return $numbers[0]\n"
-                              "frame f\n  function twist\n  user {value} {twist.with}\n"
-                              "  assistant {code}\n",
-                              NULL);
+    synth_helper_lessons_open(&lessons, frame, NULL);
     assert_true(synth_helper_lesson(&lessons, 1));
     const char *const request = lessons.lesson.request.bytes;
     assert_non_null(strstr(request, "\"twist\":{\"plain\":[\"def first(numbers):\\n"
@@ -173,24 +177,25 @@ static void is_asked_of_the_check(void **state)
     synth_helper_lessons_close(&lessons);
 }
 
+/* And of what has a twist already there is no variation. */
 static void a_change_has_it_in_the_second_function_alone(void **state)
 {
+    static const char frames[] = TYPES EMPTY FIRST
+        "frame f\n  function idea\n  vary twist\n  user {value}\n  assistant {code}\n"
+        "  user2 now{next.twist.with}\n  assistant2 {next.code}\n"
+        "frame g\n  function twist\n  vary twist\n  user {value}\n  assistant {code}\n";
     struct synth_helper_lessons lessons;
     (void)state;
-    synth_helper_lessons_open(&lessons,
-                              TYPES EMPTY
-                              "idea first\n  name first\n  value the first of {numbers}\n"
-                              "  arg numbers list\n  code\n      return $numbers[0]\n"
-                              "frame f\n  function idea\n  vary twist\n  user {value}\n"
-                              "  assistant {code}\n  user2 now{next.twist.with}\n"
-                              "  assistant2 {next.code}\n",
-                              NULL);
+    synth_helper_lessons_open(&lessons, frames, "f");
     assert_true(synth_helper_lesson(&lessons, 1));
     const struct synth_turn *const turns = lessons.lesson.turns;
     assert_int_equal(lessons.lesson.turn_count, 4);
     assert_null(strstr(turns[1].text.bytes, "if not"));
     assert_non_null(strstr(turns[2].text.bytes, "or None if"));
     assert_non_null(strstr(turns[3].text.bytes, "    if not numbers:\n        return None\n"));
+    synth_helper_lessons_close(&lessons);
+    synth_helper_lessons_open(&lessons, frames, "g");
+    assert_false(synth_helper_lesson(&lessons, 1));
     synth_helper_lessons_close(&lessons);
 }
 
