@@ -71,10 +71,13 @@ LEVELS_aarch64 := neon neon_dot
 
 ifeq ($(NO_LIBRARIES),)
 LIBRARY_PACKAGES := jansson libpcre2-8 libutf8proc
-PROGRAM_PACKAGES := libedit libmicrohttpd libcurl
+PROGRAM_PACKAGES := libedit
+# Loaded when they are needed (base/late.h): what they bring with them would be half of every start.
+LATE_PACKAGES := libmicrohttpd libcurl
 # Without the folder where compilers look anyway, which some packages name.
 PACKAGE_FLAGS := $(filter-out -I/usr/include/$(TARGET),\
-    $(shell $(PKG_CONFIG) --cflags $(LIBRARY_PACKAGES) $(PROGRAM_PACKAGES) 2>/dev/null))
+    $(shell $(PKG_CONFIG) --cflags $(LIBRARY_PACKAGES) $(PROGRAM_PACKAGES) \
+    $(LATE_PACKAGES) 2>/dev/null))
 LIBRARY_LIBS := $(shell $(PKG_CONFIG) --libs $(LIBRARY_PACKAGES) 2>/dev/null)
 PROGRAM_LIBS := $(shell $(PKG_CONFIG) --libs $(PROGRAM_PACKAGES) 2>/dev/null)
 TEST_LIBS := $(shell $(PKG_CONFIG) --libs cmocka 2>/dev/null || echo -lcmocka)
@@ -90,7 +93,10 @@ ifneq ($(MPI_PACKAGE),)
 MPI_FLAGS := $(patsubst -I%,-isystem %,$(shell $(PKG_CONFIG) --cflags $(MPI_PACKAGE)))
 MPI_LIBS := $(shell $(PKG_CONFIG) --libs $(MPI_PACKAGE))
 endif
-SYSTEM_LIBS := -pthread -lm
+# The name under which the loader finds a library: libcurl.so.4.
+loaded_as = $(or $(shell objdump -p "$$($(CC) -print-file-name=$(1).so)" 2>/dev/null | \
+    sed -n 's/^ *SONAME *//p'),$(1).so)
+SYSTEM_LIBS := -pthread -lm -ldl
 CFLAGS_ALL = $(FLAGS) $(FLAGS_$(FLAVOUR)) $(WARNINGS) $(INCLUDES) $(PACKAGE_FLAGS) $(CFLAGS)
 LDFLAGS_ALL = $(SANITIZE) -pthread -Wl,--as-needed $(LDFLAGS)
 
@@ -211,6 +217,9 @@ $(BUILD)/obj/%.o: %.c $(FLAGS_FILE)
 	$(Q)$(CC) $(CFLAGS_ALL) $(ISA_$(notdir $(<D))) -MMD -MP -c $< -o $@
 
 $(call objects,$(MPI_SOURCE)): PACKAGE_FLAGS += $(MPI_FLAGS)
+$(call objects,src/net/curl_late.c): PACKAGE_FLAGS += -DLIBCURL='"$(call loaded_as,libcurl)"'
+$(call objects,src/server/microhttpd_late.c): \
+    PACKAGE_FLAGS += -DLIBMICROHTTPD='"$(call loaded_as,libmicrohttpd)"'
 
 # The script that runs in the sandbox lies in this object as it is.
 $(call objects,src/sandbox/sandbox_script.c): src/sandbox/sandbox_worker.py

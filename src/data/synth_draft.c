@@ -36,6 +36,8 @@ static void note_blocks(struct synth_draft *draft, const struct synth *synth)
             draft->blocks[draft->block_count++] = function->block;
         for (size_t i = 0; i < function->slot_count; i++)
             draft->blocks[draft->block_count++] = function->parts[i];
+        if (function->twist != NULL)
+            draft->blocks[draft->block_count++] = function->twist;
     }
 }
 

@@ -19,7 +19,7 @@
 #include "data/synth_measure.h"
 #include "ranks/ranks.h"
 
-enum { SYNTH_ROUND = 2048, SYNTH_DRAFT_BLOCKS = 2 + 2 * SYNTH_SLOTS };
+enum { SYNTH_ROUND = 2048, SYNTH_DRAFT_BLOCKS = 4 + 2 * SYNTH_SLOTS };
 
 struct synth_draft {
     struct synth_turn turns[SYNTH_TURNS];

@@ -53,12 +53,14 @@ expect_message "torn/a.txt:5"
 [ ! -e x.jsonl ] || fail "a refused run left x.jsonl"
 
 # A twist changes a program, and one whose code does another thing than it says is found.
-expect_code 0 "$PRIMER" data synth "$python" -o twisted.jsonl --only twist_change --count 40
-python3 - twisted.jsonl <<'EOF' || fail "twists"
+expect_code 0 "$PRIMER" data synth "$python" -o twisted.jsonl --only twist_change --count 40 --json
+python3 - twisted.jsonl out <<'EOF' || fail "twists"
 import json, sys
-kept = [json.loads(line)["messages"] for line in open(sys.argv[1])]
+kept = [json.loads(line) for line in open(sys.argv[1])]
 assert len(kept) == 40
-for turns in kept:
+used, ideas = json.load(open(sys.argv[2]))["topics_used"], {lesson["topic"] for lesson in kept}
+assert used > 5 + len(ideas), ("twists aren't counted", used, ideas)
+for turns in (lesson["messages"] for lesson in kept):
     before, after = turns[-3]["content"], turns[-1]["content"]
     assert before != after and before.split("(")[0] == after.split("(")[0], turns
 EOF
@@ -93,6 +95,11 @@ frame f
 EOF
 expect_code 1 "$PRIMER" data synth twisted -o x.jsonl --count 5
 expect_message "with its twist: None on [[]], expected 0"
+# Mended, and in words that differ enough: the idea, the twist and the frame count as used.
+various=$(for word in a b c d e f g h i j k l m n o p; do printf ' (%s)' "$(seq -s '|' -f "$word%.0f" 12)"; done)
+sed -i "s/expect 0/expect None/; s/^  user /&$various/" twisted/a.txt
+expect_code 0 "$PRIMER" data synth twisted -o mended.jsonl --count 1 --json
+grep -q '"topics":3,"topics_used":3,' out || fail "what was used: $(cat out)"
 
 # Without bubblewrap nothing is run, and the message says what is missing.
 hidden=(unshare -rm sh -c 'mount --bind /dev/null "$0" && exec "$@"' "$(command -v bwrap)")

@@ -1,0 +1,127 @@
+/* curl_late.c - the functions of libcurl that the program calls. They load the library when the first of them is
+ * needed, and hand on to it.
+ *
+ * libcurl brings thirty libraries of TLS, LDAP, Kerberos with it. Linked in the usual way the dynamic linker loads all of
+ * them before main(): half of a start, also of those that ask nothing of the net. The names are libcurl's own, so that
+ * whoever calls them has its header, and the checks of types in it.
+ *
+ *   program ── curl_easy_setopt ──> here ── late_open, once ──> libcurl.so.4
+ *
+ * Where the library can't be loaded, curl_global_init fails, and curl_easy_strerror says why; no other function but
+ * curl_getdate is called without it.
+ */
+#include <curl/curl.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/late.h"
+
+/* Whom the header's macros of the same names would be in the way of. */
+#undef curl_easy_setopt
+#undef curl_easy_getinfo
+
+#define FUNCTIONS(each)                                                                            \
+    each(curl_global_init) each(curl_easy_init) each(curl_easy_cleanup) each(curl_easy_reset)      \
+        each(curl_easy_setopt) each(curl_easy_perform) each(curl_easy_getinfo)                     \
+            each(curl_easy_strerror) each(curl_slist_append) each(curl_slist_free_all)             \
+                each(curl_getdate)
+
+#define MEMBER(name) __typeof__(name) *name;
+static struct libcurl {
+    FUNCTIONS(MEMBER)
+} libcurl;
+
+#define ROW(name) LATE_FUNCTION(libcurl, name),
+static const struct late_function functions[] = {FUNCTIONS(ROW)};
+
+static primer_error problem;
+static bool loaded;
+
+static void load(void)
+{
+    loaded = late_open(LIBCURL, functions, sizeof functions / sizeof functions[0], &libcurl,
+                       &problem) == PRIMER_OK;
+}
+
+static bool is_loaded(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, load);
+    return loaded;
+}
+
+CURLcode curl_global_init(long flags)
+{
+    return is_loaded() ? libcurl.curl_global_init(flags) : CURLE_FAILED_INIT;
+}
+
+const char *curl_easy_strerror(CURLcode code)
+{
+    return is_loaded() ? libcurl.curl_easy_strerror(code) : problem.message;
+}
+
+time_t curl_getdate(const char *text, const time_t *unused)
+{
+    return is_loaded() ? libcurl.curl_getdate(text, unused) : -1;
+}
+
+CURL *curl_easy_init(void)
+{
+    return libcurl.curl_easy_init();
+}
+
+void curl_easy_cleanup(CURL *easy)
+{
+    libcurl.curl_easy_cleanup(easy);
+}
+
+void curl_easy_reset(CURL *easy)
+{
+    libcurl.curl_easy_reset(easy);
+}
+
+CURLcode curl_easy_perform(CURL *easy)
+{
+    return libcurl.curl_easy_perform(easy);
+}
+
+/* An option's number says what its one argument is (curl.h: CURLOPTTYPE). */
+CURLcode curl_easy_setopt(CURL *easy, CURLoption option, ...)
+{
+    CURLcode code;
+    va_list arguments;
+    va_start(arguments, option);
+    if (option < CURLOPTTYPE_OBJECTPOINT)
+        code = libcurl.curl_easy_setopt(easy, option, va_arg(arguments, long));
+    else if (option >= CURLOPTTYPE_FUNCTIONPOINT && option < CURLOPTTYPE_OFF_T)
+        code = libcurl.curl_easy_setopt(easy, option, va_arg(arguments, void (*)(void)));
+    else if (option >= CURLOPTTYPE_OFF_T && option < CURLOPTTYPE_BLOB)
+        code = libcurl.curl_easy_setopt(easy, option, va_arg(arguments, curl_off_t));
+    else
+        code = libcurl.curl_easy_setopt(easy, option, va_arg(arguments, void *));
+    va_end(arguments);
+    return code;
+}
+
+/* The argument is a pointer always. */
+CURLcode curl_easy_getinfo(CURL *easy, CURLINFO info, ...)
+{
+    va_list arguments;
+    va_start(arguments, info);
+    void *const value = va_arg(arguments, void *);
+    va_end(arguments);
+    return libcurl.curl_easy_getinfo(easy, info, value);
+}
+
+struct curl_slist *curl_slist_append(struct curl_slist *list, const char *line)
+{
+    return libcurl.curl_slist_append(list, line);
+}
+
+void curl_slist_free_all(struct curl_slist *list)
+{
+    if (list != NULL)
+        libcurl.curl_slist_free_all(list);
+}
