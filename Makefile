@@ -93,10 +93,11 @@ ifneq ($(MPI_PACKAGE),)
 MPI_FLAGS := $(patsubst -I%,-isystem %,$(shell $(PKG_CONFIG) --cflags $(MPI_PACKAGE)))
 MPI_LIBS := $(shell $(PKG_CONFIG) --libs $(MPI_PACKAGE))
 endif
-# The name under which the loader finds a library: libcurl.so.4.
-loaded_as = $(or $(shell objdump -p "$$($(CC) -print-file-name=$(1).so)" 2>/dev/null | \
-    sed -n 's/^ *SONAME *//p'),$(1).so)
-SYSTEM_LIBS := -pthread -lm -ldl
+# (package, name): the name under which the loader finds the library that is installed, or else that name.
+loaded_as = $(or $(shell objdump -p "$$($(PKG_CONFIG) --variable=libdir $(1))/$(1).so" 2>/dev/null | \
+    sed -n 's/^ *SONAME *//p'),$(2))
+SYSTEM_LIBS := -pthread -lm
+PROGRAM_LIBS += -ldl # its own only before glibc 2.34
 CFLAGS_ALL = $(FLAGS) $(FLAGS_$(FLAVOUR)) $(WARNINGS) $(INCLUDES) $(PACKAGE_FLAGS) $(CFLAGS)
 LDFLAGS_ALL = $(SANITIZE) -pthread -Wl,--as-needed $(LDFLAGS)
 
@@ -217,9 +218,9 @@ $(BUILD)/obj/%.o: %.c $(FLAGS_FILE)
 	$(Q)$(CC) $(CFLAGS_ALL) $(ISA_$(notdir $(<D))) -MMD -MP -c $< -o $@
 
 $(call objects,$(MPI_SOURCE)): PACKAGE_FLAGS += $(MPI_FLAGS)
-$(call objects,src/net/curl_late.c): PACKAGE_FLAGS += -DLIBCURL='"$(call loaded_as,libcurl)"'
+$(call objects,src/net/curl_late.c): PACKAGE_FLAGS += -DLIBCURL='"$(call loaded_as,libcurl,libcurl.so.4)"'
 $(call objects,src/server/microhttpd_late.c): \
-    PACKAGE_FLAGS += -DLIBMICROHTTPD='"$(call loaded_as,libmicrohttpd)"'
+    PACKAGE_FLAGS += -DLIBMICROHTTPD='"$(call loaded_as,libmicrohttpd,libmicrohttpd.so.12)"'
 
 # The script that runs in the sandbox lies in this object as it is.
 $(call objects,src/sandbox/sandbox_script.c): src/sandbox/sandbox_worker.py
@@ -248,7 +249,7 @@ endef
 $(foreach r,$(ALL_ROOMS),$(eval $(call room_rule,$(r))))
 
 # One object in which only primer_* is visible: a stranger's program can't collide with our names.
-SHIPPED_OBJECTS := $(filter-out $(call objects,$(MPI_SOURCE)),$(LIBRARY_OBJECTS))
+SHIPPED_OBJECTS := $(filter-out $(call objects,$(MPI_SOURCE) src/base/late.c),$(LIBRARY_OBJECTS))
 $(BUILD)/libprimer.a: $(SHIPPED_OBJECTS) $(foreach r,$(LIBRARY_ROOMS),$(BUILD)/rooms/$(r).list)
 	$(call say,AR ,$@)
 	$(Q)$(CC) -nostdlib -r -o $(BUILD)/libprimer.o $(filter %.o,$^)

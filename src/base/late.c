@@ -9,7 +9,7 @@ primer_status late_open(const char *library, const struct late_function *functio
 {
     void *const handle = dlopen(library, RTLD_NOW | RTLD_LOCAL);
     if (handle == NULL)
-        return error_set(error, PRIMER_EIO, "cannot load %s: %s", library, dlerror());
+        return error_set(error, PRIMER_EIO, "cannot load %s", dlerror());
     for (size_t i = 0; i < count; i++) {
         void *const function = dlsym(handle, functions[i].name);
         if (function == NULL)

@@ -240,6 +240,7 @@ primer_status teacher_endpoint_open(const struct data_teacher_options *options, 
                       options->teacher));
     if (options->key_file != NULL)
         TRY(read_key(endpoint, error));
+    TRY(net_http_open(&endpoint->places[0].http, error)); /* without libcurl nothing is asked */
     *teacher = (struct teacher){
         .name = options->model, .state = endpoint, .ask = ask_endpoint, .close = free_endpoint};
     return PRIMER_OK;

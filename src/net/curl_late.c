@@ -1,19 +1,19 @@
-/* curl_late.c - the functions of libcurl that the program calls. They load the library when the first of them is
- * needed, and hand on to it.
+/* curl_late.c - the functions of libcurl that the program calls, handed on to the library that is loaded when the first
+ * request is made. Declared in curl_late.h and curl/curl.h.
  *
- * libcurl brings thirty libraries of TLS, LDAP, Kerberos with it. Linked in the usual way the dynamic linker loads all of
- * them before main(): half of a start, also of those that ask nothing of the net. The names are libcurl's own, so that
+ * libcurl brings thirty libraries of TLS, LDAP, Kerberos with it. Linked in the usual way, all of them are loaded
+ * before main(): half of a start, also of one that asks nothing of the net. The names are libcurl's own, so that
  * whoever calls them has its header, and the checks of types in it.
  *
  *   program ── curl_easy_setopt ──> here ── late_open, once ──> libcurl.so.4
  *
- * Where the library can't be loaded, curl_global_init fails, and curl_easy_strerror says why; no other function but
- * curl_getdate is called without it.
+ * Where a linker exports the program's symbols, libcurl's calls of its own functions come here too, and go back.
  */
+#include "net/curl_late.h"
+
 #include <curl/curl.h>
 #include <pthread.h>
 #include <stdarg.h>
-#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/late.h"
@@ -36,35 +36,34 @@ static struct libcurl {
 #define ROW(name) LATE_FUNCTION(libcurl, name),
 static const struct late_function functions[] = {FUNCTIONS(ROW)};
 
-static primer_error problem;
-static bool loaded;
+static primer_error problem; /* of loading; constant afterwards, as the table is */
 
 static void load(void)
 {
-    loaded = late_open(LIBCURL, functions, sizeof functions / sizeof functions[0], &libcurl,
-                       &problem) == PRIMER_OK;
+    late_open(LIBCURL, functions, sizeof functions / sizeof functions[0], &libcurl, &problem);
 }
 
-static bool is_loaded(void)
+primer_status curl_late_load(primer_error *error)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, load);
-    return loaded;
-}
-
-CURLcode curl_global_init(long flags)
-{
-    return is_loaded() ? libcurl.curl_global_init(flags) : CURLE_FAILED_INIT;
-}
-
-const char *curl_easy_strerror(CURLcode code)
-{
-    return is_loaded() ? libcurl.curl_easy_strerror(code) : problem.message;
+    return problem.status == PRIMER_OK ? PRIMER_OK
+                                       : error_set(error, problem.status, "%s", problem.message);
 }
 
 time_t curl_getdate(const char *text, const time_t *unused)
 {
-    return is_loaded() ? libcurl.curl_getdate(text, unused) : -1;
+    return curl_late_load(NULL) == PRIMER_OK ? libcurl.curl_getdate(text, unused) : -1;
+}
+
+CURLcode curl_global_init(long flags)
+{
+    return libcurl.curl_global_init(flags);
+}
+
+const char *curl_easy_strerror(CURLcode code)
+{
+    return libcurl.curl_easy_strerror(code);
 }
 
 CURL *curl_easy_init(void)
@@ -122,6 +121,5 @@ struct curl_slist *curl_slist_append(struct curl_slist *list, const char *line)
 
 void curl_slist_free_all(struct curl_slist *list)
 {
-    if (list != NULL)
-        libcurl.curl_slist_free_all(list);
+    libcurl.curl_slist_free_all(list);
 }

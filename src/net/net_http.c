@@ -18,6 +18,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "net/curl_late.h"
 
 #define CONNECT_SECONDS 20.0
 #define STALL_SECONDS   60.0
@@ -186,6 +187,7 @@ static void start(void)
 primer_status net_http_open(struct net_http **http, primer_error *error)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
+    FORWARD(curl_late_load(error));
     pthread_once(&once, start);
     if (started != CURLE_OK)
         return error_set(error, PRIMER_EIO, "libcurl can't start: %s", curl_easy_strerror(started));

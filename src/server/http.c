@@ -19,6 +19,7 @@
 #include "base/hex.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "server/microhttpd_late.h"
 
 enum {
     HEADER_SECONDS = 30,  /* for a request's headers */
@@ -397,6 +398,7 @@ primer_status http_start(struct http *http, struct listen *listen, primer_error 
      * of its connection come together it never hears of the latter. */
     const unsigned flags =
         MHD_USE_POLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC | MHD_USE_ERROR_LOG;
+    FORWARD(microhttpd_late_load(error));
     for (size_t i = 0; i < listen->count; i++) {
         struct MHD_Daemon *daemon = MHD_start_daemon(
             flags, 0, NULL, NULL, handle, http, MHD_OPTION_EXTERNAL_LOGGER, log_library, NULL,

@@ -1,18 +1,14 @@
-/* microhttpd_late.c - the functions of libmicrohttpd that the server calls. MHD_start_daemon loads the library, and all
- * hand on to it: with the seven libraries of TLS that it brings it is no part of other commands' start. net/curl_late.c
- * does the same, and says more.
- *
- * Where the library can't be loaded MHD_start_daemon fails with errno ELIBACC, and nothing else is called.
+/* microhttpd_late.c - the functions of libmicrohttpd that the server calls, handed on to the library that is loaded
+ * when a server begins: with the libraries of TLS that it brings it is no part of other commands' start.
+ * net/curl_late.c does the same, and says more. Declared in microhttpd_late.h and microhttpd.h.
  */
-#include <errno.h>
+#include "server/microhttpd_late.h"
+
 #include <microhttpd.h>
 #include <pthread.h>
 #include <stdarg.h>
-#include <stdbool.h>
-#include <stddef.h>
 
 #include "base/late.h"
-#include "base/log.h"
 
 #define FUNCTIONS(each)                                                                            \
     each(MHD_start_daemon_va) each(MHD_stop_daemon) each(MHD_quiesce_daemon)                       \
@@ -29,27 +25,25 @@ static struct libmicrohttpd {
 #define ROW(name) LATE_FUNCTION(libmicrohttpd, name),
 static const struct late_function functions[] = {FUNCTIONS(ROW)};
 
-static primer_error problem;
-static bool loaded;
+static primer_error problem; /* of loading; constant afterwards, as the table is */
 
 static void load(void)
 {
-    loaded = late_open(LIBMICROHTTPD, functions, sizeof functions / sizeof functions[0], &library,
-                       &problem) == PRIMER_OK;
-    if (!loaded)
-        log_message(LOG_ERROR, "%s", problem.message);
+    late_open(LIBMICROHTTPD, functions, sizeof functions / sizeof functions[0], &library, &problem);
+}
+
+primer_status microhttpd_late_load(primer_error *error)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, load);
+    return problem.status == PRIMER_OK ? PRIMER_OK
+                                       : error_set(error, problem.status, "%s", problem.message);
 }
 
 struct MHD_Daemon *MHD_start_daemon(unsigned flags, uint16_t port, MHD_AcceptPolicyCallback accept,
                                     void *accept_context, MHD_AccessHandlerCallback handle,
                                     void *handle_context, ...)
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, load);
-    if (!loaded) {
-        errno = ELIBACC;
-        return NULL;
-    }
     va_list options;
     va_start(options, handle_context);
     struct MHD_Daemon *const daemon = library.MHD_start_daemon_va(

@@ -53,14 +53,12 @@ expect_message "torn/a.txt:5"
 [ ! -e x.jsonl ] || fail "a refused run left x.jsonl"
 
 # A twist changes a program, and one whose code does another thing than it says is found.
-expect_code 0 "$PRIMER" data synth "$python" -o twisted.jsonl --only twist_change --count 40 --json
-python3 - twisted.jsonl out <<'EOF' || fail "twists"
+expect_code 0 "$PRIMER" data synth "$python" -o twisted.jsonl --only twist_change --count 40
+python3 - twisted.jsonl <<'EOF' || fail "twists"
 import json, sys
-kept = [json.loads(line) for line in open(sys.argv[1])]
+kept = [json.loads(line)["messages"] for line in open(sys.argv[1])]
 assert len(kept) == 40
-used, ideas = json.load(open(sys.argv[2]))["topics_used"], {lesson["topic"] for lesson in kept}
-assert used > 5 + len(ideas), ("twists aren't counted", used, ideas)
-for turns in (lesson["messages"] for lesson in kept):
+for turns in kept:
     before, after = turns[-3]["content"], turns[-1]["content"]
     assert before != after and before.split("(")[0] == after.split("(")[0], turns
 EOF
