@@ -1,6 +1,8 @@
 /* main.c - finds the subcommand, reads its options, runs it. */
 #include "command/command.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -12,6 +14,19 @@
 #include "terminal/interrupt.h"
 #include "terminal/output.h"
 #include "terminal/render.h"
+
+/* Where one of the three standard descriptors is closed the next file that is opened would get its
+ * number, and what is meant for a reader would go into that file. So they are /dev/null: at its end
+ * for reading; standard output refuses what is written, since nobody gets it. The lowest free
+ * number is the one that a file gets: no other can be, as those below it are open. */
+static void open_standard(void)
+{
+    static const int modes[] = {
+        [STDIN_FILENO] = O_RDONLY, [STDOUT_FILENO] = O_RDONLY, [STDERR_FILENO] = O_WRONLY};
+    for (int number = STDIN_FILENO; number <= STDERR_FILENO; number++)
+        if (fcntl(number, F_GETFD) < 0 && errno == EBADF && open("/dev/null", modes[number]) < 0)
+            _exit(EXIT_CODE_FAILURE);
+}
 
 static void print_log(void *context, enum log_level level, const char *message)
 {
@@ -130,6 +145,7 @@ static int finish(int code)
 
 int main(int count, char **arguments)
 {
+    open_standard();
     knob_load();
     start_log();
     output_open();

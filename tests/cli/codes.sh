@@ -17,6 +17,13 @@ for command in run tokens logprobs inspect bench perplexity eval quantize merge 
     cmp -s "$folder/help" "$folder/out" || fail "$command --help and help $command differ"
 done
 
+# Closed descriptors: what can't arrive is a failure, and goes nowhere else.
+code=0
+"$PRIMER" version <&- >&- 2>"$folder/err" || code=$?
+expect_same 1 $code "standard input and output are closed"
+expect_message "standard output: cannot write"
+"$PRIMER" version >"$folder/out" 2>&- || fail "standard error is closed"
+
 # The command line itself.
 expect_code 2 "$PRIMER" rnu
 expect_message "did you mean run?"

@@ -59,6 +59,19 @@ yes y | head -n 20 | review >out 2>err || fail "going on: $(cat err)"
 expect_same "6 6 0" "$(value out 'd["before"], d["given"], d["left"]' | tr -d '(),')" "before, given, left"
 expect_same 12 "$(value out 'd["report"]["judges"][0]["count"]')" "verdicts in the report"
 
+# A descriptor that is closed is no other file: the keyboard ends as at Ctrl-D, and nothing that is said is a key.
+closed() { timeout 30 "$PRIMER" data review lessons.jsonl -o closed.jsonl --count 3; }
+code=0
+closed >out 2>"$folder/err" <&- || code=$?
+expect_same 1 $code "standard input is closed"
+expect_message "standard input is at its end"
+code=0
+printf 'y\nn\nq\n' | closed >&- 2>&- || code=$?
+expect_same 1 $code "standard output and error are closed"
+expect_same "right wrong" "$(sed 's/.*"verdict":"\([a-z]*\)".*/\1/' closed.jsonl | paste -sd ' ')" "verdicts"
+printf 'y\n' | closed >out 2>&- || fail "standard error is closed"
+expect_same 3 "$(wc -l <closed.jsonl)" "verdicts"
+
 # A model: the same verdicts each time, none of them sampled; its agreement with the person.
 for run in 1 2; do
     cp v.jsonl both$run.jsonl
