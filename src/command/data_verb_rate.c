@@ -77,6 +77,8 @@ static primer_status rate_by_person(void *context, const struct data_rate_sample
     for (;;) {
         const enum line_result result = line_input_read(
             person->input, "0-5, s skips, u takes the last one back, q ends: ", &person->line);
+        if (result == LINE_LONG)
+            return error_set(error, PRIMER_ELIMIT, "standard input: a line of more than 1 MiB");
         if (result == LINE_FAILED)
             return error_set(error, PRIMER_EIO, "the keyboard can't be read");
         if (result != LINE_TEXT) {

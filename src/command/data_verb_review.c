@@ -95,6 +95,8 @@ static primer_status read_line(struct person *person, const char *prompt, struct
 {
     const enum line_result result = line_input_read(person->input, prompt, line);
     *ended = result != LINE_TEXT;
+    if (result == LINE_LONG)
+        return error_set(error, PRIMER_ELIMIT, "standard input: a line of more than 1 MiB");
     if (result == LINE_FAILED)
         return error_set(error, PRIMER_EIO, "the keyboard can't be read");
     if (result == LINE_END && !person->answered && isatty(STDIN_FILENO) == 0)
@@ -293,6 +295,9 @@ static int run(struct settings *settings)
         return command_misused(settings->command,
                                "data review takes one file of lessons and -o, or --report and "
                                "files of verdicts");
+    if (!data_review_is_name(chosen->by == NULL ? "person" : chosen->by))
+        return command_misused(settings->command,
+                               "--by: expected a name, in UTF-8: verdicts are found again by it");
     return run_review(settings);
 }
 

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/utf8.h"
 #include "data/data_review_draw.h"
 #include "data/data_review_report.h"
 #include "data/data_share.h"
@@ -27,6 +28,11 @@ void data_review_judge_free(struct data_review_judge *judge)
     if (judge->close != NULL)
         judge->close(judge->context);
     *judge = (struct data_review_judge){0};
+}
+
+bool data_review_is_name(const char *name)
+{
+    return *name != '\0' && utf8_valid(name, strlen(name));
 }
 
 #define EACH 4 /* lessons of a round for each process, where there are several */
@@ -367,6 +373,8 @@ primer_status data_review(const char *lessons, const char *output,
     if (review.share.ranks.count > 1 && !judge->shared)
         FAIL(PRIMER_EINVAL, "a person judges for one process, and %zu were started",
              review.share.ranks.count);
+    if (!data_review_is_name(judge->name))
+        FAIL(PRIMER_EINVAL, "the judge's name: expected a name, in UTF-8");
     TRY(file_check_output(output, &lessons, 1, error));
     TRY(data_review_file_read(&review.file, output, true, options->skip_bad, error));
     TRY(data_review_file_judge(&review.file, judge->name, &review.number, error));

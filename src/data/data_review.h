@@ -44,7 +44,7 @@ enum { DATA_REVIEW_MARKS = 3 };
 
 struct data_review_verdict {
     enum data_review_mark mark;
-    const char *note; /* borrowed; NULL: none */
+    const char *note; /* borrowed; NULL: none. Control characters are written as '?' */
     size_t note_length;
     double probability; /* of a model: of its word among "yes" and "no"; below 0: none */
     double mass;        /* of both words together, of all that could come next */
@@ -62,6 +62,8 @@ struct data_review_judge {
     bool shared;
 };
 void data_review_judge_free(struct data_review_judge *judge);
+/* Whether a judge's verdicts can be found again under this name: it isn't empty, and is UTF-8. */
+bool data_review_is_name(const char *name);
 
 /* What a judge is told, where nothing else was said. */
 extern const char data_review_rubric[];
@@ -95,7 +97,8 @@ struct data_review_summary {
  * the same order, whatever their order in the file. Appends a line to `output` for each verdict, at
  * once; lessons that this judge has judged aren't asked for again. `report` (appended to): what the
  * verdicts in `output` say of the sample. Errors name file and line: PRIMER_EFORMAT for a line that
- * is no lesson or no verdict, PRIMER_ELIMIT for a lesson of more than 1 MiB. */
+ * is no lesson or no verdict, PRIMER_ELIMIT for a lesson or a verdict of more than 1 MiB,
+ * PRIMER_EINVAL for a judge whose name is none. */
 primer_status data_review(const char *lessons, const char *output,
                           const struct data_review_judge *judge,
                           const struct data_review_options *options,

@@ -100,13 +100,14 @@ static primer_status copy_field(const json_t *object, const char *name, char **c
 static primer_status read_row(struct data_review_file *file, const json_t *object,
                               struct data_review_row *row, primer_error *error)
 {
-    const char *const by = json_string_value(json_object_get(object, "by"));
-    const json_t *const index = json_object_get(object, "index");
+    const json_t *const name = json_object_get(object, "by"), *const index =
+                                                                  json_object_get(object, "index");
+    const char *const by = json_string_value(name);
     if (!json_is_object(object))
         return error_set(error, PRIMER_EFORMAT, "expected an object");
     FORWARD(read_id(object, &row->id, error));
     FORWARD(read_mark(object, &row->mark, error));
-    if (by == NULL || *by == '\0')
+    if (by == NULL || *by == '\0' || strlen(by) != json_string_length(name))
         return error_set(error, PRIMER_EFORMAT, "\"by\": expected the judge's name");
     if (index != NULL && (!json_is_integer(index) || json_integer_value(index) < 0))
         return error_set(error, PRIMER_EFORMAT, "\"index\": expected a whole number from 0");
@@ -139,7 +140,7 @@ static primer_status take_line(struct data_review_file *file, const char *line, 
     if (length > LINE_MOST)
         return error_set(error, PRIMER_ELIMIT, "a verdict of %zu bytes, expected %zu at most",
                          length, LINE_MOST);
-    json_t *const object = json_loadb(line, length, 0, &problem);
+    json_t *const object = json_loadb(line, length, JSON_ALLOW_NUL, &problem);
     primer_status status =
         object == NULL ? error_set(error, PRIMER_EFORMAT, "no JSON object: %s", problem.text)
                        : read_row(file, object, &row, error);
@@ -258,6 +259,26 @@ void data_review_log_close(struct data_review_log *log)
     log->descriptor = -1;
 }
 
+/* What somebody typed: a control character stays no part of it, least of all NUL, which JSON's
+ * readers refuse. */
+static primer_status write_note(const struct data_review_verdict *verdict, struct buffer *line,
+                                primer_error *error)
+{
+    primer_status status = PRIMER_OK;
+    struct buffer note = {0};
+    if (verdict->note != NULL)
+        TRY(buffer_append(&note, verdict->note, verdict->note_length, error));
+    for (size_t i = 0; i < note.length; i++) {
+        const unsigned char byte = (unsigned char)note.bytes[i];
+        if ((byte < ' ' && byte != '\t' && byte != '\n') || byte == 0x7F)
+            note.bytes[i] = '?';
+    }
+    TRY(buffer_json_string(line, note.length > 0 ? note.bytes : "", note.length, error));
+cleanup:
+    buffer_free(&note);
+    return status;
+}
+
 primer_status data_review_log_add(struct data_review_log *log,
                                   const struct data_review_lesson *lesson,
                                   const struct data_review_verdict *verdict, const char *by,
@@ -271,8 +292,7 @@ primer_status data_review_log_add(struct data_review_log *log,
     FORWARD(buffer_format(line, error, ",\"verdict\":\"%s\",\"by\":", words[verdict->mark]));
     FORWARD(buffer_json_string(line, by, strlen(by), error));
     FORWARD(buffer_text(line, ",\"note\":", error));
-    FORWARD(buffer_json_string(line, verdict->note == NULL ? "" : verdict->note,
-                               verdict->note == NULL ? 0 : verdict->note_length, error));
+    FORWARD(write_note(verdict, line, error));
     FORWARD(buffer_format(line, error, ",\"seconds\":%.3f", seconds));
     if (verdict->probability >= 0)
         FORWARD(buffer_format(line, error, ",\"probability\":%.6f,\"mass\":%.3g",
@@ -280,6 +300,11 @@ primer_status data_review_log_add(struct data_review_log *log,
     FORWARD(buffer_text(line, ",\"text\":", error));
     FORWARD(buffer_json_string(line, lesson->title, strlen(lesson->title), error));
     FORWARD(buffer_text(line, "}\n", error));
+    if (line->length > LINE_MOST) /* it could not be read again */
+        return error_set(error, PRIMER_ELIMIT,
+                         "the lesson of line %" PRIu64
+                         ": a verdict of %zu bytes, expected %zu at most",
+                         lesson->line, line->length, LINE_MOST);
     return write_whole(log, line->bytes, line->length, error);
 }
 

@@ -344,7 +344,9 @@ static enum line_result read_plain(struct buffer *line)
             return line->length > 0 ? LINE_TEXT : LINE_END;
         if (c == '\n')
             return LINE_TEXT;
-        if (line->length >= LONGEST_LINE || buffer_append(line, &c, 1, NULL) != PRIMER_OK)
+        if (line->length >= LONGEST_LINE)
+            return LINE_LONG;
+        if (buffer_append(line, &c, 1, NULL) != PRIMER_OK)
             return LINE_FAILED;
     }
 }

@@ -11,6 +11,7 @@ enum line_result {
     LINE_TEXT,        /* a line, without its newline */
     LINE_END,         /* Ctrl-D, or the input is at its end */
     LINE_INTERRUPTED, /* Ctrl-C */
+    LINE_LONG,        /* of more than 1 MiB: the rest of it comes with the next call */
     LINE_FAILED       /* no memory, or an error of reading */
 };
 

@@ -151,6 +151,8 @@ static primer_status talk(struct terminal *terminal, primer_error *error)
         case LINE_END:
             fputc('\n', stderr);
             return PRIMER_OK;
+        case LINE_LONG:
+            return error_set(error, PRIMER_ELIMIT, "standard input: a line of more than 1 MiB");
         case LINE_FAILED:
             return error_set(error, PRIMER_EIO, "standard input: cannot read a line");
         }

@@ -59,6 +59,25 @@ yes y | head -n 20 | review >out 2>err || fail "going on: $(cat err)"
 expect_same "6 6 0" "$(value out 'd["before"], d["given"], d["left"]' | tr -d '(),')" "before, given, left"
 expect_same 12 "$(value out 'd["report"]["judges"][0]["count"]')" "verdicts in the report"
 
+# What is typed can be read again, whatever its bytes; what is too long says so, and nothing of it is written.
+notes() { "$PRIMER" data review lessons.jsonl -o notes.jsonl --count 3 --by x; }
+printf 'n bad\ny ok\0\033x\377\n' | notes >out 2>err || fail "a note with a NUL: $(cat err)"
+printf 'y\n' | notes >out 2>err || fail "the run behind it: $(cat err)"
+python3 - <<'PY' || fail "notes: $(cat notes.jsonl)"
+import json
+assert [json.loads(line)["note"] for line in open("notes.jsonl")] == ["bad", "ok??x\ufffd", ""]
+PY
+sed -n '2s/ok??/ok\\u0000/p' notes.jsonl >old.jsonl
+expect_code 0 "$PRIMER" data review --report old.jsonl
+rm notes.jsonl
+{ printf 'y\nn '; head -c 1048576 /dev/zero; } | notes >out 2>"$folder/err" && fail "a line of more than 1 MiB"
+expect_message "standard input: a line of more than 1 MiB"
+expect_same 1 "$(wc -l <notes.jsonl)" "verdicts before a long note"
+for by in "" $'mod\xe9l' $'mod\xe9l.gguf'; do
+    expect_code 2 "$PRIMER" data review lessons.jsonl -o new.jsonl --by "$by"
+    expect_message "--by: expected a name, in UTF-8"
+done
+
 # A descriptor that is closed is no other file: the keyboard ends as at Ctrl-D, and nothing that is said is a key.
 closed() { timeout 30 "$PRIMER" data review lessons.jsonl -o closed.jsonl --count 3; }
 code=0

@@ -391,6 +391,34 @@ static void half_lines_are_asked_again(void **state)
     data_review_file_free(&file);
 }
 
+/* Of an escaped note too: what could not be read again isn't written. */
+static void long_verdicts_are_not_written(void **state)
+{
+    (void)state;
+    primer_error error = {0};
+    const size_t length = (size_t)1 << 19;
+    char *const note = memory_allocate(length, 1);
+    assert_non_null(note);
+    memset(note, '"', length);
+    char kind[] = "", title[] = "";
+    const struct data_review_lesson lesson = {.line = 7, .kind = kind, .title = title};
+    struct data_review_verdict verdict = {
+        .mark = DATA_REVIEW_WRONG, .note = note, .note_length = length, .probability = -1};
+    struct data_review_file file = {0};
+    struct data_review_log log;
+    const char *const path = helper_path("long.jsonl");
+    assert_int_equal(data_review_log_open(&log, path, &file, &error), PRIMER_OK);
+    assert_int_equal(data_review_log_add(&log, &lesson, &verdict, "a", 1, &error), PRIMER_ELIMIT);
+    assert_non_null(strstr(error.message, "the lesson of line 7: a verdict of 10"));
+    verdict.note_length = length / 2 - 100;
+    assert_int_equal(data_review_log_add(&log, &lesson, &verdict, "a", 1, &error), PRIMER_OK);
+    data_review_log_close(&log);
+    memory_free(note);
+    assert_int_equal(data_review_file_read(&file, path, false, false, &error), PRIMER_OK);
+    assert_int_equal(file.count, 1);
+    data_review_file_free(&file);
+}
+
 static void refuse_verdicts(const char *text, const char *words)
 {
     struct data_review_file file = {0};
@@ -430,6 +458,16 @@ static void verdicts_that_are_none_are_refused(void **state)
     assert_true(stat(helper_path("v.jsonl"), &facts) == 0 && facts.st_size == 34);
     assert_int_equal(data_review(lessons, lessons, &judge, &options, &summary, &report, &error),
                      PRIMER_EINVAL);
+    /* Nor is one begun by a judge whose verdicts could not be found again. */
+    static const char *const names[] = {"", "mod\xE9l"};
+    for (size_t i = 0; i < 2; i++) {
+        const struct data_review_judge other = {names[i], &script, judge_by_script, NULL, false};
+        assert_int_equal(
+            data_review(lessons, helper_path("n"), &other, &options, &summary, &report, &error),
+            PRIMER_EINVAL);
+        assert_non_null(strstr(error.message, "the judge's name"));
+    }
+    assert_false(file_exists(helper_path("n")));
     buffer_free(&report);
 }
 
@@ -487,6 +525,7 @@ int main(void)
         cmocka_unit_test(verdicts_go_on_and_are_taken_back),
         cmocka_unit_test(two_are_taken_back),
         cmocka_unit_test(half_lines_are_asked_again),
+        cmocka_unit_test(long_verdicts_are_not_written),
         cmocka_unit_test(verdicts_that_are_none_are_refused),
         cmocka_unit_test(reports_compare_judges),
     };
