@@ -9,6 +9,7 @@
  */
 #include "data/data_rate.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -65,6 +66,23 @@ static primer_status find_digits(struct model_rater *rater, const char *path, pr
                              DATA_RATE_MOST);
 }
 
+/* NUL becomes U+FFFD, as a conversation can't hold it. */
+static primer_status append_sample(struct buffer *out, const char *text, size_t length,
+                                   primer_error *error)
+{
+    while (length > 0) {
+        const char *const nul = memchr(text, '\0', length);
+        const size_t run = nul == NULL ? length : (size_t)(nul - text);
+        FORWARD(buffer_append(out, text, run, error));
+        if (nul == NULL)
+            return PRIMER_OK;
+        FORWARD(buffer_text(out, "\xEF\xBF\xBD", error));
+        text += run + 1;
+        length -= run + 1;
+    }
+    return PRIMER_OK;
+}
+
 /* The prompt's tokens with the first `length` bytes of the sample. */
 static primer_status prompt_tokens(struct model_rater *rater, const struct data_rate_sample *sample,
                                    size_t length, int32_t **ids, size_t *count, primer_error *error)
@@ -72,7 +90,7 @@ static primer_status prompt_tokens(struct model_rater *rater, const struct data_
     buffer_clear(&rater->text);
     buffer_clear(&rater->json);
     FORWARD(buffer_format(&rater->text, error, "%s\n\nThe piece:\n\n```\n", rater->rubric));
-    FORWARD(buffer_append(&rater->text, sample->text, length, error));
+    FORWARD(append_sample(&rater->text, sample->text, length, error));
     FORWARD(buffer_format(&rater->text, error, "\n```\n\n%s",
                           rater->format == NULL ? "The rating, a digit from 0 to 5.\nRating:"
                                                 : "Answer with the rating alone, a digit from 0 "
@@ -137,7 +155,7 @@ static primer_status rate_by_model(void *context, const struct data_rate_sample 
         status = primer_session_sync(rater->session, ids, length, NULL, NULL, error);
     primer_free(ids);
     if (status != PRIMER_OK) {
-        error_prefix(error, "%s", sample->path);
+        error_prefix(error, "%s:%" PRIu64, sample->path, sample->line + sample->from - 1);
         return status;
     }
     judge(rater, verdict);
