@@ -163,13 +163,27 @@ static primer_status make_rater(const struct settings *settings, const char *rub
     return PRIMER_OK;
 }
 
-static int run(struct settings *settings)
+/* NULL: all that was said has an effect. */
+static const char *misuse(const struct settings *settings)
 {
     const struct filter_settings *const chosen = &settings->filter;
     const bool by_model = chosen->by != NULL && strcmp(chosen->by, "model") == 0;
+    const bool by_person = chosen->by == NULL || strcmp(chosen->by, "person") == 0;
     if (settings->output == NULL || by_model != (chosen->model != NULL))
-        return command_misused(settings->command,
-                               "data rate needs -o, and --model with --by model alone");
+        return "data rate needs -o, and --model with --by model alone";
+    if (chosen->rubric != NULL && !by_model && !by_person)
+        return "--rubric has no effect where a file says the ratings";
+    if (settings->model.threads > 0 && !by_model)
+        return "-t has no effect without --by model";
+    return NULL;
+}
+
+static int run(struct settings *settings)
+{
+    const struct filter_settings *const chosen = &settings->filter;
+    const char *const wrong = misuse(settings);
+    if (wrong != NULL)
+        return command_misused(settings->command, "%s", wrong);
     primer_status status = PRIMER_OK;
     primer_error problem = {0}, *error = &problem;
     struct data_rate_summary summary = {0};

@@ -285,7 +285,8 @@ static int run(struct settings *settings)
 {
     const struct review_settings *const chosen = &settings->review;
     const bool asks = chosen->count > 0 || chosen->by != NULL || chosen->rubric != NULL ||
-                      chosen->by_kind || settings->output != NULL;
+                      chosen->by_kind || chosen->seed > 0 || settings->model.threads > 0 ||
+                      settings->output != NULL;
     if (chosen->report && asks)
         return command_misused(settings->command,
                                "data review --report takes files of verdicts and nothing else");
@@ -298,6 +299,8 @@ static int run(struct settings *settings)
     if (!data_review_is_name(chosen->by == NULL ? "person" : chosen->by))
         return command_misused(settings->command,
                                "--by: expected a name, in UTF-8: verdicts are found again by it");
+    if (settings->model.threads > 0 && !is_model(chosen->by))
+        return command_misused(settings->command, "-t has no effect where a person judges");
     return run_review(settings);
 }
 

@@ -66,6 +66,8 @@ static int run(struct settings *settings)
     struct data_stats stats;
     struct buffer out = {0}, samples = {0};
     const char *const path = settings->arguments[0];
+    if (settings->samples > 0 && settings->tokenizer == NULL)
+        return command_misused(settings->command, "--samples has no effect without --tokenizer");
     TRY(data_stats_read(path, settings->tokenizer,
                         settings->samples > 0 ? settings->samples : SAMPLES, &stats, &samples,
                         error));

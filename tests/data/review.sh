@@ -138,7 +138,12 @@ grep -q 'left out: 1 verdicts of lessons outside the sample' out || fail "other 
 expect_code 1 "$PRIMER" data review lessons.jsonl -o new.jsonl
 expect_message "a person's verdicts come from a terminal, or from a pipe"
 expect_code 2 "$PRIMER" data review lessons.jsonl
-expect_code 2 "$PRIMER" data review --report v.jsonl --count 3
+for option in "--count 3" "--seed 3" "-t 2"; do
+    # shellcheck disable=SC2086
+    expect_code 2 "$PRIMER" data review --report v.jsonl $option
+done
+expect_code 2 "$PRIMER" data review lessons.jsonl -o new.jsonl -t 2
+expect_message "-t has no effect where a person judges"
 printf '{"text":"a"}\n{"words":"b"}\n' >bad.jsonl
 expect_code 1 "$PRIMER" data review bad.jsonl -o new.jsonl
 expect_message 'bad.jsonl:2: expected "messages"'

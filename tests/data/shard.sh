@@ -30,6 +30,8 @@ found = json.load(open(sys.argv[1]))
 assert found["samples"] == [t + "<|endoftext|>" for t in ("one", "two", "three", "four five")], found
 assert found["documents"] == 4 and found["asked"] < found["tokens"] - 4, found
 PY
+expect_code 2 "$PRIMER" data stats ab.shard --samples 2
+expect_message "--samples has no effect without --tokenizer"
 expect_code 0 "$PRIMER" data stats ab.shard
 grep -q 'whole and as it was written' out || fail "data stats: $(cat out)"
 
