@@ -186,7 +186,7 @@ complete -c primer -n '__fish_seen_subcommand_from eval' -l from -x -d 'only tas
 complete -c primer -n '__fish_seen_subcommand_from eval' -l to -x -d 'only tasks up to this number'
 complete -c primer -n '__fish_seen_subcommand_from eval' -l raw -d 'MBPP: no chat, the head of a function goes on'
 complete -c primer -n '__fish_seen_subcommand_from eval' -l seconds -x -d 'most time of a program (6)'
-complete -c primer -n '__fish_seen_subcommand_from eval' -l report -r -F -d 'a line of JSON for each answer: prompt, answer, verdict, why'
+complete -c primer -n '__fish_seen_subcommand_from eval' -l report -r -F -d 'a line of JSON for each answer: prompt, answer, verdict, why; FILE.part, from which the same command goes on, until it is whole'
 complete -c primer -n '__fish_seen_subcommand_from eval' -l answers -r -F -d 'judge the answers of this report again; no model is used'
 complete -c primer -n '__fish_seen_subcommand_from quantize' -s t -l threads -x -d 'threads; without it as many as are worth using'
 complete -c primer -n '__fish_seen_subcommand_from quantize' -s j -l json -d 'one JSON object; train: one a line'

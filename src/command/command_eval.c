@@ -2,8 +2,10 @@
 #include "command/command.h"
 
 #include <inttypes.h>
+#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/buffer.h"
 #include "base/file.h"
@@ -21,9 +23,11 @@ struct evaluated {
     primer_model *model;
     primer_chat_format *own; /* the model's own template; NULL: none */
     struct adapter_option adapters;
+    struct buffer key; /* what the answers depend on */
     struct eval_options options;
     struct eval_result result;
     struct progress progress;
+    size_t done, all; /* answers judged so far */
 };
 
 /* ---- what the command line means ------------------------------------------------------------- */
@@ -92,6 +96,8 @@ static bool show_progress(void *context, const struct eval_progress *now)
 {
     struct evaluated *const work = context;
     char note[96];
+    work->done = now->done;
+    work->all = now->all;
     snprintf(note, sizeof note, "%zu passed, %" PRIu64 " tokens", now->passed, now->tokens);
     progress_step(&work->progress, now->done, now->all, note);
     return !interrupt_seen();
@@ -152,6 +158,9 @@ static primer_status write_text(const struct evaluated *work, struct buffer *out
     }
     if (work->options.answers != NULL)
         return PRIMER_OK;
+    if (result->before > 0)
+        FORWARD(buffer_format(out, error, "%zu answers are of a run that was stopped\n",
+                              result->before));
     return buffer_format(out, error, "%s tokens in %s, %.1f tokens/s\n",
                          render_count(result->tokens, tokens),
                          render_duration(result->seconds, time),
@@ -193,8 +202,72 @@ static primer_status write_json(const struct evaluated *work, struct buffer *out
         FORWARD(buffer_text(out, f > 0 ? "," : "", error));
         FORWARD(write_file_json(&result->files[f], result->samples, out, error));
     }
-    return buffer_format(out, error, "],\"samples\":%zu,\"tokens\":%" PRIu64 ",\"seconds\":%.3f}\n",
-                         result->samples, result->tokens, result->seconds);
+    return buffer_format(
+        out, error, "],\"samples\":%zu,\"before\":%zu,\"tokens\":%" PRIu64 ",\"seconds\":%.3f}\n",
+        result->samples, result->before, result->tokens, result->seconds);
+}
+
+/* ---- a run that is stopped ------------------------------------------------------------------- */
+
+static primer_status key_of_model(const struct evaluated *work, struct buffer *key,
+                                  primer_error *error)
+{
+    char *json = NULL;
+    size_t length = 0;
+    FORWARD(primer_model_describe(work->model, 0, &json, &length, error));
+    json_t *const object = json_loadb(json, length, 0, NULL);
+    const char *const identity = json_string_value(json_object_get(object, "identity"));
+    const primer_status status = buffer_text(key, identity == NULL ? "" : identity, error);
+    json_decref(object);
+    primer_free(json);
+    return status;
+}
+
+/* An adapter's file may be another one under the same name: its size and time count too. */
+static primer_status key_of_adapters(const struct settings *settings, const struct evaluated *work,
+                                     struct buffer *key, primer_error *error)
+{
+    for (size_t i = 0; i < work->adapters.count; i++) {
+        struct stat facts = {0};
+        stat(primer_adapter_info(work->adapters.uses[i].adapter)->path, &facts);
+        FORWARD(buffer_format(key, error, "\n%s %lld %lld", settings->adapters.items[i],
+                              (long long)facts.st_size, (long long)facts.st_mtime));
+    }
+    return PRIMER_OK;
+}
+
+/* All besides the tests that the answers and verdicts depend on. */
+static primer_status make_key(const struct settings *settings, struct evaluated *work,
+                              primer_error *error)
+{
+    size_t rows = 0;
+    const struct parameter *const table = parameters_table(&rows);
+    struct buffer *const key = &work->key;
+    FORWARD(key_of_model(work, key, error));
+    FORWARD(key_of_adapters(settings, work, key, error));
+    FORWARD(buffer_format(key, error, "\n%s\n%zu",
+                          settings->template_name == NULL ? "" : settings->template_name,
+                          settings->eval.seconds));
+    for (size_t row = 0; row < rows; row++)
+        for (size_t i = 0; i < parameters_count(&settings->parameters, &table[row]); i++) {
+            FORWARD(buffer_format(key, error, "\n%s ", table[row].name));
+            FORWARD(parameters_show(&settings->parameters, &table[row], i, key, error));
+        }
+    work->options.key = key->bytes;
+    return PRIMER_OK;
+}
+
+/* How far it came, and what becomes of that. */
+static void tell_stop(const struct evaluated *work)
+{
+    const struct eval_options *const options = &work->options;
+    fprintf(stderr, "primer: stopped at %zu of %zu answers", work->done, work->all);
+    if (options->answers == NULL && options->report == NULL)
+        fputs("; only with --report are they kept", stderr);
+    else if (options->answers == NULL && work->done > 0)
+        fprintf(stderr, ", which are in %s.part; the same command goes on behind them",
+                options->report);
+    fputc('\n', stderr);
 }
 
 /* ---- the command ----------------------------------------------------------------------------- */
@@ -244,14 +317,18 @@ static primer_status evaluate(struct settings *settings, struct evaluated *work,
                            error));
     const primer_sampling sampling = parameters_sampling(parameters);
     fill_options(settings, &sampling, work);
+    if (work->model != NULL)
+        FORWARD(make_key(settings, work, error));
     interrupt_install(NULL);
     interrupt_hold();
     work->progress = progress_begin("judging", "answers");
     const primer_status status =
         eval_run(work->paths, work->count, &work->options, &work->result, error);
     progress_end(&work->progress);
-    if (status == PRIMER_ECANCELED)
+    if (status == PRIMER_ECANCELED) {
+        tell_stop(work);
         interrupt_end();
+    }
     return status;
 }
 
@@ -269,6 +346,7 @@ static int run(struct settings *settings)
 
 cleanup:
     buffer_free(&out);
+    buffer_free(&work.key);
     eval_result_free(&work.result);
     primer_chat_format_free(work.own);
     adapter_option_close(&work.adapters);
@@ -294,7 +372,11 @@ const struct command command_eval = {
         "them. What\n"
         "the model writes runs in a sandbox (bubblewrap, python3). Without --temp answers are "
         "greedy and the\n"
-        "same each time. A MODEL's name ends with .gguf; without one it is the model in the "
+        "same each time. With --report a run that was stopped goes on by the same command: until "
+        "the "
+        "report is\n"
+        "whole its answers are in REPORT.part. A MODEL's name ends with .gguf; without one it is "
+        "the model in the "
         "program.\n",
     .bit = COMMAND_EVAL,
     .least = 1,

@@ -238,7 +238,8 @@ static const struct option table[] = {
     FLAG("--raw", raw, COMMAND_EVAL, work_group, "MBPP: no chat, the head of a function goes on"),
     SIZE("--seconds", eval.seconds, 1, COMMAND_EVAL, work_group, "most time of a program (6)"),
     TEXT("--report", "FILE", eval.report, COMMAND_EVAL, work_group,
-         "a line of JSON for each answer: prompt, answer, verdict, why"),
+         "a line of JSON for each answer: prompt, answer, verdict, why; FILE.part, from which the "
+         "same command goes on, until it is whole"),
     TEXT("--answers", "FILE", eval.answers, COMMAND_EVAL, work_group,
          "judge the answers of this report again; no model is used"),
     SIZE("--chunks", chunks, 1, COMMAND_PERPLEXITY, work_group, "only the first N windows"),

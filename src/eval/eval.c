@@ -4,10 +4,13 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/hash.h"
 #include "base/memory.h"
 #include "eval/eval_generate.h"
 #include "eval/eval_item.h"
+#include "eval/eval_json.h"
 #include "eval/eval_judge.h"
+#include "eval/eval_part.h"
 #include "eval/eval_report.h"
 
 #define BATCH 64 /* answers judged at once */
@@ -20,6 +23,8 @@ struct evaluation {
     struct eval_judge_verdict *verdicts; /* [slots] */
     struct eval_judge *judge;
     struct eval_generate *generate; /* NULL: the answers are given */
+    const char *const *paths;
+    struct eval_part part;
     size_t done, passed;
 };
 
@@ -82,6 +87,12 @@ static primer_status judge_slots(struct evaluation *run, const size_t *slots, si
         run->verdicts[places[i]] = verdicts[i];
         run->passed += verdicts[i].kind == EVAL_PASSED;
     }
+    for (size_t i = 0; i < count; i++) {
+        const size_t slot = slots[i];
+        const struct eval_item *const item = &run->items.items[slot / run->samples];
+        FORWARD(eval_part_add(&run->part, slot, slot % run->samples, item, run->paths[item->file],
+                              &run->answers[slot], &run->verdicts[slot], error));
+    }
     run->done += count;
     return PRIMER_OK;
 }
@@ -97,22 +108,71 @@ static primer_status take_slots(struct evaluation *run, size_t *slots, size_t *c
     return PRIMER_OK;
 }
 
-static primer_status judge_all(struct evaluation *run, primer_error *error)
+/* False: stop. */
+static bool tell(const struct evaluation *run)
 {
     const struct eval_options *const options = run->options;
-    while (run->done < run->slots) {
+    const struct eval_progress now = {
+        .done = run->done,
+        .all = run->slots,
+        .passed = run->passed,
+        .tokens = run->generate == NULL ? 0 : eval_generate_tokens(run->generate)};
+    return options->progress == NULL || options->progress(options->context, &now);
+}
+
+/* When it is stopped the answers that are whole are judged still. */
+static primer_status judge_all(struct evaluation *run, primer_error *error)
+{
+    for (bool stopped = false; run->done < run->slots;) {
         size_t slots[BATCH], count = 0;
         FORWARD(take_slots(run, slots, &count, error));
         if (count > 0)
             FORWARD(judge_slots(run, slots, count, error));
-        const struct eval_progress now = {
-            .done = run->done,
-            .all = run->slots,
-            .passed = run->passed,
-            .tokens = run->generate == NULL ? 0 : eval_generate_tokens(run->generate)};
-        if (options->progress != NULL && !options->progress(options->context, &now))
+        const bool goes_on = tell(run);
+        if ((stopped && count == 0) || (!goes_on && run->generate == NULL))
             return error_set(error, PRIMER_ECANCELED, "interrupted");
+        if (!goes_on && !stopped)
+            eval_generate_stop(run->generate);
+        stopped = stopped || !goes_on;
     }
+    return PRIMER_OK;
+}
+
+/* Of all that the answers and their verdicts depend on. */
+static primer_status make_identity(const struct evaluation *run, uint64_t *identity,
+                                   primer_error *error)
+{
+    primer_status status = PRIMER_OK;
+    struct buffer text = {0};
+    const char *const key = run->options->key == NULL ? "" : run->options->key;
+    *identity = hash_bytes(key, strlen(key), run->samples);
+    for (size_t i = 0; i < run->items.count; i++) {
+        const struct eval_item *const item = &run->items.items[i];
+        buffer_clear(&text);
+        TRY(eval_json_append(item->source, &text, error));
+        if (item->messages != NULL)
+            TRY(eval_json_append(item->messages, &text, error));
+        else
+            TRY(buffer_append(&text, item->prompt.bytes, item->prompt.length, error));
+        *identity = hash_bytes(text.bytes, text.length, *identity);
+    }
+cleanup:
+    buffer_free(&text);
+    return status;
+}
+
+static primer_status open_part(struct evaluation *run, struct eval_result *result,
+                               primer_error *error)
+{
+    uint64_t identity = 0;
+    if (run->options->report == NULL)
+        return PRIMER_OK;
+    FORWARD(make_identity(run, &identity, error));
+    FORWARD(eval_part_open(&run->part, run->options->report, identity, run->answers, run->verdicts,
+                           run->slots, &result->before, error));
+    run->done = result->before;
+    for (size_t slot = 0; slot < run->slots; slot++)
+        run->passed += run->answers[slot].given && run->verdicts[slot].kind == EVAL_PASSED;
     return PRIMER_OK;
 }
 
@@ -121,9 +181,12 @@ static primer_status answer_all(struct evaluation *run, struct eval_result *resu
 {
     const struct eval_options *const options = run->options;
     const uint64_t begun = clock_nanoseconds();
-    FORWARD(options->answers != NULL
-                ? eval_report_read(options->answers, run->answers, run->slots, error)
-                : eval_generate_open(options, &run->items, run->answers, &run->generate, error));
+    if (options->answers != NULL) {
+        FORWARD(eval_report_read(options->answers, run->answers, run->slots, error));
+    } else {
+        FORWARD(open_part(run, result, error));
+        FORWARD(eval_generate_open(options, &run->items, run->answers, &run->generate, error));
+    }
     FORWARD(judge_all(run, error));
     result->tokens = run->generate == NULL ? 0 : eval_generate_tokens(run->generate);
     result->seconds = clock_seconds_since(begun);
@@ -135,7 +198,9 @@ primer_status eval_run(const char *const *paths, size_t count, const struct eval
 {
     primer_status status = PRIMER_OK;
     struct evaluation run = {.options = options,
-                             .samples = options->samples > 0 ? options->samples : 1};
+                             .samples = options->samples > 0 ? options->samples : 1,
+                             .paths = paths,
+                             .part = {.descriptor = -1}};
     struct eval_result made = {.count = count, .samples = run.samples};
     made.files = memory_allocate(count + 1, sizeof *made.files);
     if (made.files == NULL)
@@ -153,6 +218,7 @@ primer_status eval_run(const char *const *paths, size_t count, const struct eval
 cleanup:
     eval_generate_close(run.generate);
     eval_judge_close(run.judge);
+    eval_part_close(&run.part, status == PRIMER_OK);
     for (size_t i = 0; run.answers != NULL && i < run.slots; i++)
         buffer_free(&run.answers[i].text);
     memory_free(run.answers);

@@ -57,7 +57,9 @@ struct eval_options {
     size_t from, to;     /* only tasks with these numbers; 0: from the first, to the last */
     size_t parallel;     /* answers made at once; 0: 8 */
     double seconds;      /* of a program; 0: 6 */
-    const char *report;  /* a line of JSON for each answer; NULL: none */
+    const char *report;  /* a line of JSON for each answer; NULL: none. Until it is whole those that
+                            are judged are in REPORT.part, and the same run goes on behind them */
+    const char *key;     /* a text of all besides the tests that a model's answers depend on */
     const char *answers; /* a report whose answers are judged, and nothing is made; NULL: none */
     /* Called a few times a second; false: stop. May be NULL. */
     bool (*progress)(void *context, const struct eval_progress *progress);
@@ -76,7 +78,8 @@ struct eval_summary {
 struct eval_result {
     struct eval_summary *files; /* [count], as the paths */
     size_t count, samples;
-    uint64_t tokens; /* written */
+    size_t before;   /* answers that a run which was stopped had left */
+    uint64_t tokens; /* written now */
     double seconds;  /* of the whole run */
 };
 

@@ -13,6 +13,8 @@
 #define WAIT       100000000L /* nanoseconds */
 #define THREADS    256
 
+const char eval_generate_refused[] = "context";
+
 /* A text that goes on has ended where another piece of a file begins. */
 static const char *const raw_stops[] = {"\ndef ", "\nclass ", "\nif ", "\nprint", "\n#", "\n```"};
 enum { RAW_STOPS = sizeof raw_stops / sizeof raw_stops[0] };
@@ -154,7 +156,7 @@ static primer_status answer_slot(struct eval_generate *generate, primer_session 
     status = primer_session_sync(session, ids, count, NULL, NULL, error);
     if (status == PRIMER_ELIMIT) {
         answer->refused = true;
-        answer->ending = "context";
+        answer->ending = eval_generate_refused;
         status = PRIMER_OK;
         goto cleanup;
     }
@@ -175,6 +177,8 @@ cleanup:
 static bool next_slot(struct eval_generate *generate, size_t *slot)
 {
     pthread_mutex_lock(&generate->lock);
+    while (generate->next < generate->slots && generate->answers[generate->next].given)
+        generate->next++;
     const bool found = !generate->stopped && generate->next < generate->slots;
     if (found)
         *slot = generate->next++;
@@ -186,7 +190,7 @@ static void put_slot(struct eval_generate *generate, size_t slot, primer_status 
                      const primer_error *error)
 {
     pthread_mutex_lock(&generate->lock);
-    if (status == PRIMER_OK) {
+    if (status == PRIMER_OK && !generate->stopped) { /* else it may be cut off */
         generate->ready[generate->ready_count++] = slot;
     } else if (!generate->stopped) {
         generate->stopped = true;
@@ -308,15 +312,20 @@ uint64_t eval_generate_tokens(struct eval_generate *generate)
     return tokens;
 }
 
-void eval_generate_close(struct eval_generate *generate)
+void eval_generate_stop(struct eval_generate *generate)
 {
-    if (generate == NULL)
-        return;
     pthread_mutex_lock(&generate->lock);
     generate->stopped = true;
     pthread_mutex_unlock(&generate->lock);
     for (size_t i = 0; i < THREADS && generate->sessions[i] != NULL; i++)
         primer_session_cancel(generate->sessions[i]);
+}
+
+void eval_generate_close(struct eval_generate *generate)
+{
+    if (generate == NULL)
+        return;
+    eval_generate_stop(generate);
     for (size_t i = 0; i < generate->thread_count; i++)
         pthread_join(generate->threads[i], NULL);
     for (size_t i = 0; i < THREADS; i++)

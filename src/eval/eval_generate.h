@@ -17,11 +17,13 @@ struct eval_answer {
     size_t tokens;
     const char *ending; /* why it ended; static */
     bool refused;       /* the prompt doesn't fit the context */
+    bool given;         /* it was there before, and isn't written again */
 };
 
 struct eval_generate;
+extern const char eval_generate_refused[]; /* the ending where the context has no room */
 
-/* answers[items * samples], zeroed; filled by the threads, which begin at once. All borrowed until
+/* answers[items * samples], zeroed but for those that are given; filled by the threads, which begin at once. All borrowed until
  * eval_generate_close. */
 primer_status eval_generate_open(const struct eval_options *options, const struct eval_items *items,
                                  struct eval_answer *answers, struct eval_generate **generate,
@@ -30,6 +32,8 @@ primer_status eval_generate_open(const struct eval_options *options, const struc
  * An error of any thread is told here. */
 primer_status eval_generate_take(struct eval_generate *generate, size_t *slots, size_t most,
                                  size_t *count, primer_error *error);
+/* Ends what is being answered: of the answers only those that are whole already come. */
+void eval_generate_stop(struct eval_generate *generate);
 uint64_t eval_generate_tokens(struct eval_generate *generate); /* written so far */
 /* Ends what is being answered. NULL is legal. */
 void eval_generate_close(struct eval_generate *generate);

@@ -81,10 +81,10 @@ static primer_status write_text(const char *key, const char *text, size_t length
     return buffer_json_string(out, text == NULL ? "" : text, length, error);
 }
 
-static primer_status write_line(const struct eval_item *item, const char *file, size_t sample,
-                                const struct eval_answer *answer,
-                                const struct eval_judge_verdict *verdict, struct buffer *out,
-                                primer_error *error)
+primer_status eval_report_line(const struct eval_item *item, const char *file, size_t sample,
+                               const struct eval_answer *answer,
+                               const struct eval_judge_verdict *verdict, struct buffer *out,
+                               primer_error *error)
 {
     const json_t *const id = json_object_get(item->source, "task_id");
     const char *const name = eval_verdict_name(verdict->kind);
@@ -119,8 +119,8 @@ primer_status eval_report_write(const char *path, const char *const *files,
     for (size_t slot = 0; slot < items->count * samples; slot++) {
         const struct eval_item *const item = &items->items[slot / samples];
         buffer_clear(&line);
-        TRY(write_line(item, files[item->file], slot % samples, &answers[slot], &verdicts[slot],
-                       &line, error));
+        TRY(eval_report_line(item, files[item->file], slot % samples, &answers[slot],
+                             &verdicts[slot], &line, error));
         TRY(file_writer_write(&writer, line.bytes, line.length, error));
     }
     TRY(file_writer_commit(&writer, error));

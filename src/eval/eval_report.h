@@ -21,6 +21,10 @@ void eval_report_count(const struct eval_items *items, size_t samples,
 
 /* {"file","line","task_id","sample","prompt","answer","passed","verdict","why","ending","tokens"},
  * in the order of the items. */
+primer_status eval_report_line(const struct eval_item *item, const char *file, size_t sample,
+                               const struct eval_answer *answer,
+                               const struct eval_judge_verdict *verdict, struct buffer *out,
+                               primer_error *error);
 primer_status eval_report_write(const char *path, const char *const *files,
                                 const struct eval_items *items, size_t samples,
                                 const struct eval_answer *answers,

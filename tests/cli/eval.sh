@@ -74,4 +74,37 @@ cmp -s "$folder/report--parallel 3" "$folder/sampled--parallel 3" && fail "--tem
 [ "$(wc -l <"$folder/report--parallel 3")" = 9 ] || fail "not a line for each answer"
 expect_code 0 "$PRIMER" eval "$model" "$tests" -n 24 -c 8 --json
 grep -q '"context":' "$folder/out" || fail "prompts that don't fit: $(cat "$folder/out")"
+
+# A run that is stopped keeps what was judged, and the same command goes on behind it, to the same report.
+part=$folder/stop.part
+write=(env --default-signal=INT "$PRIMER" eval "$model" "$tests" -n 60 --samples 25 --temp 1 -s 3 --parallel 2 -t 1)
+stop() { # SIGNAL LINES: as soon as the part has so many; sets code
+    "${write[@]}" --report "$folder/stop" >"$folder/out" 2>"$folder/err" &
+    while kill -0 $! 2>/dev/null; do
+        [ -f "$part" ] && [ "$(wc -l <"$part")" -ge "$2" ] && kill "-$1" $! && break
+        sleep 0.01
+    done
+    code=0
+    wait $! 2>/dev/null || code=$?
+}
+"${write[@]}" --report "$folder/whole" >"$folder/out" || fail "a whole run"
+stop KILL 3
+expect_same 137 $code "killed"
+[ -f "$folder/stop" ] && fail "a report of a run that was killed"
+printf '{"slot":1,"file":"te' >>"$part"
+before=$(wc -l <"$part")
+stop INT $((before + 4))
+expect_same 130 $code "Ctrl-C: $(cat "$folder/err")"
+expect_message "primer: stopped at $(($(wc -l <"$part") - 1)) of 75 answers, which are in $part; the same command goes on"
+cp "$part" "$folder/kept"
+expect_code 1 "${write[@]}" --report "$folder/stop" -n 61
+expect_message "$part: is of other tests, another model or other options"
+cmp -s "$part" "$folder/kept" || fail "the part of another run was written to"
+"${write[@]}" --report "$folder/stop" --json >"$folder/json" || fail "the run behind the stops"
+grep -q "\"before\":$(($(wc -l <"$folder/kept") - 1))," "$folder/json" || fail "before: $(cat "$folder/json")"
+cmp "$folder/stop" "$folder/whole" || fail "stopped runs and a whole one differ"
+[ -f "$part" ] && fail "the part is still there"
+sed 's/"slot":[0-9]*/"slot":75/' "$folder/kept" >"$part"
+expect_code 1 "${write[@]}" --report "$folder/stop"
+expect_message "$part: line 2: slot: expected a number below 75"
 exit 0
