@@ -224,6 +224,7 @@ static primer_status lost_worker(struct run *run, struct sandbox_worker *worker,
     struct sandbox_result *const result = &run->results[worker->index];
     char text[256];
     sandbox_worker_complaint(worker, text, sizeof text);
+    result->ended_outside = sandbox_worker_ended_outside(worker);
     sandbox_worker_stop(worker);
     buffer_clear(&result->output);
     buffer_clear(&result->problem);

@@ -59,7 +59,9 @@ enum sandbox_end {
 
 struct sandbox_result {
     enum sandbox_end end;
-    int exit_code;                 /* SANDBOX_KILLED: the signal, 0 where the worker died */
+    int exit_code; /* SANDBOX_KILLED: the signal, 0 where the worker died */
+    bool
+        ended_outside; /* the worker was killed by another process: nothing is said of the program */
     struct buffer output, problem; /* standard output; the end of standard error */
     double seconds;                /* from its start to the end of its last process */
 };

@@ -6,6 +6,9 @@
  * worker ends at the end of its channel, which closes with this process however that ends, and with
  * the bubblewrap outside, which sandbox_worker_stop kills.
  *
+ * It is in a session of its own, so that a terminal's Ctrl-C ends what this process wants it to end:
+ * an interrupt's handler decides what becomes of the programs that run.
+ *
  * Root becomes another user first: for root the kernel sets no limit on processes, and nothing in a
  * sandbox should be root's in any sense.
  *
@@ -36,7 +39,8 @@
 enum {
     NOBODY = 65533, /* a number that distributions leave free; 65534 has other owners */
     START_SECONDS = 20,
-    LATE_SECONDS = 10, /* beyond the program's: a worker that is slower is stuck */
+    END_MILLISECONDS = 200, /* from its channel's end to its own */
+    LATE_SECONDS = 10,      /* beyond the program's: a worker that is slower is stuck */
     ARGUMENTS = 80,
     READY_LENGTH = 16,
     ANSWER_HEAD = SANDBOX_TOKEN + SANDBOX_HEAD
@@ -104,6 +108,8 @@ static void become_bwrap(const struct command *command, int channel, int complai
                                               "LANG=C.UTF-8", "PATH=/usr/local/bin:/usr/bin:/bin",
                                               NULL};
     sigset_t none;
+    if (setsid() < 0)
+        return;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     /* Above the standard three, should the caller have closed some of them. */
@@ -180,6 +186,26 @@ void sandbox_worker_stop(struct sandbox_worker *worker)
         ;
     worker->state = SANDBOX_DEAD;
     worker->program = NULL;
+}
+
+/* The end of the channel says that bubblewrap is gone, which holds it too; a moment later it can be
+ * asked how. bubblewrap tells of an interpreter that a signal has ended as a shell does: 128 + n. */
+bool sandbox_worker_ended_outside(const struct sandbox_worker *worker)
+{
+    char byte;
+    siginfo_t end = {0};
+    if (recv(worker->channel, &byte, 1, MSG_PEEK) < 0 && (errno == EAGAIN || errno == EINTR))
+        return false;
+    const int handle = (int)syscall(SYS_pidfd_open, worker->process, 0);
+    if (handle >= 0) {
+        struct pollfd wait = {.fd = handle, .events = POLLIN};
+        poll(&wait, 1, END_MILLISECONDS);
+        close(handle);
+    }
+    if (waitid(P_PID, (id_t)worker->process, &end, WEXITED | WNOHANG | WNOWAIT) != 0 ||
+        end.si_pid != worker->process)
+        return false;
+    return end.si_code != CLD_EXITED || end.si_status == 128 + SIGKILL;
 }
 
 void sandbox_worker_complaint(const struct sandbox_worker *worker, char *text, size_t capacity)

@@ -52,6 +52,9 @@ primer_status sandbox_worker_start(struct sandbox_worker *worker,
                                    const struct sandbox_setting *setting, primer_error *error);
 /* Ends it and all that runs in it; a dead one stays dead. */
 void sandbox_worker_stop(struct sandbox_worker *worker);
+/* It has ended, and by a signal that no program inside can send: by other processes of the machine,
+ * or by the kernel for want of memory. False for one that sandbox_worker_stop has to end. */
+bool sandbox_worker_ended_outside(const struct sandbox_worker *worker);
 /* The last line that it complained in, into text[capacity]; "" without. */
 void sandbox_worker_complaint(const struct sandbox_worker *worker, char *text, size_t capacity);
 

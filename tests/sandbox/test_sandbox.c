@@ -322,10 +322,51 @@ static void dead_workers_are_replaced(void **state)
     assert_int_equal(results[1].end, SANDBOX_KILLED);
     assert_int_equal(results[1].exit_code, 0);
     assert_non_null(strstr(results[1].problem.bytes, "worker ended"));
+    assert_true(results[1].ended_outside && !results[0].ended_outside);
     assert_string_equal(results[2].output.bytes, "2\n");
     sandbox_results_free(results, 3);
     sandbox_close(sandbox);
     assert_int_equal(child_of(getpid()), 0);
+}
+
+static volatile sig_atomic_t interrupts;
+
+static void count_interrupt(int number)
+{
+    (void)number;
+    interrupts++;
+}
+
+/* As a terminal's Ctrl-C: to every process of the group, while a worker starts and while it works. */
+static bool interrupt_group(void *context, size_t done, size_t all)
+{
+    size_t *const asked = context;
+    (void)done, (void)all;
+    if ((*asked)++ < 3)
+        kill(0, SIGINT);
+    return true;
+}
+
+static void an_interrupt_of_the_group_spares_workers(void **state)
+{
+    (void)state;
+    const struct sigaction counting = {.sa_handler = count_interrupt};
+    struct sigaction former;
+    setpgid(0, 0); /* the others of the group that tests were started in are left alone */
+    assert_int_equal(sigaction(SIGINT, &counting, &former), 0);
+    struct sandbox *const sandbox = opened(1);
+    const struct sandbox_program program = {.source = "import time; time.sleep(0.4); print(1)",
+                                            .source_length = 38};
+    struct sandbox_result result;
+    size_t asked = 0;
+    assert_int_equal(sandbox_run(sandbox, &program, 1, &result, interrupt_group, &asked, NULL),
+                     PRIMER_OK);
+    assert_true(interrupts >= 1);
+    assert_int_equal(result.end, SANDBOX_FINISHED);
+    assert_string_equal(result.output.bytes, "1\n");
+    sandbox_results_free(&result, 1);
+    sandbox_close(sandbox);
+    assert_int_equal(sigaction(SIGINT, &former, NULL), 0);
 }
 
 /* A process that dies with a program running leaves nothing behind. */
@@ -469,6 +510,7 @@ int main(void)
         cmocka_unit_test(input_of_any_size),
         cmocka_unit_test(limits_are_exact),
         cmocka_unit_test(dead_workers_are_replaced),
+        cmocka_unit_test(an_interrupt_of_the_group_spares_workers),
         cmocka_unit_test(all_ends_with_the_parent),
         cmocka_unit_test(stopping),
         cmocka_unit_test(nothing_runs_bare),
