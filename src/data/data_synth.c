@@ -6,8 +6,8 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "base/hash.h"
 #include "base/memory.h"
+#include "data/synth_output.h"
 #include "data/synth_run.h"
 
 /* ---- rounds ---------------------------------------------------------------------------------- */
@@ -54,8 +54,8 @@ static primer_status run_round(struct synth_run *run, primer_error *error)
     TRY(synth_keep_last(run, error));
     cut_lines(run, before);
     run->next += SYNTH_ROUND * run->ranks.count;
+    TRY(synth_keep_floors(run, error)); /* a round that fails isn't kept */
     TRY(synth_part_add(run, error));
-    TRY(synth_keep_floors(run, error));
     if (summary->made > 100 * SYNTH_ROUND && summary->kept * 2000 < summary->made &&
         summary->kept == before)
         FAIL(PRIMER_ELIMIT,
@@ -210,19 +210,11 @@ cleanup:
     return status;
 }
 
-static uint64_t identify(const struct synth_run *run)
-{
-    const struct data_synth_options *const options = run->options;
-    const uint64_t numbers[] = {curriculum_hash(run->curriculum), options->count, options->seed,
-                                (uint64_t)options->split, options->tests ? 1 : 0};
-    const char *const only = options->only == NULL ? "" : options->only;
-    return hash_bytes(only, strlen(only), hash_bytes(numbers, sizeof numbers, 1));
-}
-
 static primer_status open_run(struct synth_run *run, const char *const *folders,
-                              size_t folder_count, primer_error *error)
+                              size_t folder_count, const char *path, primer_error *error)
 {
     FORWARD(curriculum_read(folders, folder_count, &run->curriculum, error));
+    FORWARD(synth_output_check(path, folders, folder_count, NULL, 0, error));
     FORWARD(pool_create(&run->pool, run->options->threads, error));
     const size_t threads = pool_size(run->pool);
     size_t blocks = 0;
@@ -240,7 +232,6 @@ static primer_status open_run(struct synth_run *run, const char *const *folders,
     FORWARD(synth_check_open(&run->check, curriculum_check(run->curriculum), threads, error));
     run->check.keep_going = keep_going;
     run->check.context = run;
-    run->identity = identify(run);
     run->next = run->ranks.rank * SYNTH_ROUND;
     return run->options->split == DATA_SYNTH_TEST ? synth_draft_survey(run, error) : PRIMER_OK;
 }
@@ -279,18 +270,22 @@ primer_status data_synth_make(const char *const *folders, size_t folder_count, c
         .options = options, .summary = summary, .part = -1, .ranks = {.count = 1}};
     FORWARD(ranks_begin(&run.ranks, error));
     summary->rank = run.ranks.rank;
-    status = open_run(&run, folders, folder_count, error);
+    summary->processes = run.ranks.count;
+    status = open_run(&run, folders, folder_count, path, error);
     if (status == PRIMER_OK)
         status = synth_part_open(&run, path, error);
     if (run.ranks.count > 1)
         status = ranks_agree(&run.ranks, status, error);
     if (status != PRIMER_OK)
         goto cleanup;
-    TRY(run.ranks.count > 1 ? work_together(&run, path, error) : work_alone(&run, path, error));
+    status = run.ranks.count > 1 ? work_together(&run, path, error) : work_alone(&run, path, error);
+    if (status != PRIMER_OK && (status != PRIMER_ECANCELED || run.ranks.count > 1))
+        goto cleanup;
     summary->distinct = synth_measure_distinct(&run.measure);
     summary->similar = synth_measure_similar(&run.measure);
     summary->topics = count_topics(run.curriculum);
-    TRY(count_used(&run, error));
+    const primer_status counted = count_used(&run, error);
+    status = status == PRIMER_OK ? counted : status;
 
 cleanup:
     close_run(&run);

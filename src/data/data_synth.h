@@ -4,7 +4,7 @@
  *
  * Lesson number i depends on the curriculum, the seed and i alone. A run that was stopped goes on
  * where its last whole round ended: OUT.state says how far OUT.part is; OUT appears when it is
- * complete. Processes that a launcher started together (mpirun) share the lessons among them, and
+ * complete. Unfinished work of other settings, or of another process, is refused. Processes that a launcher started together (mpirun) share the lessons among them, and
  * give the same file. docs/curricula.md says what a curriculum is.
  */
 #ifndef DATA_DATA_SYNTH_H
@@ -42,10 +42,11 @@ struct data_synth_options {
 #define DATA_SYNTH_MOST_SIMILAR   0.35 /* words that two lessons share, on average (Jaccard) */
 #define DATA_SYNTH_MOST_WRONG     0.02 /* lessons that fail their check */
 
-enum { DATA_SYNTH_PROBLEMS = 12 };
+enum { DATA_SYNTH_PROBLEMS = 12, DATA_SYNTH_PROBLEM = 256 };
 
 struct data_synth_summary {
     size_t rank; /* of the process, where several work together (mpirun): the first one tells */
+    size_t processes;
     uint64_t made, kept, wrong, duplicates, held_out, unsaid, resumed;
     uint64_t joined;   /* became a line together with the one before */
     uint64_t spare;    /* beyond the count, in the last round */
@@ -53,11 +54,12 @@ struct data_synth_summary {
     double distinct, similar;
     size_t topics, topics_used; /* blocks that lessons can be about */
     struct {
-        char text[256]; /* "factorial: variants give 2 and 3 on [1]" */
+        char text[DATA_SYNTH_PROBLEM]; /* "factorial: variants give 2 and 3 on [1]" */
         uint64_t count;
     } problems[DATA_SYNTH_PROBLEMS];
 };
 
+/* Of one process the summary is written on PRIMER_ECANCELED too: what is in OUT.part. */
 primer_status data_synth_make(const char *const *folders, size_t folder_count, const char *path,
                               const struct data_synth_options *options,
                               struct data_synth_summary *summary, primer_error *error);

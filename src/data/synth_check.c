@@ -6,6 +6,7 @@
  */
 #include "data/synth_check.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/memory.h"
@@ -13,6 +14,7 @@
 #define BATCH       512
 #define SECONDS     60.0
 #define DEATHS_MOST 16
+#define TRIES       3 /* of a lesson whose worker another process ends */
 #define OUTPUT      ((size_t)16 << 20)
 
 primer_status synth_check_open(struct synth_check *check, const char *script, size_t threads,
@@ -113,24 +115,33 @@ static const char *last_line(const struct buffer *text, size_t *length)
     return text->bytes == NULL ? "" : text->bytes + begin;
 }
 
-/* One program for one request; what it dies of is its answer. */
+static json_t *death_of(const struct sandbox_result *result)
+{
+    char why[200], shown[141];
+    size_t length;
+    const char *const line = last_line(&result->problem, &length);
+    snprintf(why, sizeof why, "the check ended with %s: %s", sandbox_end_name(result->end),
+             error_printable(line, length, shown, sizeof shown));
+    return refusal(why);
+}
+
+/* One program for one request; what it dies of is its answer, unless that was another process. */
 static primer_status ask_alone(struct synth_check *check, const struct buffer *request,
                                json_t **answer, bool *died, primer_error *error)
 {
-    struct sandbox_result result = {0};
     const struct batch batch = {.count = 1, .input = *request};
-    FORWARD(ask(check, &batch, 1, &result, error));
-    *died = !read_answers(&result, 1, answer);
-    if (*died) {
-        char why[200];
-        size_t length;
-        const char *const line = last_line(&result.problem, &length);
-        snprintf(why, sizeof why, "the check ended with %s: %.*s", sandbox_end_name(result.end),
-                 (int)(length < 140 ? length : 140), line);
-        *answer = refusal(why);
+    for (int i = 0; i < TRIES; i++) {
+        struct sandbox_result result = {0};
+        FORWARD(ask(check, &batch, 1, &result, error));
+        const bool outside = result.ended_outside;
+        *died = !outside && !read_answers(&result, 1, answer);
+        if (*died)
+            *answer = death_of(&result);
+        sandbox_results_free(&result, 1);
+        if (!outside)
+            return *answer == NULL ? memory_failure(error, "a check's answer", 0) : PRIMER_OK;
     }
-    sandbox_results_free(&result, 1);
-    return *answer == NULL ? memory_failure(error, "a check's answer", 0) : PRIMER_OK;
+    return error_set(error, PRIMER_EIO, "a check was killed by another process, %d times", TRIES);
 }
 
 static primer_status cut_batches(const struct buffer *const *requests, const size_t *places,

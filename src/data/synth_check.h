@@ -22,7 +22,8 @@ void synth_check_close(struct synth_check *check);
 
 /* requests[count]: a line of JSON each, its end included, or empty: not asked. answers[count]: an object of
  * check.py each, to be given back with json_decref; NULL: not asked. What the script or the sandbox
- * couldn't do is an answer too: {"keep": false, "why": ...}. */
+ * couldn't do is an answer too: {"keep": false, "why": ...}. Nothing is one that another process has
+ * done: PRIMER_EIO. */
 primer_status synth_check_run(struct synth_check *check, const struct buffer *const *requests,
                               size_t count, json_t **answers, primer_error *error);
 

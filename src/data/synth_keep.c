@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "base/utf8.h"
 
 enum {
     HELD_TREES = 16,   /* one of so many trees is held out */
@@ -14,6 +15,12 @@ enum {
 };
 
 /* ---- what is kept ---------------------------------------------------------------------------- */
+
+static void write_problem(char text[DATA_SYNTH_PROBLEM], const char *topic, const char *why)
+{
+    snprintf(text, DATA_SYNTH_PROBLEM, "%s: %s", topic, why);
+    text[utf8_complete(text, strlen(text))] = '\0';
+}
 
 /* Counts what is wrong with each topic. Where there is no room left the rarest makes way and leaves
  * its count, so that what is often wrong is found in any case (Metwally et al. 2005: "space saving").
@@ -32,7 +39,7 @@ static void note_problem(struct data_synth_summary *summary, const char *topic, 
     i = i == DATA_SYNTH_PROBLEMS ? rarest : i;
     summary->problems[i].count++;
     if (!known)
-        snprintf(summary->problems[i].text, sizeof summary->problems[i].text, "%s: %s", topic, why);
+        write_problem(summary->problems[i].text, topic, why);
 }
 
 static const char *worst_problem(const struct data_synth_summary *summary)

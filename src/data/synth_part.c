@@ -1,9 +1,11 @@
 /* synth_part.c - what a run has kept, on disk. Declared in synth_run.h.
  *
  *   OUT.part    lines of whole rounds          OUT.rank-1.part, OUT.rank-2.part, ... of several ranks
- *   OUT.state   how many bytes of it count, the next number, the counts so far; of which curriculum
+ *   OUT.state   how many bytes of it count, the next number, the counts so far; of which settings
  *
- * What a part holds beyond its state's bytes was torn off, and is cut away.
+ * What a part holds beyond its state's bytes was torn off, and is cut away. Part and state are made
+ * together, and a part without a state is another program's file. The number of lessons isn't one of
+ * the settings that have to be equal: rounds don't depend on it, but for the last one, which it cuts.
  */
 #include "data/synth_run.h"
 
@@ -17,6 +19,7 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "data/synth_output.h"
 
 enum { STATE_MOST = 1 << 20 };
 
@@ -35,6 +38,42 @@ static primer_status write_all(int descriptor, const char *path, const char *byt
         length -= (size_t)count;
     }
     return PRIMER_OK;
+}
+
+/* What a run's lessons depend on, as a state has it. */
+struct setting {
+    const char *key, *name; /* name: what it is called */
+    char text[32];
+    const char *only; /* in the place of `text` */
+};
+enum { SETTINGS = 6 };
+
+static const char *text_of(const struct setting *setting)
+{
+    return setting->only != NULL ? setting->only : setting->text;
+}
+
+static void list_settings(const struct synth_run *run, struct setting settings[SETTINGS])
+{
+    static const char *const splits[] = {[DATA_SYNTH_TRAIN] = "train",
+                                         [DATA_SYNTH_TEST] = "test",
+                                         [DATA_SYNTH_PAIRS] = "pairs",
+                                         [DATA_SYNTH_ALL] = "all"};
+    const struct data_synth_options *const options = run->options;
+    const struct setting all[SETTINGS] = {
+        {.key = "curriculum", .name = "curriculum"},
+        {.key = "seed", .name = "--seed"},
+        {.key = "split", .name = "--split"},
+        {.key = "only", .name = "--only", .only = options->only == NULL ? "" : options->only},
+        {.key = "tests", .name = "--tests"},
+        {.key = "processes", .name = "number of processes"},
+    };
+    memcpy(settings, all, sizeof all);
+    snprintf(settings[0].text, sizeof all->text, "%016" PRIx64, curriculum_hash(run->curriculum));
+    snprintf(settings[1].text, sizeof all->text, "%" PRIu64, options->seed);
+    snprintf(settings[2].text, sizeof all->text, "%s", splits[options->split]);
+    snprintf(settings[4].text, sizeof all->text, "%s", options->tests ? "on" : "off");
+    snprintf(settings[5].text, sizeof all->text, "%zu", run->ranks.count);
 }
 
 /* What each count of a state is called. */
@@ -88,8 +127,15 @@ static primer_status save_state(struct synth_run *run, primer_error *error)
     struct buffer text = {0};
     primer_status status = PRIMER_OK;
     struct count counts[COUNTS];
+    struct setting settings[SETTINGS];
     list_counts(run, counts);
-    TRY(buffer_format(&text, error, "{\"identity\":\"%016" PRIx64 "\"", run->identity));
+    list_settings(run, settings);
+    TRY(buffer_format(&text, error, "{\"count\":%" PRIu64, run->options->count));
+    for (size_t i = 0; i < SETTINGS; i++) {
+        const char *const setting = text_of(&settings[i]);
+        TRY(buffer_format(&text, error, ",\"%s\":", settings[i].key));
+        TRY(buffer_json_string(&text, setting, strlen(setting), error));
+    }
     for (size_t i = 0; i < COUNTS; i++)
         TRY(buffer_format(&text, error, ",\"%s\":%" PRIu64, counts[i].key, *counts[i].value));
     TRY(write_topics(run, &text, error));
@@ -130,27 +176,82 @@ static void read_topics(struct synth_run *run, const json_t *state)
     }
 }
 
-/* What OUT.state says, where it is of the same curriculum and options. */
-static void read_state(struct synth_run *run)
+/* In words: which settings the state's run had in the place of these. */
+static primer_status tell_differences(const struct synth_run *run, const json_t *state,
+                                      struct buffer *out, primer_error *error)
+{
+    struct setting settings[SETTINGS];
+    const uint64_t count = number_of(state, "count"), kept = number_of(state, "kept");
+    list_settings(run, settings);
+    for (size_t i = 0; i < SETTINGS; i++) {
+        const char *found = json_string_value(json_object_get(state, settings[i].key));
+        const char *now = text_of(&settings[i]);
+        if (found == NULL || strcmp(found, now) == 0)
+            continue;
+        FORWARD(buffer_format(out, error, "%s%s ", out->length > 0 ? ", " : "", settings[i].name));
+        found = *found == '\0' ? "everything" : found;
+        now = *now == '\0' ? "everything" : now;
+        FORWARD(i == 0 ? buffer_text(out, "is another one", error)
+                       : buffer_format(out, error, "is %.100s (now %.100s)", found, now));
+    }
+    /* Of one process the last round is cut, and nothing can be put behind it. */
+    if (run->ranks.count == 1 && count != run->options->count &&
+        (kept >= count || kept > run->options->count))
+        FORWARD(buffer_format(
+            out, error, "%s--count is %" PRIu64 " (now %" PRIu64 ") and %" PRIu64 " are there",
+            out->length > 0 ? ", " : "", count, run->options->count, kept));
+    return PRIMER_OK;
+}
+
+static primer_status check_settings(const struct synth_run *run, const json_t *state,
+                                    primer_error *error)
+{
+    const char *const path = run->state_path.bytes;
+    struct buffer differences = {0};
+    primer_status status = PRIMER_OK;
+    if (!json_is_string(json_object_get(state, "curriculum")))
+        FAIL(PRIMER_EINVAL,
+             "%s: isn't what a run like this leaves; move it and %s away to begin anew", path,
+             run->part_path.bytes);
+    if (number_of(state, "made") == 0)
+        goto cleanup; /* no round: nothing to go on with, or to lose */
+    TRY(tell_differences(run, state, &differences, error));
+    if (differences.length > 0)
+        FAIL(
+            PRIMER_EINVAL,
+            "%s: is of an unfinished run whose %s; the command of that run goes on with it; remove "
+            "it and %s to begin anew",
+            path, differences.bytes, run->part_path.bytes);
+
+cleanup:
+    buffer_free(&differences);
+    return status;
+}
+
+/* What OUT.state says. */
+static primer_status read_state(struct synth_run *run, primer_error *error)
 {
     struct buffer text = {0};
     struct count counts[COUNTS];
-    char identity[24];
     json_t *state = NULL;
-    if (file_exists(run->state_path.bytes) &&
-        file_read(run->state_path.bytes, STATE_MOST, &text, NULL) == PRIMER_OK)
-        state = json_loadb(text.bytes == NULL ? "" : text.bytes, text.length, 0, NULL);
-    const char *const found = json_string_value(json_object_get(state, "identity"));
-    snprintf(identity, sizeof identity, "%016" PRIx64, run->identity);
-    if (found != NULL && strcmp(found, identity) == 0) {
+    primer_status status = PRIMER_OK;
+    if (!file_exists(run->state_path.bytes))
+        return PRIMER_OK;
+    TRY(file_read(run->state_path.bytes, STATE_MOST, &text, error));
+    state = json_loadb(text.bytes == NULL ? "" : text.bytes, text.length, 0, NULL);
+    TRY(check_settings(run, state, error));
+    if (number_of(state, "made") > 0) {
         list_counts(run, counts);
         for (size_t i = 0; i < COUNTS; i++)
             *counts[i].value = number_of(state, counts[i].key);
         run->summary->resumed = run->summary->kept;
         read_topics(run, state);
     }
+
+cleanup:
     json_decref(state);
     buffer_free(&text);
+    return status;
 }
 
 /* What asks in a line that was written: as measure_draft sees it. */
@@ -218,13 +319,16 @@ primer_status synth_part_open(struct synth_run *run, const char *path, primer_er
 {
     FORWARD(name_part(&run->part_path, path, &run->ranks, run->ranks.rank, "part", error));
     FORWARD(name_part(&run->state_path, path, &run->ranks, run->ranks.rank, "state", error));
-    read_state(run);
+    const char *const part = run->part_path.bytes;
+    FORWARD(synth_output_open(part, &run->part, error));
+    FORWARD(synth_output_check_part(part, file_exists(run->state_path.bytes), error));
+    FORWARD(read_state(run, error));
     if (run->part_bytes > 0)
         FORWARD(read_part(run, error));
-    const char *const part = run->part_path.bytes;
-    run->part = open(part, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
-    if (run->part < 0 || ftruncate(run->part, (off_t)run->part_bytes) != 0 ||
-        lseek(run->part, 0, SEEK_END) < 0)
+    run->fresh = run->summary->made == 0;
+    if (run->fresh)
+        FORWARD(save_state(run, error));
+    if (ftruncate(run->part, (off_t)run->part_bytes) != 0 || lseek(run->part, 0, SEEK_END) < 0)
         return error_set(error, PRIMER_EIO, "%s: cannot write it: %s", part, strerror(errno));
     return PRIMER_OK;
 }
@@ -235,27 +339,33 @@ primer_status synth_part_add(struct synth_run *run, primer_error *error)
         FORWARD(
             write_all(run->part, run->part_path.bytes, run->lines.bytes, run->lines.length, error));
     run->part_bytes += run->lines.length;
+    run->fresh = false;
     return save_state(run, error);
 }
 
 void synth_part_close(struct synth_run *run)
 {
-    if (run->part >= 0)
-        close(run->part);
+    if (run->part < 0)
+        return;
+    if (run->fresh) {
+        unlink(run->part_path.bytes);
+        unlink(run->state_path.bytes);
+    }
+    close(run->part);
     run->part = -1;
 }
 
 primer_status synth_part_finish(struct synth_run *run, const char *path, primer_error *error)
 {
-    const bool whole = fsync(run->part) == 0;
-    if (!whole || close(run->part) != 0)
+    if (fsync(run->part) != 0)
         return error_set(error, PRIMER_EIO, "%s: cannot write: %s", run->part_path.bytes,
                          strerror(errno));
-    run->part = -1;
     if (rename(run->part_path.bytes, path) != 0)
         return error_set(error, PRIMER_EIO, "%s: cannot rename it to %s: %s", run->part_path.bytes,
                          path, strerror(errno));
     unlink(run->state_path.bytes);
+    close(run->part); /* and with it the lock */
+    run->part = -1;
     return PRIMER_OK;
 }
 

@@ -47,9 +47,9 @@ struct synth_run {
     struct ranks ranks;
     uint64_t next;       /* the first number of this rank's next round */
     uint64_t told;       /* lessons kept, of all ranks: for progress */
-    uint64_t identity;   /* of curriculum and options */
     int part;            /* OUT.part, or OUT.rank-N.part */
     uint64_t part_bytes; /* whole rounds of it */
+    bool fresh;          /* part and state were made by this process, and hold no round */
     struct buffer part_path, state_path, lines;
     /* The turns of the last of the lines, where it is a conversation: another may be joined to it. */
     struct buffer turns;
@@ -79,7 +79,8 @@ primer_status synth_keep_floors(const struct synth_run *run, primer_error *error
 
 /* ---- synth_part.c ---------------------------------------------------------------------------- */
 
-/* Opens what an earlier run left, or begins anew. */
+/* Opens what an earlier run left, or begins anew. PRIMER_EINVAL: what is there is of other settings, or
+ * of no run at all, or another process writes it; it stays as it is. */
 primer_status synth_part_open(struct synth_run *run, const char *path, primer_error *error);
 /* Appends run->lines, and says in the state how far it is. */
 primer_status synth_part_add(struct synth_run *run, primer_error *error);
@@ -89,6 +90,7 @@ primer_status synth_part_finish(struct synth_run *run, const char *path, primer_
  * number of different lessons; *kept: how many there are. */
 primer_status synth_part_merge(struct synth_run *run, const char *path, uint64_t *kept,
                                primer_error *error);
+/* A run that ended before its first round leaves nothing. */
 void synth_part_close(struct synth_run *run);
 
 #endif

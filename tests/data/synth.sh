@@ -31,7 +31,7 @@ expect_code 0 "$PRIMER" data synth sums -o few.jsonl --count 50 --json
 python3 - out few.jsonl <<'EOF' || fail "the summary: $(cat out)"
 import json, sys
 told, lines = json.load(open(sys.argv[1])), [json.loads(line) for line in open(sys.argv[2])]
-assert told["kept"] == len(lines) == 50 and told["path"] == "few.jsonl", told
+assert told["kept"] == len(lines) == 50 and told["path"] == "few.jsonl" and told["finished"] is True, told
 assert told["topics"] == 1 and told["topics_used"] == 1 and told["wrong"] == 0, told
 assert told["made"] == told["kept"] + told["wrong"] + told["duplicates"] + told["held_out"] + told["unsaid"] + told["joined"] + told["spare"], told
 assert [m["role"] for m in lines[0]["messages"]] == ["user", "assistant"], lines[0]
@@ -39,6 +39,13 @@ EOF
 expect_code 2 "$PRIMER" data synth sums
 expect_message "data synth needs -o"
 expect_code 2 "$PRIMER" data synth -o x.jsonl
+for option in "--teacher-model m" "--key-file k" "--parallel 2" "--temp 1" "--tries 2" "--timeout 2" "--max-tokens 9" \
+    "--most-refused 3"; do
+    expect_code 2 "$PRIMER" data synth sums -o x.jsonl $option
+    expect_message "${option% *} is for a teacher"
+done
+expect_code 2 "$PRIMER" data synth sums -o x.jsonl --most-wrong 101
+expect_message "--most-wrong: found 101, expected 1 to 100"
 expect_code 1 "$PRIMER" data synth none -o x.jsonl
 expect_message "none: cannot open the folder"
 expect_code 1 "$PRIMER" data synth sums -o x.jsonl --only product
@@ -50,7 +57,11 @@ printf 'talk a\n  user hello\n  assistant {b}\nphrase b\n  - (x\n' >torn/a.txt
 cp sums/check.py torn
 expect_code 1 "$PRIMER" data synth torn -o x.jsonl
 expect_message "torn/a.txt:5"
-[ ! -e x.jsonl ] || fail "a refused run left x.jsonl"
+[ -z "$(ls x.jsonl* 2>/dev/null)" ] || fail "refused runs left $(ls x.jsonl*)"
+cp sums/a.txt a.txt
+expect_code 1 "$PRIMER" data synth sums -o sums/a.txt --count 5
+expect_message "sums/a.txt: is the input itself"
+cmp a.txt sums/a.txt || fail "a curriculum's file was replaced"
 
 # A twist changes a program, and one whose code does another thing than it says is found.
 expect_code 0 "$PRIMER" data synth "$python" -o twisted.jsonl --only twist_change --count 40
@@ -114,21 +125,31 @@ stop_after_a_round() { # SIGNAL
     before=$(cat stopped.jsonl.state 2>/dev/null)
     (
         trap - EXIT
-        exec "$PRIMER" data synth sums -o stopped.jsonl --count 9000 --seed 3 -t 2 >/dev/null 2>stopped.err </dev/null
+        exec "$PRIMER" data synth sums -o stopped.jsonl --count 9000 --seed 3 -t 2 --json >out 2>err </dev/null
     ) &
     process=$!
-    until [ "$(cat stopped.jsonl.state 2>/dev/null)" != "$before" ] || [ "$tries" = 1000 ]; do
+    until { [ "$(cat stopped.jsonl.state 2>/dev/null)" != "$before" ] &&
+        grep -q '"made":[1-9]' stopped.jsonl.state; } || [ "$tries" = 1000 ]; do
         sleep 0.02
         tries=$((tries + 1))
     done
     kill "-$1" "$process" 2>/dev/null
-    wait "$process" 2>/dev/null
+    code=0
+    wait "$process" 2>/dev/null || code=$?
 }
 stop_after_a_round KILL
 [ ! -e stopped.jsonl ] || fail "the run had ended before it was killed"
 cp stopped.jsonl.part killed.part
 stop_after_a_round INT
 [ ! -e stopped.jsonl ] || fail "the run had ended before it was interrupted"
+expect_same 130 "$code" "exit code of an interrupted run"
+lessons=$(wc -l <stopped.jsonl.part)
+expect_message "primer: stopped: $(echo "$lessons" | sed 's/...$/,&/') lessons so far in stopped.jsonl.part; the same command goes on"
+grep -q "\"finished\":false,\"kept\":$lessons," out || fail "an interrupted run: $(cat out)"
+cp stopped.jsonl.part killed.part
+expect_code 1 "$PRIMER" data synth sums -o stopped.jsonl --count 9000 --seed 4
+expect_message "stopped.jsonl.state: is of an unfinished run whose --seed is 3 (now 4)"
+cmp killed.part stopped.jsonl.part || fail "another seed changed the part"
 cmp -n "$(stat -c %s killed.part)" killed.part whole.jsonl ||
     fail "what was killed isn't the beginning of the whole"
 expect_code 0 "$PRIMER" data synth sums -o stopped.jsonl --count 9000 --seed 3 -t 2 --json

@@ -32,7 +32,7 @@ expect_same 1 "$(grep -c '9,000 lessons' "$folder/said")" "summaries"
 # Killed once there are parts, two processes go on where they were.
 synth "$folder/killed.jsonl" setsid mpirun -n 2 &
 for _ in $(seq 400); do
-    [ ! -s "$folder/killed.jsonl.rank-1.state" ] || break
+    grep -qs '"made":[1-9]' "$folder/killed.jsonl.rank-1.state" && break
     sleep 0.02
 done
 pkill -KILL -f "$folder/killed.jsonl" || true

@@ -1,11 +1,14 @@
 /* test_data_synth.c - runs of the lesson generator: the same bytes from the same seed, stopped runs
- * that go on, checks that misbehave, and the floors.
+ * that go on, what is there and stays, checks that misbehave, and the floors.
  */
 #include "data/data_synth.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <jansson.h>
@@ -204,36 +207,122 @@ static void stopped_runs_go_on(void **state)
     free(again);
 }
 
-static void other_runs_are_not_gone_on_with(void **state)
+static void expect_same(const char *one, const char *other)
+{
+    char *const text = contents(one), *const other_text = contents(other);
+    assert_string_equal(text, other_text);
+    free(text);
+    free(other_text);
+}
+
+static void other_settings_are_refused(void **state)
 {
     (void)state;
     NEED_SANDBOX();
     write_curriculum(sums, good_check);
-    struct data_synth_options options = {.count = 2500, .seed = 4, .progress = stop_after_a_round};
-    expect_refused(&options, PRIMER_ECANCELED, "goes on");
-    options.progress = NULL;
-    options.count = 100;
-    options.seed = 5;
-    assert_int_equal(expect_made(&options, "out.jsonl").resumed, 0);
+    struct data_synth_options stopped = {.count = 2500, .seed = 4, .progress = stop_after_a_round};
+    expect_refused(&stopped, PRIMER_ECANCELED, "goes on");
+    char *const part = contents("out.jsonl.part");
+    struct data_synth_options options = {.count = 2500, .seed = 5};
+    expect_refused(&options, PRIMER_EINVAL, "run whose --seed is 4 (now 5); the command");
+    options = (struct data_synth_options){.count = 2500, .seed = 4, .only = "sum", .tests = true};
+    expect_refused(&options, PRIMER_EINVAL, "--only is everything (now sum), --tests is off (now");
+    options = (struct data_synth_options){.count = 100, .seed = 4, .split = DATA_SYNTH_ALL};
+    expect_refused(&options, PRIMER_EINVAL,
+                   "--split is train (now all), --count is 2500 (now 100) and ");
+    options = (struct data_synth_options){.count = 2500, .seed = 4};
+    synth_helper_write("b.txt", "phrase b\n  - b\n", 16);
+    expect_refused(&options, PRIMER_EINVAL, "whose curriculum is another one; ");
+    assert_int_equal(unlink(synth_helper_path("b.txt")), 0);
+    char *const again = contents("out.jsonl.part");
+    assert_string_equal(part, again);
+    free(part);
+    free(again);
+    /* The rounds of a longer run are the same, but for the last. */
+    options.count = 4500;
+    assert_true(expect_made(&options, "out.jsonl").resumed > 0);
     expect_made(&options, "same");
-    char *const one = contents("out.jsonl"), *const two = contents("same");
-    assert_string_equal(one, two);
-    free(one);
-    free(two);
-    unlink(synth_helper_path("out.jsonl"));
-    /* A state that can't be read is none. */
+    expect_same("out.jsonl", "same");
+}
+
+static void foreign_parts_stay(void **state)
+{
+    (void)state;
+    NEED_SANDBOX();
+    write_curriculum(sums, good_check);
+    struct data_synth_options options = {.count = 2500, .seed = 4};
+    synth_helper_write("out.jsonl.part", "mine\n", 5);
+    expect_refused(&options, PRIMER_EINVAL, "out.jsonl.part: is where the lessons so far are kept");
     synth_helper_write("out.jsonl.state", "{\"identity\": 7", 14);
-    synth_helper_write("out.jsonl.part", "nonsense\n", 9);
-    assert_int_equal(expect_made(&options, "out.jsonl").resumed, 0);
-    unlink(synth_helper_path("out.jsonl"));
+    expect_refused(&options, PRIMER_EINVAL, "out.jsonl.state: isn't what a run like this leaves");
+    char *const part = contents("out.jsonl.part");
+    assert_string_equal(part, "mine\n");
+    free(part);
+    unlink(synth_helper_path("out.jsonl.state"));
+    synth_helper_write("out.jsonl.part", "", 0); /* nothing is lost */
     /* A part that is shorter than its state says is a fault. */
-    options.count = 2500;
     options.progress = stop_after_a_round;
     expect_refused(&options, PRIMER_ECANCELED, "goes on");
     assert_int_equal(truncate(synth_helper_path("out.jsonl.part"), 100), 0);
     expect_refused(&options, PRIMER_EFORMAT, "out.jsonl.part: has 100 bytes");
-    unlink(synth_helper_path("out.jsonl.part"));
-    expect_refused(&options, PRIMER_EIO, "out.jsonl.part");
+}
+
+static bool stop_at_once(void *context, uint64_t done, uint64_t all)
+{
+    (void)context, (void)done, (void)all;
+    return false;
+}
+
+static void runs_without_a_round_leave_nothing(void **state)
+{
+    (void)state;
+    NEED_SANDBOX();
+    write_curriculum(sums, good_check);
+    const struct data_synth_options options = {.count = 9, .seed = 4, .progress = stop_at_once};
+    expect_refused(&options, PRIMER_ECANCELED, "goes on");
+    assert_int_equal(synth_helper_files(".part") + synth_helper_files(".state"), 0);
+}
+
+static void one_process_writes(void **state)
+{
+    (void)state;
+    NEED_SANDBOX();
+    write_curriculum(sums, good_check);
+    const struct data_synth_options options = {.count = 9, .seed = 4};
+    synth_helper_write("out.jsonl.part", "", 0);
+    const int other = open(synth_helper_path("out.jsonl.part"), O_WRONLY);
+    assert_true(other >= 0);
+    assert_int_equal(flock(other, LOCK_EX), 0);
+    expect_refused(&options, PRIMER_EINVAL, "out.jsonl.part: another process writes it");
+    assert_int_equal(close(other), 0);
+    expect_made(&options, "out.jsonl");
+}
+
+static void expect_no_output(const char *path, const char *message)
+{
+    const char *const folder = synth_helper_path("");
+    const struct data_synth_options options = {.count = 9, .seed = 4};
+    struct data_synth_summary summary;
+    primer_error error = {0};
+    assert_int_equal(data_synth_make(&folder, 1, path, &options, &summary, &error), PRIMER_EINVAL);
+    if (strstr(error.message, message) == NULL)
+        fail_msg("\"%s\" lacks \"%s\"", error.message, message);
+    assert_int_equal(synth_helper_files(".part"), 0);
+}
+
+static void outputs_are_not_what_they_are_made_of(void **state)
+{
+    (void)state;
+    write_curriculum(sums, good_check);
+    expect_no_output(synth_helper_path("a.txt"), "a.txt: is the input itself");
+    expect_no_output(synth_helper_path("check.py"), "check.py: is the input itself");
+    assert_int_equal(symlink("a.txt", synth_helper_path("link")), 0);
+    expect_no_output(synth_helper_path("link"), "link: is the input itself");
+    expect_no_output(synth_helper_path(""), "is a folder");
+    expect_no_output("/dev/null", "/dev/null: is not a regular file");
+    expect_no_output("", "name of the file");
+    assert_int_equal(mkfifo(synth_helper_path("pipe"), 0600), 0);
+    expect_no_output(synth_helper_path("pipe"), "pipe: is not a regular file");
 }
 
 /* ---- checks that misbehave ---- */
@@ -246,6 +335,8 @@ static void bad_checks_are_named(void **state)
         const char *check, *message;
     } cases[] = {
         {"import nothing_of_that_name\n", "nothing_of_that_name"},
+        {"raise ValueError('\\u00e9' * 500)\n", "the check ended with error: ValueError: \u00e9"},
+        {"raise ValueError('x' + '\\u00e9' * 500)\n", "ended with error: ValueError: x\u00e9"},
         {"import sys\nfor line in sys.stdin:\n    print('nonsense')\n", "no JSON that can be read"},
         {"import sys\nfor line in sys.stdin:\n    print('{}')\n", "no JSON that can be read"},
         {"import sys\nfor line in sys.stdin:\n"
@@ -262,6 +353,7 @@ static void bad_checks_are_named(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         write_curriculum(sums, cases[i].check);
         expect_refused(&options, PRIMER_EFORMAT, cases[i].message);
+        assert_int_equal(synth_helper_files(".part"), 0); /* the next curriculum begins anew */
     }
 }
 
@@ -271,7 +363,7 @@ static void lessons_need_a_check(void **state)
     write_curriculum(sums, NULL);
     const struct data_synth_options options = {.count = 5, .seed = 1};
     expect_refused(&options, PRIMER_EINVAL, "the curriculum has no check.py");
-    assert_int_equal(synth_helper_files(".state"), 0);
+    assert_int_equal(synth_helper_files(".state") + synth_helper_files(".part"), 0);
 }
 
 static void lessons_that_are_not_there_are_named(void **state)
@@ -344,7 +436,11 @@ int main(void)
         CASE(seeds_decide),
         CASE(lessons_are_whole),
         CASE(stopped_runs_go_on),
-        CASE(other_runs_are_not_gone_on_with),
+        CASE(other_settings_are_refused),
+        CASE(foreign_parts_stay),
+        CASE(runs_without_a_round_leave_nothing),
+        CASE(one_process_writes),
+        CASE(outputs_are_not_what_they_are_made_of),
         CASE(bad_checks_are_named),
         CASE(lessons_need_a_check),
         CASE(lessons_that_are_not_there_are_named),
