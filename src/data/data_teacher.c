@@ -15,12 +15,14 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/cpu.h"
 #include "base/hash.h"
 #include "base/memory.h"
 #include "base/pool.h"
 #include "data/data_synth.h"
 #include "data/synth_measure.h"
+#include "data/synth_output.h"
 #include "data/teacher.h"
 #include "data/teacher_answer.h"
 #include "data/teacher_prompt.h"
@@ -31,7 +33,8 @@ enum {
     PARALLEL = 4,
     PLACES_MOST = 256,
     CHECKS_MOST = 8,
-    CHECK_SECONDS = 20, /* by the clock; teacher_check.py has fewer of processor time */
+    JUDGING_SECONDS = 2, /* after the run was stopped */
+    CHECK_SECONDS = 20,  /* by the clock; teacher_check.py has fewer of processor time */
     REFUSED_MOST = 100,
     UNANSWERED_LEAST = 5, /* in a row; more where more are asked at once */
     UNSAID_MOST = 1000,   /* in a row */
@@ -64,6 +67,7 @@ struct run {
     size_t again_count, on_their_way;
     size_t refused_in_row, unanswered_in_row, unsaid_in_row;
     bool stopped;
+    uint64_t stopped_at;
     primer_status status; /* why */
     primer_error error;
 };
@@ -76,6 +80,7 @@ static void stop(struct run *run, primer_status status, const primer_error *erro
     if (!run->stopped) {
         run->status = status;
         run->error = *error;
+        run->stopped_at = clock_nanoseconds();
     }
     run->stopped = true;
     pthread_cond_broadcast(&run->settled);
@@ -98,6 +103,14 @@ static bool go_on(void *context)
     const bool goes_on = !run->stopped;
     pthread_mutex_unlock(&run->lock);
     return goes_on;
+}
+
+/* An answer that is there is paid for, and mostly judged in no time. */
+static bool go_on_judging(void *context, size_t done, size_t all)
+{
+    const struct run *const run = context;
+    (void)done, (void)all;
+    return go_on(context) || clock_seconds_since(run->stopped_at) < JUDGING_SECONDS;
 }
 
 /* ---- lessons as lines ------------------------------------------------------------------------ */
@@ -232,17 +245,18 @@ static primer_status check_rows(const struct run *run, const char *reason, const
     const size_t most = run->options->most_refused > 0 ? run->options->most_refused : REFUSED_MOST;
     const size_t unanswered =
         2 * run->places > UNANSWERED_LEAST ? 2 * run->places : UNANSWERED_LEAST;
+    char shown[301];
+    error_printable(detail, strlen(detail), shown, sizeof shown);
     if (run->refused_in_row >= most)
         return error_set(
             error, PRIMER_ELIMIT,
-            "%zu answers in a row were refused, the last: %s%s%.200s; the same command "
-            "goes on",
-            run->refused_in_row, reason, *detail != '\0' ? ": " : "", detail);
+            "%zu answers in a row were refused, the last: %s%s%s; the same command goes on",
+            run->refused_in_row, reason, *shown != '\0' ? ": " : "", shown);
     if (run->unanswered_in_row >= unanswered)
         return error_set(error, PRIMER_ELIMIT,
-                         "%zu questions in a row got no answer, the last: %.300s; the same command "
+                         "%zu questions in a row got no answer, the last: %s; the same command "
                          "goes on",
-                         run->unanswered_in_row, detail);
+                         run->unanswered_in_row, shown);
     if (run->unsaid_in_row >= UNSAID_MOST)
         return error_set(error, PRIMER_EFORMAT, "%zu prompts in a row couldn't be said",
                          run->unsaid_in_row);
@@ -358,7 +372,7 @@ static primer_status judge(struct run *run, size_t place, const struct teacher_p
     struct check *const check = &run->checks[place % run->check_count];
     pthread_mutex_lock(&check->lock);
     const primer_status status =
-        teacher_answer_judge(check->sandbox, prompt, answer, verdict, error);
+        teacher_answer_judge(check->sandbox, prompt, answer, go_on_judging, run, verdict, error);
     pthread_mutex_unlock(&check->lock);
     return status;
 }
@@ -459,7 +473,10 @@ static primer_status open_run(struct run *run, const char *const *folders, size_
     if (run->places > PLACES_MOST)
         return error_set(error, PRIMER_ELIMIT, "found %zu questions at once, expected %d at most",
                          run->places, PLACES_MOST);
+    const char *const inputs[] = {endpoint ? NULL : options->teacher, options->key_file};
     FORWARD(curriculum_read(folders, folder_count, &run->curriculum, error));
+    FORWARD(synth_output_check(path, folders, folder_count, inputs, 2, error));
+    FORWARD(teacher_record_begin(&run->record, path, identify(run), error));
     run->prompts = memory_allocate(run->places, sizeof *run->prompts);
     if (run->prompts == NULL)
         return memory_failure(error, "prompts", run->places * sizeof *run->prompts);
@@ -470,7 +487,7 @@ static primer_status open_run(struct run *run, const char *const *folders, size_
                 : teacher_local_open(options, run->places, &run->patience, &run->teacher, error));
     FORWARD(open_checks(run, error));
     FORWARD(pool_create(&run->pool, run->places, error));
-    FORWARD(teacher_record_open(&run->record, path, identify(run), take_line, run, error));
+    FORWARD(teacher_record_open(&run->record, path, take_line, run, error));
     return check_floors(run, error);
 }
 

@@ -9,6 +9,7 @@
 
 #define THINKING_END "</think>"
 #define MARK         40 /* bytes */
+#define TRIES        3  /* of a check that another process ends */
 
 json_t *teacher_answer_refusal(const char *reason, const char *detail)
 {
@@ -116,7 +117,7 @@ static primer_status write_request(const struct teacher_prompt *prompt, const ch
 
 static json_t *read_verdict(const struct sandbox_result *result, const char *mark)
 {
-    char why[200];
+    char why[200], shown[151];
     const char *at = result->output.bytes == NULL ? "" : result->output.bytes;
     for (const char *next; (next = strstr(at, mark)) != NULL; at = next + strlen(mark)) {
         const char *const line = next + strlen(mark);
@@ -126,16 +127,35 @@ static json_t *read_verdict(const struct sandbox_result *result, const char *mar
         json_decref(verdict);
     }
     const char *const problem = result->problem.bytes == NULL ? "" : result->problem.bytes;
-    snprintf(why, sizeof why, "%s %.150s", sandbox_end_name(result->end), problem);
+    snprintf(why, sizeof why, "%s %s", sandbox_end_name(result->end),
+             error_printable(problem, strlen(problem), shown, sizeof shown));
     return teacher_answer_refusal(result->end == SANDBOX_TIMEOUT  ? "the code takes too long"
                                   : result->end == SANDBOX_MEMORY ? "the code takes too much memory"
                                                                   : "the check was ended",
                                   why);
 }
 
+/* A check that ends because another process ends it says nothing of the answer. */
+static primer_status run_check(struct sandbox *sandbox, const struct sandbox_program *program,
+                               sandbox_progress *progress, void *context,
+                               struct sandbox_result *result, primer_error *error)
+{
+    for (int i = 0; i < TRIES; i++) {
+        *result = (struct sandbox_result){0};
+        FORWARD(sandbox_run(sandbox, program, 1, result, progress, context, error));
+        if (!result->ended_outside)
+            return PRIMER_OK;
+        sandbox_results_free(result, 1);
+    }
+    return error_set(error, PRIMER_EIO,
+                     "the check of an answer was killed by another process, %d times; the same "
+                     "command goes on",
+                     TRIES);
+}
+
 primer_status teacher_answer_judge(struct sandbox *sandbox, const struct teacher_prompt *prompt,
-                                   const struct teacher_answer *answer, json_t **verdict,
-                                   primer_error *error)
+                                   const struct teacher_answer *answer, sandbox_progress *progress,
+                                   void *context, json_t **verdict, primer_error *error)
 {
     struct buffer request = {0};
     struct sandbox_result result = {0};
@@ -157,7 +177,7 @@ primer_status teacher_answer_judge(struct sandbox *sandbox, const struct teacher
                                             .source_length = strlen(teacher_script_text),
                                             .input = request.bytes,
                                             .input_length = request.length};
-    TRY(sandbox_run(sandbox, &program, 1, &result, NULL, NULL, error));
+    TRY(run_check(sandbox, &program, progress, context, &result, error));
     *verdict = read_verdict(&result, mark);
     sandbox_results_free(&result, 1);
     if (*verdict == NULL)

@@ -15,6 +15,7 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/utf8.h"
 #include "net/net_retry.h"
 
 #define MAX_TOKENS  1024
@@ -22,6 +23,11 @@
 #define SECONDS     300.0
 #define ANSWER_MOST ((uint64_t)16 << 20)
 #define KEY_MOST    ((size_t)16 << 10)
+
+enum {
+    SHOWN = 120,
+    USELESS_MOST = 4096
+}; /* bytes of what is no answer: in a line, in OUT.refused */
 
 struct place {
     struct net_http *http; /* NULL: not needed yet */
@@ -81,11 +87,20 @@ static primer_status write_body(const struct data_teacher_options *options,
 
 /* ---- the answer ------------------------------------------------------------------------------ */
 
-static primer_status useless(struct teacher_answer *answer, primer_status status,
+/* What came is kept in the answer's place, its beginning, and shown. */
+static primer_status useless(const struct buffer *body, struct teacher_answer *answer,
                              const char *reason, primer_error *error)
 {
+    char shown[SHOWN + 1];
+    const char *const bytes = body->bytes == NULL ? "" : body->bytes;
+    const size_t kept =
+        body->length > USELESS_MOST ? utf8_complete(bytes, USELESS_MOST) : body->length;
+    FORWARD(buffer_append(&answer->text, bytes, kept, error));
+    for (char *zero; (zero = memchr(answer->text.bytes, '\0', kept)) != NULL;)
+        *zero = '?'; /* a text ends there */
     snprintf(answer->reason, sizeof answer->reason, "%s", reason);
-    return error_set(error, status, "%s", reason);
+    error_printable(bytes, body->length, shown, sizeof shown);
+    return error_set(error, PRIMER_EFORMAT, "%s", body->length == 0 ? "no byte" : shown);
 }
 
 static primer_status read_answer(const struct net_response *response, struct teacher_answer *answer,
@@ -102,9 +117,9 @@ static primer_status read_answer(const struct net_response *response, struct tea
         status = buffer_append(&answer->text, json_string_value(content),
                                json_string_length(content), error);
     else if (choice != NULL && json_is_null(content))
-        status = useless(answer, PRIMER_EFORMAT, "an answer without a text", error);
+        status = useless(body, answer, "an answer without a text", error);
     else
-        status = useless(answer, PRIMER_EFORMAT, "what came is no chat completion", error);
+        status = useless(body, answer, "what came is no chat completion", error);
     json_decref(root);
     return status;
 }

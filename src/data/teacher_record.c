@@ -7,9 +7,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/file.h"
+#include "data/synth_output.h"
 
 #define STATE_MOST ((size_t)1 << 16)
 
@@ -90,16 +92,14 @@ cleanup:
     return status;
 }
 
-static primer_status open_lines(const char *path, bool resumes, bool kept,
-                                teacher_record_line *take, void *context, int *descriptor,
-                                primer_error *error)
+/* What is whole stays, what comes will stand behind it. */
+static primer_status take_lines(int descriptor, const char *path, bool resumes, bool kept,
+                                teacher_record_line *take, void *context, primer_error *error)
 {
     size_t whole = 0;
-    if (resumes && file_exists(path))
+    if (resumes)
         FORWARD(read_lines(path, kept, take, context, &whole, error));
-    *descriptor = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
-    if (*descriptor < 0 || ftruncate(*descriptor, (off_t)whole) != 0 ||
-        lseek(*descriptor, 0, SEEK_END) < 0)
+    if (ftruncate(descriptor, (off_t)whole) != 0 || lseek(descriptor, 0, SEEK_END) < 0)
         return error_set(error, PRIMER_EIO, "%s: cannot write it: %s", path, strerror(errno));
     return PRIMER_OK;
 }
@@ -118,21 +118,62 @@ static primer_status append(int descriptor, const char *path, const struct buffe
     return PRIMER_OK;
 }
 
-primer_status teacher_record_open(struct teacher_record *record, const char *path,
-                                  uint64_t identity, teacher_record_line *take, void *context,
-                                  primer_error *error)
+/* ---- what is there --------------------------------------------------------------------------- */
+
+/* Lessons that were paid for aren't replaced. */
+static primer_status check_finished(const char *path, const char *refused_path, primer_error *error)
 {
-    bool resumes = false;
-    *record = (struct teacher_record){.part = -1, .refused = -1};
+    struct file_map map = {0};
+    size_t lines = 0;
+    if (!file_exists(path))
+        return PRIMER_OK;
+    FORWARD(file_map_open(&map, path, error));
+    const unsigned char *const end = map.bytes + map.size;
+    for (const unsigned char *at = map.bytes;
+         at < end && (at = memchr(at, '\n', (size_t)(end - at))) != NULL; at++)
+        lines++;
+    const bool empty = map.size == 0;
+    file_map_close(&map);
+    return empty ? PRIMER_OK
+                 : error_set(error, PRIMER_EINVAL,
+                             "%s: is there, complete, with %zu lessons; name another file, or "
+                             "remove it and %s to ask for all anew",
+                             path, lines, refused_path);
+}
+
+static primer_status check_files(const struct teacher_record *record, const char *path,
+                                 bool *resumes, primer_error *error)
+{
+    FORWARD(check_finished(path, record->refused_path.bytes, error));
+    FORWARD(read_state(record->state_path.bytes, record->identity, resumes, error));
+    FORWARD(synth_output_check_part(record->part_path.bytes, *resumes, error));
+    return synth_output_check_part(record->refused_path.bytes, *resumes, error);
+}
+
+primer_status teacher_record_begin(struct teacher_record *record, const char *path,
+                                   uint64_t identity, primer_error *error)
+{
+    bool resumes;
+    *record = (struct teacher_record){.part = -1, .refused = -1, .identity = identity};
     FORWARD(buffer_format(&record->part_path, error, "%s.part", path));
     FORWARD(buffer_format(&record->refused_path, error, "%s.refused", path));
     FORWARD(buffer_format(&record->state_path, error, "%s.state", path));
-    FORWARD(read_state(record->state_path.bytes, identity, &resumes, error));
-    FORWARD(
-        open_lines(record->part_path.bytes, resumes, true, take, context, &record->part, error));
-    FORWARD(open_lines(record->refused_path.bytes, resumes, false, take, context, &record->refused,
-                       error));
-    return resumes ? PRIMER_OK : write_state(record->state_path.bytes, identity, error);
+    return check_files(record, path, &resumes, error);
+}
+
+primer_status teacher_record_open(struct teacher_record *record, const char *path,
+                                  teacher_record_line *take, void *context, primer_error *error)
+{
+    const char *const part = record->part_path.bytes, *const refused = record->refused_path.bytes;
+    bool resumes = false;
+    FORWARD(synth_output_open(part, &record->part, error));
+    FORWARD(check_files(record, path, &resumes, error));
+    record->refused = open(refused, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+    if (record->refused < 0)
+        return error_set(error, PRIMER_EIO, "%s: cannot write it: %s", refused, strerror(errno));
+    FORWARD(take_lines(record->part, part, resumes, true, take, context, error));
+    FORWARD(take_lines(record->refused, refused, resumes, false, take, context, error));
+    return resumes ? PRIMER_OK : write_state(record->state_path.bytes, record->identity, error);
 }
 
 primer_status teacher_record_keep(struct teacher_record *record, const struct buffer *line,
@@ -150,22 +191,40 @@ primer_status teacher_record_refuse(struct teacher_record *record, const struct 
 primer_status teacher_record_finish(struct teacher_record *record, const char *path,
                                     primer_error *error)
 {
-    const int part = record->part;
-    record->part = -1;
-    if (fsync(part) != 0 || close(part) != 0)
+    if (fsync(record->part) != 0)
         return error_set(error, PRIMER_EIO, "%s: cannot write: %s", record->part_path.bytes,
                          strerror(errno));
     if (rename(record->part_path.bytes, path) != 0)
         return error_set(error, PRIMER_EIO, "%s: cannot rename it to %s: %s",
                          record->part_path.bytes, path, strerror(errno));
     unlink(record->state_path.bytes);
+    close(record->part); /* and with it the lock */
+    record->part = -1;
     return PRIMER_OK;
+}
+
+static bool is_empty(int descriptor)
+{
+    struct stat facts;
+    return fstat(descriptor, &facts) == 0 && facts.st_size == 0;
+}
+
+/* Of a run that got no answer, and found none. */
+static void remove_nothing(const struct teacher_record *record)
+{
+    if (record->part < 0 || record->refused < 0 || !is_empty(record->part) ||
+        !is_empty(record->refused))
+        return;
+    unlink(record->part_path.bytes);
+    unlink(record->refused_path.bytes);
+    unlink(record->state_path.bytes);
 }
 
 void teacher_record_close(struct teacher_record *record)
 {
     if (record->part_path.bytes == NULL)
         return;
+    remove_nothing(record);
     if (record->part >= 0)
         close(record->part);
     if (record->refused >= 0)

@@ -45,7 +45,32 @@ fi
 [ $code = 0 ] || fail "exit code $code: $(cat err)"
 expect_same 16 "$(field kept)" "lessons kept"
 expect_same 0 "$(field refused)" "answers refused"
+expect_same True "$(field finished)" "finished"
 [ ! -e all.jsonl.part ] && [ ! -e all.jsonl.state ] || fail "files were left: $(ls)"
+# What is complete isn't asked for again, and what is of no run isn't written over: without a question.
+cp all.jsonl all.kept
+expect_code 1 synth all.jsonl --count 16 --seed 4
+expect_message "all.jsonl: is there, complete, with 16 lessons; name another file, or remove it and all.jsonl.refused to"
+cmp all.jsonl all.kept || fail "lessons that were there were replaced"
+for name in part refused; do
+    echo mine >"foreign.$name"
+    expect_code 1 synth foreign --count 2
+    expect_message "foreign.$name: is where the lessons so far are kept, and another file is there"
+    expect_same mine "$(cat "foreign.$name")" "what stood in foreign.$name"
+    rm foreign.*
+done
+mkdir dir
+mkfifo pipe
+cp -r "$curriculum" own
+own=$(ls own/*.txt | head -1)
+cp "$own" own.kept
+for output in dir pipe "$own" key; do
+    expect_code 1 "$PRIMER" data synth own -o "$output" --teacher "http://127.0.0.1:$port/v1" --teacher-model fake \
+        --key-file key
+    expect_message "$output: is "
+done
+[ -p pipe ] && cmp "$own" own.kept && grep -q secret key || fail "an output that can't be was replaced"
+expect_same 16 "$(wc -l <log)" "questions asked"
 python3 - <<'PY' || fail "the lessons: $(head -c 600 all.jsonl)"
 import json
 lines = [json.loads(line) for line in open("all.jsonl")]
@@ -87,6 +112,49 @@ expect_same 9 "$(wc -l <some.jsonl.refused)" "lines of refused answers"
 grep -q '"reason":"an example fails","detail":".*Expected.*Got' some.jsonl.refused || fail "$(cat some.jsonl.refused)"
 exec 9>&-
 
+# What is no answer is shown, and kept; a line ends where a character does.
+serve page
+expect_code 1 synth page.jsonl --count 1 --only exercise --parallel 1 --most-refused 1
+expect_message "1 answers in a row were refused, the last: what came is no chat completion: <html>Welcome to the hotel's"
+grep -q '"answer":"<html>Welcome to the hotel.s network</html>"' page.jsonl.refused || fail "$(cat page.jsonl.refused)"
+exec 9>&-
+serve euro
+for _ in 0 1 2; do
+    expect_code 1 synth euro.jsonl --count 1 --only exercise --parallel 1 --most-refused 1
+    iconv -f UTF-8 -t UTF-8 err >/dev/null || fail "a character was cut: $(cat err)"
+done
+exec 9>&-
+
+# Ctrl-C, which a terminal sends to all processes of the group, refuses nothing, and neither does what kills the sandbox.
+serve busy
+setsid "$PRIMER" data synth "$curriculum" -o int.jsonl --teacher "http://127.0.0.1:$port/v1" --teacher-model fake \
+    --count 2 --only exercise --parallel 1 --json >out 2>err </dev/null &
+first=$!
+until [ -s log ]; do sleep 0.02; done
+sleep 0.4
+kill -INT -- "-$first"
+code=0
+wait $first || code=$?
+expect_same 130 "$code" "exit code after Ctrl-C"
+[ ! -s int.jsonl.refused ] || fail "an interruption refused $(cat int.jsonl.refused)"
+expect_message "primer: stopped: "
+if [ -s int.jsonl.part ]; then # judged before it ended
+    expect_message "stopped: 1 lesson so far in int.jsonl.part; the same command goes on"
+    expect_same False "$(field finished)" "finished"
+    expect_same 1 "$(field kept)" "lessons kept"
+fi
+asked=$(wc -l <log)
+"$PRIMER" data synth "$curriculum" -o int.jsonl --teacher "http://127.0.0.1:$port/v1" --teacher-model fake \
+    --count 2 --only exercise --parallel 1 --json >out 2>err </dev/null &
+first=$!
+until [ "$(wc -l <log)" -gt "$asked" ]; do sleep 0.02; done
+sleep 0.4
+kill -KILL $(pgrep -P $first bwrap) || fail "no sandbox to be killed"
+wait $first || fail "a killed sandbox: $(cat err)"
+expect_same 2 "$(field kept)" "lessons kept"
+expect_same 0 "$(field refused)" "answers refused"
+exec 9>&-
+
 # What passes: 429 and 500 are asked again. What doesn't: ends with a line that says so.
 serve 429 500 garbage good
 expect_code 0 synth passing.jsonl --count 1 --only exercise --parallel 1 --tries 2 --timeout 2
@@ -124,6 +192,15 @@ done
 kill -KILL $first
 wait $first 2>/dev/null
 [ ! -e on.jsonl ] || fail "the output was there too early"
+# Two at once: the second says so.
+"$PRIMER" data synth "$curriculum" -o two.jsonl --teacher "http://127.0.0.1:$port/v1" --teacher-model fake \
+    --count 500 >first.out 2>first.err </dev/null &
+first=$!
+until [ -s two.jsonl.part ]; do sleep 0.02; done
+expect_code 1 synth two.jsonl --count 6
+expect_message "two.jsonl.part: another process writes it"
+kill -KILL $first
+wait $first 2>/dev/null
 expect_code 1 synth on.jsonl --count 6 --parallel 1
 expect_message "on.jsonl.state: is of another curriculum, seed or choice of prompts"
 expect_code 0 synth on.jsonl --count 6 --only exercise --parallel 3

@@ -4,7 +4,8 @@
     teacher_endpoint.py LOG KIND...     the n-th question gets the n-th kind, and then the last for ever
 
 Kinds: good (what was asked for), same (the same each time), wrong (an example that fails), bare (no example), loop
-(never ends), cut, garbage, nothing, page (HTML), silent, 400 401 404 429 500 503, slow (good, after 0.3 s).
+(never ends), busy (good, a second of it), cut, garbage, nothing, page (HTML), silent, 400 401 404 429 500 503, euro (400
+with characters of three bytes), slow (good, after 0.3 s).
 LOG gets a line of JSON for each question. Ends with its standard input.
 """
 import collections
@@ -44,6 +45,8 @@ def text_of(kind, question, number):
         text = re.sub(r"(>>> .*\n\s*)\d+", r"\g<1>-1", text)
     if kind == "bare":
         text = re.sub(r">>> .*\n\s*\d+", "", text)
+    if kind == "busy":
+        text = text.replace("import math\n", "import math\nimport time\ntime.sleep(1)\n")
     if kind == "loop":
         text = re.sub(r"return n", "while True: pass\n    return n", text)
     return text
@@ -76,6 +79,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if kind.isdigit():
             extra = {"Retry_After": "0"} if kind == "429" else {}
             self.answer(int(kind), b'{"error": {"message": "no"}}', **extra)
+        elif kind == "euro":
+            self.answer(400, ("x" * number + "\u20ac" * 400).encode())
         elif kind == "silent":
             self.close_connection = True
             time.sleep(20)
