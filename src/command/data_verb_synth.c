@@ -2,6 +2,7 @@
 #include "command/command.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,6 +10,7 @@
 #include "command/data_work.h"
 #include "data/data_synth.h"
 #include "data/data_teacher.h"
+#include "terminal/interrupt.h"
 #include "terminal/output.h"
 #include "terminal/render.h"
 
@@ -52,11 +54,19 @@ static primer_status write_text(const char *path, const struct data_synth_summar
                          summary->similar);
 }
 
-static primer_status write_json(const char *path, const struct data_synth_summary *summary,
-                                double seconds, struct buffer *out, primer_error *error)
+static primer_status begin_json(const char *path, bool finished, struct buffer *out,
+                                primer_error *error)
 {
     FORWARD(buffer_text(out, "{\"path\":", error));
     FORWARD(buffer_json_string(out, path, strlen(path), error));
+    return buffer_format(out, error, ",\"finished\":%s", finished ? "true" : "false");
+}
+
+static primer_status write_json(const char *path, bool finished,
+                                const struct data_synth_summary *summary, double seconds,
+                                struct buffer *out, primer_error *error)
+{
+    FORWARD(begin_json(path, finished, out, error));
     FORWARD(buffer_format(
         out, error,
         ",\"kept\":%" PRIu64 ",\"made\":%" PRIu64 ",\"programs\":%" PRIu64 ",\"wrong\":%" PRIu64
@@ -77,17 +87,38 @@ static primer_status write_json(const char *path, const struct data_synth_summar
     return buffer_format(out, error, "],\"seconds\":%.3f}\n", seconds);
 }
 
+/* ---- stopped --------------------------------------------------------------------------------- */
+
+/* On standard error, before the signal ends the program. */
+static void tell_stop(struct data_work *work, const char *path, uint64_t kept, size_t processes)
+{
+    char line[600], shown[400], count[RENDER_TEXT];
+    error_printable(path, strlen(path), shown, sizeof shown);
+    if (processes > 1)
+        snprintf(line, sizeof line,
+                 "stopped: the lessons so far are in %s.rank-*.part; the same command goes on",
+                 shown);
+    else if (kept == 0)
+        snprintf(line, sizeof line, "stopped: no lesson so far; the same command goes on");
+    else
+        snprintf(line, sizeof line,
+                 "stopped: %s lesson%s so far in %s.part; the same command goes on",
+                 render_count(kept, count), kept == 1 ? "" : "s", shown);
+    data_work_tell(&work->progress, line);
+}
+
 /* ---- with a teacher --------------------------------------------------------------------------- */
 
 #define TEACHER_COUNT 1000 /* lessons, where no number was given */
 
-static primer_status write_teacher_text(const char *path,
+static primer_status write_teacher_text(const char *path, bool finished,
                                         const struct data_teacher_summary *summary, double seconds,
                                         struct buffer *out, primer_error *error)
 {
     char kept[RENDER_TEXT], asked[RENDER_TEXT], refused[RENDER_TEXT], time[RENDER_TEXT];
-    FORWARD(buffer_format(out, error, "%s: %s lessons, of %s answers; %s refused; in %s\n", path,
-                          render_count(summary->kept, kept), render_count(summary->asked, asked),
+    FORWARD(buffer_format(out, error, "%s%s: %s lessons%s, of %s answers; %s refused; in %s\n",
+                          path, finished ? "" : ".part", render_count(summary->kept, kept),
+                          finished ? "" : " so far", render_count(summary->asked, asked),
                           render_count(summary->refused, refused), render_duration(seconds, time)));
     if (summary->unanswered > 0 || summary->unsaid > 0)
         FORWARD(buffer_format(out, error,
@@ -104,12 +135,11 @@ static primer_status write_teacher_text(const char *path,
                          summary->similar);
 }
 
-static primer_status write_teacher_json(const char *path,
+static primer_status write_teacher_json(const char *path, bool finished,
                                         const struct data_teacher_summary *summary, double seconds,
                                         struct buffer *out, primer_error *error)
 {
-    FORWARD(buffer_text(out, "{\"path\":", error));
-    FORWARD(buffer_json_string(out, path, strlen(path), error));
+    FORWARD(begin_json(path, finished, out, error));
     FORWARD(buffer_format(out, error,
                           ",\"kept\":%" PRIu64 ",\"asked\":%" PRIu64 ",\"refused\":%" PRIu64
                           ",\"unanswered\":%" PRIu64 ",\"unsaid\":%" PRIu64 ",\"resumed\":%" PRIu64
@@ -180,19 +210,58 @@ static int run_teacher(struct settings *settings)
     options.context = &work.progress;
     const primer_status made = data_teacher_make(settings->arguments, settings->argument_count,
                                                  settings->output, &options, &summary, error);
-    data_work_end(&work, made);
+    data_work_end(&work, PRIMER_OK); /* a stopped run has something to say */
+    if (made == PRIMER_ECANCELED)
+        tell_stop(&work, settings->output, summary.kept, 1);
     if (made == PRIMER_OK || summary.asked + summary.unanswered > 0) {
         primer_error other = {0};
-        status = settings->json
-                     ? write_teacher_json(settings->output, &summary, work.seconds, &out, &other)
-                     : write_teacher_text(settings->output, &summary, work.seconds, &out, &other);
+        const bool finished = made == PRIMER_OK;
+        status = settings->json ? write_teacher_json(settings->output, finished, &summary,
+                                                     work.seconds, &out, &other)
+                                : write_teacher_text(settings->output, finished, &summary,
+                                                     work.seconds, &out, &other);
         if (status == PRIMER_OK)
             status = output_write(out.bytes, out.length, &other);
-        if (made == PRIMER_OK)
+        if (finished)
             problem = other;
     }
     buffer_free(&out);
+    if (made == PRIMER_ECANCELED)
+        interrupt_end();
     return made == PRIMER_OK && status == PRIMER_OK ? EXIT_CODE_OK : command_failed(error);
+}
+
+/* ---- without one ----------------------------------------------------------------------------- */
+
+/* What is of a teacher, and was said without one; NULL: nothing. */
+static const char *teacher_option(const struct settings *settings)
+{
+    const struct teacher_settings *const teacher = &settings->teacher;
+    const struct {
+        const char *name;
+        bool said;
+    } options[] = {
+        {"--teacher-model", teacher->model != NULL}, {"--key-file", settings->key_file != NULL},
+        {"--parallel", settings->parallel > 0},      {"--temp", teacher->temperature != NULL},
+        {"--max-tokens", teacher->max_tokens > 0},   {"--tries", teacher->tries > 0},
+        {"--timeout", teacher->seconds > 0},         {"--most-refused", teacher->most_refused > 0},
+    };
+    for (size_t i = 0; i < sizeof options / sizeof options[0]; i++)
+        if (options[i].said)
+            return options[i].name;
+    return NULL;
+}
+
+/* Of several processes none knows what all have: they say no numbers. */
+static void tell_curriculum_stop(const struct settings *settings, struct data_work *work,
+                                 const struct data_synth_summary *summary)
+{
+    struct buffer out = {0};
+    tell_stop(work, settings->output, summary->kept, summary->processes);
+    if (settings->json && summary->processes == 1 &&
+        write_json(settings->output, false, summary, work->seconds, &out, NULL) == PRIMER_OK)
+        output_write(out.bytes, out.length, NULL);
+    buffer_free(&out);
 }
 
 static int run_curriculum(struct settings *settings)
@@ -201,6 +270,15 @@ static int run_curriculum(struct settings *settings)
     primer_error problem = {0}, *error = &problem;
     struct data_synth_summary summary = {0};
     struct buffer out = {0};
+    const char *const misused = teacher_option(settings);
+    if (misused != NULL)
+        return command_misused(settings->command,
+                               "%s is for a teacher: leave it out, or say which "
+                               "with --teacher",
+                               misused);
+    if (settings->data.most_wrong > 100)
+        return command_misused(settings->command, "--most-wrong: found %zu, expected 1 to 100",
+                               settings->data.most_wrong);
     struct data_work work = data_work_begin("making lessons", "lessons");
     const struct data_synth_options options = {
         .count = settings->data.count > 0 ? settings->data.count : COUNT,
@@ -214,15 +292,19 @@ static int run_curriculum(struct settings *settings)
         .context = &work.progress};
     status = data_synth_make(settings->arguments, settings->argument_count, settings->output,
                              &options, &summary, error);
-    data_work_end(&work, status);
+    data_work_end(&work, PRIMER_OK); /* a stopped run has something to say */
+    if (summary.rank == 0 && status == PRIMER_ECANCELED)
+        tell_curriculum_stop(settings, &work, &summary);
     if (status != PRIMER_OK || summary.rank != 0)
         goto cleanup;
-    TRY(settings->json ? write_json(settings->output, &summary, work.seconds, &out, error)
+    TRY(settings->json ? write_json(settings->output, true, &summary, work.seconds, &out, error)
                        : write_text(settings->output, &summary, work.seconds, &out, error));
     TRY(output_write(out.bytes, out.length, error));
 
 cleanup:
     buffer_free(&out);
+    if (status == PRIMER_ECANCELED)
+        interrupt_end();
     return status == PRIMER_OK ? EXIT_CODE_OK : command_failed(error);
 }
 
