@@ -231,7 +231,7 @@ static void other_settings_are_refused(void **state)
     expect_refused(&options, PRIMER_EINVAL,
                    "--split is train (now all), --count is 2500 (now 100) and ");
     options = (struct data_synth_options){.count = 2500, .seed = 4};
-    synth_helper_write("b.txt", "phrase b\n  - b\n", 16);
+    synth_helper_write("b.txt", "phrase b\n  - b\n", 15);
     expect_refused(&options, PRIMER_EINVAL, "whose curriculum is another one; ");
     assert_int_equal(unlink(synth_helper_path("b.txt")), 0);
     char *const again = contents("out.jsonl.part");
