@@ -59,9 +59,8 @@ enum sandbox_end {
 
 struct sandbox_result {
     enum sandbox_end end;
-    int exit_code; /* SANDBOX_KILLED: the signal, 0 where the worker died */
-    bool
-        ended_outside; /* the worker was killed by another process: nothing is said of the program */
+    int exit_code;                 /* SANDBOX_KILLED: the signal, 0 where the worker died */
+    bool ended_outside;            /* another process killed the worker: no verdict */
     struct buffer output, problem; /* standard output; the end of standard error */
     double seconds;                /* from its start to the end of its last process */
 };
