@@ -4,15 +4,20 @@
  *
  * Invariants: PATH is either what it was or the complete new file, whatever fails in between. A
  * writer whose write has failed takes nothing more and can't be committed. A writer holds resources
- * exactly while `path` is not NULL, so abandoning a zeroed, failed or committed one does nothing.
+ * exactly while `path` is not NULL, so abandoning a zeroed, failed or committed one does nothing. Who
+ * writes a partial file holds a lock on it (flock), which goes with the process however that ends.
  */
 #include "base/file.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -29,6 +34,8 @@ enum {
     READ_STEP = 1 << 16,        /* bytes */
     NAME_ATTEMPTS = 64
 };
+
+static const char partial_mark[] = ".partial-";
 
 /* "PATH: cannot VERB: reason", with the reason of `number` (an errno value). */
 static primer_status refusal(primer_error *error, const char *path, const char *verb, int number)
@@ -225,6 +232,69 @@ primer_status file_read(const char *path, size_t limit, struct buffer *out, prim
     return status;
 }
 
+/* ---- what killed writers left ---- */
+
+/* "dir/", to which a name can be appended, or ".": the folder that a file is in. NULL: no memory. */
+static char *folder_of(const char *path)
+{
+    const size_t length = (size_t)(file_base_name(path) - path);
+    return length == 0 ? memory_copy_text(".") : memory_copy_bytes(path, length);
+}
+
+/* Another process of this machine. (In a container each may have the number 1: a file of this one's own
+ * number may well be left over, and the lock decides.) */
+static bool is_other_process(long number)
+{
+    return number != (long)getpid() && (kill((pid_t)number, 0) == 0 || errno != ESRCH);
+}
+
+/* A partial file of the output `base` that no other process of this machine writes. */
+static bool is_left_over(const char *name, const char *base)
+{
+    const size_t length = strlen(base);
+    if (strncmp(name, base, length) != 0 ||
+        strncmp(name + length, partial_mark, sizeof partial_mark - 1) != 0)
+        return false;
+    const char *const number = name + length + sizeof partial_mark - 1;
+    const size_t digits = strspn(number, "0123456789");
+    const char *const counter = number + digits + 1;
+    if (digits == 0 || digits > 10 || number[digits] != '-' || *counter == '\0' ||
+        counter[strspn(counter, "0123456789")] != '\0')
+        return false;
+    const long writer = strtol(number, NULL, 10);
+    return writer > 0 && writer <= INT32_MAX && !is_other_process(writer);
+}
+
+/* Only a file whose lock can be taken: a number says nothing about other machines that share the
+ * folder. Where the file system knows no locks, the file stays. */
+static void remove_unlocked(int folder, const char *name)
+{
+    struct stat facts;
+    const int descriptor = openat(folder, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (descriptor < 0)
+        return;
+    if (fstat(descriptor, &facts) == 0 && S_ISREG(facts.st_mode) &&
+        flock(descriptor, LOCK_EX | LOCK_NB) == 0)
+        unlinkat(folder, name, 0);
+    close(descriptor);
+}
+
+static primer_status remove_left_over(const char *path, primer_error *error)
+{
+    char *const folder = folder_of(path);
+    if (folder == NULL)
+        return memory_failure(error, "a folder's name", strlen(path) + 1);
+    DIR *const open = opendir(folder);
+    memory_free(folder);
+    if (open == NULL) /* the writer will say why it can't write there */
+        return PRIMER_OK;
+    for (const struct dirent *entry; (entry = readdir(open)) != NULL;)
+        if (is_left_over(entry->d_name, file_base_name(path)))
+            remove_unlocked(dirfd(open), entry->d_name);
+    closedir(open);
+    return PRIMER_OK;
+}
+
 /* ---- the writer ---- */
 
 /* Forgets everything; the partial file goes too where it is still there. */
@@ -255,6 +325,15 @@ static primer_status check_target(const char *path, primer_error *error)
     return PRIMER_OK;
 }
 
+/* Whether the new file is this writer's: another one that starts may have met it before it was
+ * locked. A file system without locks has nobody who would remove it. */
+static bool is_own(int descriptor)
+{
+    struct stat facts;
+    flock(descriptor, LOCK_EX);
+    return fstat(descriptor, &facts) != 0 || facts.st_nlink > 0;
+}
+
 /* Opens a file of a name that nothing else uses. Leftovers of an earlier process of the same
  * number are passed over. */
 static primer_status open_partial(struct file_writer *writer, primer_error *error)
@@ -265,13 +344,16 @@ static primer_status open_partial(struct file_writer *writer, primer_error *erro
     if (writer->partial == NULL)
         return memory_failure(error, "a file name", capacity);
     for (int i = 0; i < NAME_ATTEMPTS; i++) {
-        snprintf(writer->partial, capacity, "%s.partial-%ld-%u", writer->path, (long)getpid(),
-                 atomic_fetch_add(&counter, 1));
+        snprintf(writer->partial, capacity, "%s%s%ld-%u", writer->path, partial_mark,
+                 (long)getpid(), atomic_fetch_add(&counter, 1));
         writer->descriptor = open(writer->partial, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-        if (writer->descriptor >= 0)
+        if (writer->descriptor >= 0 && is_own(writer->descriptor))
             return PRIMER_OK;
-        if (errno != EEXIST && errno != EINTR)
+        if (writer->descriptor >= 0)
+            close(writer->descriptor);
+        else if (errno != EEXIST && errno != EINTR)
             break;
+        writer->descriptor = -1;
     }
     const int number = errno;
     memory_free(writer->partial); /* not ours to remove */
@@ -284,6 +366,7 @@ primer_status file_writer_open(struct file_writer *writer, const char *path, pri
     primer_status status;
     *writer = (struct file_writer){.descriptor = -1};
     TRY(check_target(path, error));
+    TRY(remove_left_over(path, error));
     writer->path = memory_copy_text(path);
     if (writer->path == NULL) {
         status = memory_failure(error, "a file name", strlen(path) + 1);
@@ -407,10 +490,9 @@ static primer_status flush_descriptor(int descriptor, const char *path, primer_e
  * system. */
 static primer_status flush_folder(const char *path, primer_error *error)
 {
-    const size_t length = (size_t)(file_base_name(path) - path);
-    char *const folder = length == 0 ? memory_copy_text(".") : memory_copy_bytes(path, length);
+    char *const folder = folder_of(path);
     if (folder == NULL)
-        return memory_failure(error, "a folder's name", length + 1);
+        return memory_failure(error, "a folder's name", strlen(path) + 1);
     primer_status status = PRIMER_OK;
     const int descriptor = open_again(folder, O_RDONLY | O_DIRECTORY);
     if (descriptor >= 0) {
@@ -424,9 +506,11 @@ static primer_status flush_folder(const char *path, primer_error *error)
 primer_status file_writer_commit(struct file_writer *writer, primer_error *error)
 {
     primer_status status;
+    int lock = -1;
     TRY(check_usable(writer, error));
     TRY(flush(writer, error));
     TRY(flush_descriptor(writer->descriptor, writer->path, error));
+    lock = fcntl(writer->descriptor, F_DUPFD_CLOEXEC, 0); /* held until the file has its name */
     const int closed = close(writer->descriptor);
     writer->descriptor = -1;
     if (closed != 0 && errno != EINTR) {
@@ -442,6 +526,8 @@ primer_status file_writer_commit(struct file_writer *writer, primer_error *error
     TRY(flush_folder(writer->path, error));
 cleanup:
     writer_release(writer);
+    if (lock >= 0)
+        close(lock);
     return status;
 }
 
@@ -470,6 +556,69 @@ primer_status file_check_output(const char *out, const char *const *inputs, size
             read.st_ino == written.st_ino)
             return error_set(error, PRIMER_EINVAL, "%s: is the input itself; choose another output",
                              out);
+    return PRIMER_OK;
+}
+
+/* Whether two names are of one file; of files that aren't there, whether they would be. */
+static primer_status is_same_file(const char *a, const char *b, bool *same, primer_error *error)
+{
+    struct stat first, second;
+    const bool there[] = {stat(a, &first) == 0, stat(b, &second) == 0};
+    *same = strcmp(a, b) == 0;
+    if (*same || there[0] != there[1])
+        return PRIMER_OK;
+    if (!there[0]) {
+        if (strcmp(file_base_name(a), file_base_name(b)) != 0)
+            return PRIMER_OK;
+        char *const folders[] = {folder_of(a), folder_of(b)};
+        const bool named = folders[0] != NULL && folders[1] != NULL;
+        const bool found = named && stat(folders[0], &first) == 0 && stat(folders[1], &second) == 0;
+        memory_free(folders[0]);
+        memory_free(folders[1]);
+        if (!named)
+            return memory_failure(error, "folders' names", strlen(a) + strlen(b) + 2);
+        if (!found)
+            return PRIMER_OK;
+    }
+    *same = first.st_dev == second.st_dev && first.st_ino == second.st_ino;
+    return PRIMER_OK;
+}
+
+static primer_status check_others(const char *out, const char *const *others, size_t count,
+                                  primer_error *error)
+{
+    char shown[512];
+    for (size_t i = 0; i < count; i++) {
+        bool same = false;
+        if (others[i] == NULL)
+            continue;
+        FORWARD(is_same_file(out, others[i], &same, error));
+        if (same && strcmp(out, others[i]) == 0)
+            return complaint(error, PRIMER_EINVAL, out,
+                             "is to be written twice; choose another name for one of the outputs");
+        if (same)
+            return error_set(error, PRIMER_EINVAL,
+                             "%s: is to be written twice, also as %s; choose another name for one "
+                             "of the outputs",
+                             out,
+                             error_printable(others[i], strlen(others[i]), shown, sizeof shown));
+    }
+    return PRIMER_OK;
+}
+
+primer_status file_check_outputs(const char *const *outputs, size_t output_count,
+                                 const char *const *inputs, size_t input_count, primer_error *error)
+{
+    for (size_t i = 0; i < output_count; i++) {
+        if (outputs[i] == NULL)
+            continue;
+        if (strcmp(outputs[i], "-") == 0)
+            return error_set(error, PRIMER_EINVAL,
+                             "-: an output is a file, which appears when it is whole; standard "
+                             "output can't be one (./- is a file of that name)");
+        FORWARD(file_check_output(outputs[i], inputs, input_count, error));
+        FORWARD(check_others(outputs[i], outputs, i, error));
+    }
     return PRIMER_OK;
 }
 

@@ -38,7 +38,11 @@ primer_status file_read(const char *path, size_t limit, struct buffer *out, prim
  * open, and on a zeroed writer. A full disk is an error of the write or commit that met it; the
  * writer takes nothing more after it. Commit, failed or not, ends the writer. Something under
  * PATH that is no regular file (a folder, /dev/null) is refused; a symbolic link is replaced by
- * the file. */
+ * the file.
+ *
+ * Opening removes the partial files of PATH that were left by processes which were killed: there is
+ * no other process of that number on this machine, and nobody holds the lock that a writer has on its
+ * file (so that one on another machine, or in another container, keeps what it writes). */
 struct file_writer {
     int descriptor;
     char *path, *partial;
@@ -63,6 +67,12 @@ bool file_exists(const char *path);
  * it is made of. NULLs among the inputs, and what isn't there, are passed over. */
 primer_status file_check_output(const char *out, const char *const *inputs, size_t count,
                                 primer_error *error);
+/* The same for several outputs (NULLs are passed over), and PRIMER_EINVAL where two of them are one
+ * file, there already or not, by whatever names; or where one is "-": to be whole or not there at
+ * all, an output has to be a file. */
+primer_status file_check_outputs(const char *const *outputs, size_t output_count,
+                                 const char *const *inputs, size_t input_count,
+                                 primer_error *error);
 /* "dir/name.gguf" -> "name.gguf"; borrowed. */
 const char *file_base_name(const char *path);
 

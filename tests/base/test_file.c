@@ -19,10 +19,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/memory.h"
@@ -526,7 +528,7 @@ static void impossible_targets_are_refused(void **state)
     assert_int_equal(entries(), 0);
 }
 
-/* Leftovers of an earlier process with this number are neither used nor removed. */
+/* What another process of this number writes, in another container, is neither used nor removed. */
 static void leftovers_are_passed_over(void **state)
 {
     (void)state;
@@ -539,12 +541,15 @@ static void leftovers_are_passed_over(void **state)
     snprintf(next, sizeof next, "%.*s-%u", (int)stem, writer.partial, counter + 1);
     file_writer_abandon(&writer);
     put(next, "left over", 9);
+    const int lock = open(next, O_RDONLY);
+    assert_int_equal(flock(lock, LOCK_EX), 0);
     assert_int_equal(file_writer_open(&writer, path_of("p"), &error), PRIMER_OK);
     assert_string_not_equal(writer.partial, next);
     assert_int_equal(file_writer_write(&writer, "p", 1, &error), PRIMER_OK);
     assert_int_equal(file_writer_commit(&writer, &error), PRIMER_OK);
     check_contents(path_of("p"), "p", 1);
     check_contents(next, "left over", 9);
+    close(lock);
 }
 
 static void relative_names_work(void **state)
@@ -607,6 +612,93 @@ static void names_and_existence(void **state)
     assert_false(file_exists(path_of("absent")));
 }
 
+/* ---- outputs against inputs and each other ---- */
+
+static void refuse_outputs(const char *a, const char *b, const char *input, const char *message)
+{
+    primer_error error = {0};
+    const char *const outputs[] = {a, NULL, b}, *const inputs[] = {NULL, input};
+    const primer_status status = file_check_outputs(outputs, 3, inputs, 2, &error);
+    assert_int_equal(status, message == NULL ? PRIMER_OK : PRIMER_EINVAL);
+    if (message != NULL && strstr(error.message, message) == NULL)
+        fail_msg("%s", error.message);
+}
+
+static void outputs_are_files_of_their_own(void **state)
+{
+    (void)state;
+    char before[4096], whole[200];
+    assert_non_null(getcwd(before, sizeof before));
+    assert_int_equal(chdir(folder), 0);
+    snprintf(whole, sizeof whole, "%s/new", folder);
+    assert_int_equal(mkdir("d", 0777), 0);
+    put("in", "1", 1);
+    put("out", "2", 1);
+    assert_int_equal(symlink("out", "link"), 0);
+    refuse_outputs("new", "other", "in", NULL);
+    refuse_outputs("new", "d/new", "in", NULL);
+    refuse_outputs("out", "new", "in", NULL);
+    refuse_outputs("new", "none/new", "in", NULL); /* the folder isn't there: the writer says so */
+    refuse_outputs("new", "new", "in", "new: is to be written twice; choose");
+    refuse_outputs("new", "./new", "in", "./new: is to be written twice, also as new");
+    refuse_outputs("new", "d/../new", "in", "written twice");
+    refuse_outputs(whole, "new", "in", "written twice");
+    refuse_outputs("none/new", "none/new", "in", "written twice");
+    refuse_outputs("out", "link", "in", "written twice");
+    refuse_outputs("new", "d/../in", "in", "is the input itself");
+    refuse_outputs("new", "-", "in", "-: an output is a file");
+    refuse_outputs("new", "./-", "in", NULL);
+    assert_int_equal(remove("link"), 0);
+    assert_int_equal(rmdir("d"), 0);
+    assert_int_equal(chdir(before), 0);
+}
+
+/* ---- what killed writers leave ---- */
+
+/* A number that no process has: its process is gone, and was waited for. */
+static long gone_process(void)
+{
+    const pid_t child = fork();
+    if (child == 0)
+        _exit(0);
+    assert_true(child > 0);
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    return (long)child;
+}
+
+static void partial_files_of_the_dead_are_removed(void **state)
+{
+    (void)state;
+    primer_error error;
+    struct file_writer writer;
+    char names[8][200];
+    const long gone = gone_process();
+    snprintf(names[0], sizeof names[0], "%s/p.partial-%ld-0", folder, gone);
+    snprintf(names[1], sizeof names[1], "%s/p.partial-%ld-12", folder, gone);
+    snprintf(names[2], sizeof names[2], "%s/p.partial-%ld-5", folder, gone); /* has a lock */
+    snprintf(names[3], sizeof names[3], "%s/p.partial-%ld-0", folder, (long)getppid());
+    snprintf(names[4], sizeof names[4], "%s/p.partial-%ld-900", folder, (long)getpid());
+    snprintf(names[5], sizeof names[5], "%s/q.partial-%ld-0", folder, gone);
+    snprintf(names[6], sizeof names[6], "%s/p.partial-%ld-0.txt", folder, gone);
+    snprintf(names[7], sizeof names[7], "%s/p.partial-%ld", folder, gone);
+    for (size_t i = 0; i < 8; i++)
+        put(names[i], "left", 4);
+    const int lock = open(names[2], O_RDONLY);
+    assert_int_equal(flock(lock, LOCK_EX), 0);
+    assert_int_equal(file_writer_open(&writer, path_of("p"), &error), PRIMER_OK);
+    for (size_t i = 0; i < 8; i++)
+        assert_int_equal(file_exists(names[i]), i >= 2 && i != 4);
+    close(lock);
+    /* A writer at work has the lock that keeps its file. */
+    const int own = open(writer.partial, O_RDONLY);
+    assert_int_equal(flock(own, LOCK_EX | LOCK_NB), -1);
+    close(own);
+    file_writer_abandon(&writer);
+    assert_int_equal(file_writer_open(&writer, path_of("p"), &error), PRIMER_OK);
+    assert_false(file_exists(names[2]));
+    file_writer_abandon(&writer);
+}
+
 #define in_folder(test) cmocka_unit_test_setup_teardown(test, make_folder, remove_folder)
 
 int main(void)
@@ -632,6 +724,8 @@ int main(void)
         in_folder(relative_names_work),
         in_folder(every_allocation_may_fail),
         in_folder(names_and_existence),
+        in_folder(outputs_are_files_of_their_own),
+        in_folder(partial_files_of_the_dead_are_removed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
