@@ -69,11 +69,27 @@ static bool read_number(const char *text, double least, double most, double *num
     return end != text && *end == '\0' && *number >= least && *number <= most;
 }
 
+/* What is missing, or doesn't go together; NULL: nothing. */
+static const char *misuse(const struct settings *settings)
+{
+    const struct data_settings *const data = &settings->data;
+    if (settings->output == NULL || data->against.count == 0)
+        return "data decontaminate needs --against and -o";
+    if (data->model != NULL && data->words_only)
+        return "--model judges syntax trees, which --words-only leaves out";
+    if (data->similarity != NULL && data->words_only)
+        return "--similarity is of syntax trees, which --words-only leaves out";
+    return data->distance != NULL && data->model == NULL
+               ? "--distance is of embeddings, which need --model"
+               : NULL;
+}
+
 static int run(struct settings *settings)
 {
     double similarity = 0, distance = 0;
-    if (settings->output == NULL || settings->data.against.count == 0)
-        return command_misused(settings->command, "data decontaminate needs --against and -o");
+    const char *const wrong = misuse(settings);
+    if (wrong != NULL)
+        return command_misused(settings->command, "%s", wrong);
     if (!read_number(settings->data.similarity, 0.5, 1, &similarity))
         return command_misused(settings->command, "--similarity: found \"%s\", expected 0.5 to 1",
                                settings->data.similarity);
@@ -81,9 +97,6 @@ static int run(struct settings *settings)
         return command_misused(settings->command,
                                "--distance: found \"%s\", expected 0.001 to 1.999",
                                settings->data.distance);
-    if (settings->data.model != NULL && settings->data.words_only)
-        return command_misused(settings->command, "--model judges syntax trees, which --words-only "
-                                                  "leaves out");
     primer_status status = PRIMER_OK;
     primer_error problem = {0}, *error = &problem;
     struct data_decontaminate_summary summary = {0};
@@ -109,6 +122,8 @@ static int run(struct settings *settings)
         .context = &work.progress};
     status = data_decontaminate(settings->arguments, settings->argument_count, settings->output,
                                 &options, &summary, error);
+    if (summary.rank == 0)
+        data_work_say_stopped(&work, error);
     data_work_end(&work, status);
     if (status != PRIMER_OK || summary.rank != 0)
         goto cleanup;

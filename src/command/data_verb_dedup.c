@@ -70,6 +70,10 @@ static int run(struct settings *settings)
 {
     if (settings->output == NULL)
         return command_misused(settings->command, "data dedup needs -o");
+    if (settings->data.exact && (settings->data.similarity != NULL || settings->data.words > 0))
+        return command_misused(settings->command,
+                               "--similarity and --words are of near duplicates, which --exact "
+                               "leaves out");
     double similarity = 0;
     if (!read_similarity(settings->data.similarity, &similarity))
         return command_misused(settings->command, "--similarity: found \"%s\", expected 0.3 to 1",
@@ -92,6 +96,8 @@ static int run(struct settings *settings)
                                                .context = &work.progress};
     status = data_dedup(settings->arguments, settings->argument_count, settings->output, &options,
                         &summary, error);
+    if (summary.rank == 0)
+        data_work_say_stopped(&work, error);
     data_work_end(&work, status);
     if (status != PRIMER_OK || summary.rank != 0)
         goto cleanup;

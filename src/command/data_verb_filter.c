@@ -12,7 +12,6 @@
 #include <string.h>
 
 #include "base/buffer.h"
-#include "base/file.h"
 #include "command/data_work.h"
 #include "data/data.h"
 #include "terminal/interrupt.h"
@@ -141,22 +140,6 @@ static primer_status summary_text(const char *path, const struct data_filter_sum
     return PRIMER_OK;
 }
 
-static primer_status write_report(const char *path, const struct data_filter_summary *summary,
-                                  primer_error *error)
-{
-    primer_status status = PRIMER_OK;
-    struct buffer text = {0};
-    struct file_writer writer = {0};
-    TRY(data_filter_report(summary, &text, error));
-    TRY(file_writer_open(&writer, path, error));
-    TRY(file_writer_write(&writer, text.bytes, text.length, error));
-    TRY(file_writer_commit(&writer, error));
-cleanup:
-    file_writer_abandon(&writer);
-    buffer_free(&text);
-    return status;
-}
-
 static bool read_threshold(const char *text, double *threshold)
 {
     char *end = NULL;
@@ -199,6 +182,7 @@ static int run(struct settings *settings)
                                                 .output = settings->output,
                                                 .rejected = chosen->rejected,
                                                 .save = chosen->save,
+                                                .report = chosen->report,
                                                 .threshold = threshold,
                                                 .linear = chosen->method != NULL &&
                                                           strcmp(chosen->method, "linear") == 0,
@@ -220,12 +204,12 @@ static int run(struct settings *settings)
     interrupt_hold();
     status = data_filter(settings->arguments, settings->argument_count, &options, &summary, error);
     end_phases(&phases);
+    if (status == PRIMER_ECANCELED && summary.rank == 0 && interrupt_seen())
+        tell(&phases, problem.message);
     if (status == PRIMER_ECANCELED)
         interrupt_end();
     if (status != PRIMER_OK || summary.rank != 0)
         goto cleanup;
-    if (chosen->report != NULL)
-        TRY(write_report(chosen->report, &summary, error));
     TRY(settings->json ? summary_json(settings->output, &summary, &out, error)
                        : summary_text(settings->output, &summary, &out, error));
     TRY(output_write(out.bytes, out.length, error));

@@ -67,6 +67,8 @@ static int run(struct settings *settings)
                                                .context = &work.progress};
     status = data_shard_make(settings->arguments, settings->argument_count, settings->output,
                              &options, &summary, error);
+    if (summary.rank == 0)
+        data_work_say_stopped(&work, error);
     data_work_end(&work, status);
     if (status != PRIMER_OK || summary.rank != 0)
         goto cleanup;

@@ -28,6 +28,12 @@ void data_work_tell(void *progress, const char *line)
     fprintf(stderr, "primer: %s\n", line);
 }
 
+void data_work_say_stopped(struct data_work *work, const primer_error *error)
+{
+    if (error->status == PRIMER_ECANCELED && interrupt_seen())
+        data_work_tell(&work->progress, error->message);
+}
+
 void data_work_end(struct data_work *work, primer_status status)
 {
     progress_end(&work->progress);

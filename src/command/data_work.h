@@ -25,6 +25,9 @@ struct data_work data_work_begin(const char *what, const char *unit);
 bool data_work_report(void *progress, uint64_t done, uint64_t all);
 /* Says a line of its own, by the name of the program; `progress` as above. */
 void data_work_tell(void *progress, const char *line);
+/* One line on standard error for work that a signal stopped: how far it was, which its error says, and
+ * what becomes of it. Before data_work_end, which may end the program. */
+void data_work_say_stopped(struct data_work *work, const primer_error *error);
 /* Takes the line away. Work that a signal stopped ends the program as that signal does. */
 void data_work_end(struct data_work *work, primer_status status);
 

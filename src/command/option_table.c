@@ -3,6 +3,8 @@
  */
 #include "command/options.h"
 
+#include "data/data.h"
+
 #define SETTING(field) offsetof(struct settings, field)
 #define ANSWERS        COMMAND_RUN
 #define WRITES         (COMMAND_RUN | COMMAND_EVAL)
@@ -48,6 +50,12 @@
         .names = names_, .value = "N", .group = group_, .meaning = meaning_,                       \
         .commands = commands_, .kind = OPTION_SIZE, .offset = SETTING(field_), .least = least_,    \
         .most = MOST                                                                               \
+    }
+#define RANGE(names_, field_, least_, most_, commands_, group_, meaning_)                          \
+    {                                                                                              \
+        .names = names_, .value = "N", .group = group_, .meaning = meaning_,                       \
+        .commands = commands_, .kind = OPTION_SIZE, .offset = SETTING(field_), .least = least_,    \
+        .most = most_                                                                              \
     }
 #define CHOICE(names_, value_, field_, choices_, commands_, group_, meaning_)                      \
     {                                                                                              \
@@ -295,13 +303,14 @@ static const struct option table[] = {
          "only what is the same but for white space and capitals"),
     TEXT("--similarity", "X", data.similarity, DATA_DEDUP, work_group,
          "of near duplicates' shingles, 0.3 to 1 (0.8)"),
-    SIZE("--words", data.words, 1, DATA_DEDUP, work_group, "words of a shingle (5)"),
+    RANGE("--words", data.words, 1, DATA_WORDS_MOST, DATA_DEDUP, work_group,
+          "words of a shingle, 1 to 64 (5)"),
     LIST("--against", "FILE", data.against, DATA_DECONTAMINATE, work_group,
          "an evaluation's items (.jsonl, or .json with a list); repeatable"),
     LIST("--against-field", "NAME", data.against_fields, DATA_DECONTAMINATE, work_group,
          "where an item's text is, unless as HumanEval, MBPP or \"text\"; repeatable"),
-    SIZE("--words", data.words, 1, DATA_DECONTAMINATE, work_group,
-         "words in a row that no document may share with an item (13)"),
+    RANGE("--words", data.words, 1, DATA_WORDS_MOST, DATA_DECONTAMINATE, work_group,
+          "words in a row that no document may share with an item, 1 to 64 (13)"),
     TEXT("--similarity", "X", data.similarity, DATA_DECONTAMINATE, work_group,
          "match rate of syntax trees that leaves a document out, 0.5 to 1 (0.6)"),
     TEXT("--model", "MODEL", data.model, DATA_DECONTAMINATE, work_group,

@@ -27,7 +27,8 @@
 #include "data/data_filter.h"
 #include "data/data_rate.h"
 
-#define DATA_SEPARATOR "<|endoftext|>"
+#define DATA_SEPARATOR  "<|endoftext|>"
+#define DATA_WORDS_MOST 64 /* of a shingle, and in a row */
 
 /* Zero means the default. */
 struct data_shard_options {
@@ -85,7 +86,7 @@ struct data_dedup_options {
     const char *report;    /* NULL, or a file of JSON lines: each document that was left out */
     bool exact;            /* no near duplicates */
     double similarity;     /* of near duplicates' shingles, 0.3 to 1; 0: 0.8 */
-    size_t words;          /* of a shingle; 0: 5 */
+    size_t words;          /* of a shingle, to DATA_WORDS_MOST; 0: 5 */
     bool skip_bad;
     size_t threads;
     bool (*progress)(void *context, uint64_t done, uint64_t all); /* as above */

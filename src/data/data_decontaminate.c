@@ -42,6 +42,8 @@
 #define LEAST_NODES     8    /* of the item's tree */
 #define SHOWN_WORDS     64   /* of a run, in the report */
 
+_Static_assert(DATA_WORDS_MOST == DATA_DECONTAMINATE_LONGEST, "one limit");
+
 /* What is found out about a record. */
 struct verdict {
     struct data_decontaminate_run run;
@@ -519,14 +521,10 @@ static primer_status open_outputs(struct decontamination *work, size_t count, co
 {
     const struct data_decontaminate_options *const options = work->options;
     const char *const report = options->report;
-    FORWARD(file_check_output(path, work->inputs, count, error));
-    FORWARD(file_check_output(path, options->against, options->against_count, error));
-    if (report != NULL) {
-        FORWARD(file_check_output(report, work->inputs, count, error));
-        FORWARD(file_check_output(report, options->against, options->against_count, error));
-        if (strcmp(report, path) == 0)
-            return error_set(error, PRIMER_EINVAL, "%s: is both the output and the report", path);
-    }
+    const char *const outputs[] = {path, report};
+    FORWARD(data_share_check_outputs(outputs, 2, work->inputs, count, error));
+    FORWARD(data_share_check_outputs(outputs, 2, options->against, options->against_count, error));
+    FORWARD(data_share_check_outputs(outputs, 2, &options->model, 1, error));
     if (!data_share_is_first(&work->share))
         return PRIMER_OK;
     if (report != NULL)
@@ -631,15 +629,16 @@ primer_status data_decontaminate(const char *const *inputs, size_t count, const 
                                          .share = &work.share,
                                          .context = &work};
     TRY(data_share_begin(&work.share, &made.rank, error));
+    summary->rank = made.rank; /* who tells, of a failure too */
     work.trees.progress = report_again;
     work.trees.context = &work;
     TRY(check(&work, error));
     TRY(open_outputs(&work, count, path, error));
     TRY(prepare(&work, error));
     rounds.pool = work.pool;
+    TRY(begin_journal(&work, count, path, error));
     TRY(data_overlap_rounds_run(&rounds, error));
     TRY(count_sample(&work, error));
-    TRY(begin_journal(&work, count, path, error));
     work.second = true;
     rounds.work = find_words;
     rounds.round = judge_round;
@@ -654,6 +653,7 @@ primer_status data_decontaminate(const char *const *inputs, size_t count, const 
     memcpy(made.first_bad, rounds.first_bad, sizeof made.first_bad);
     *summary = made;
 cleanup:
+    data_share_stopped(&work.share, status, "the work", work.done, work.all, error);
     data_share_end(&work.share, status);
     decontamination_free(&work);
     return status;

@@ -26,9 +26,8 @@
 #include "data/data_overlap_text.h"
 #include "data/data_share.h"
 
-#define SLOTS      512
-#define BLOCK      ((size_t)4096) /* kept documents */
-#define MOST_WORDS 64             /* of a shingle */
+#define SLOTS 512
+#define BLOCK ((size_t)4096) /* kept documents */
 
 struct kept {
     uint64_t hash[2];
@@ -68,7 +67,7 @@ struct dedup {
 static void add_shingles(const struct dedup *dedup, const struct buffer *folded,
                          struct looked *looked)
 {
-    uint64_t ring[MOST_WORDS], shingle[MOST_WORDS];
+    uint64_t ring[DATA_WORDS_MOST], shingle[DATA_WORDS_MOST];
     const size_t words = dedup->summary->words;
     size_t met = 0;
     struct data_overlap_word word;
@@ -276,9 +275,9 @@ static primer_status prepare(struct dedup *dedup, primer_error *error)
     if (!(summary->similarity >= 0.3 && summary->similarity <= 1))
         return error_set(error, PRIMER_EINVAL, "similarity: found %g, expected 0.3 to 1",
                          summary->similarity);
-    if (summary->words > MOST_WORDS)
+    if (summary->words > DATA_WORDS_MOST)
         return error_set(error, PRIMER_EINVAL, "words of a shingle: found %zu, expected 1 to %d",
-                         summary->words, MOST_WORDS);
+                         summary->words, DATA_WORDS_MOST);
     const struct data_minhash_bands shape = data_minhash_bands(summary->similarity);
     if (options->exact) {
         summary->similarity = 1;
@@ -347,12 +346,8 @@ static primer_status open_outputs(struct dedup *dedup, size_t count, const char 
                                   primer_error *error)
 {
     const char *const report = dedup->options->report;
-    FORWARD(file_check_output(path, dedup->inputs, count, error));
-    if (report != NULL) {
-        FORWARD(file_check_output(report, dedup->inputs, count, error));
-        if (strcmp(report, path) == 0)
-            return error_set(error, PRIMER_EINVAL, "%s: is both the output and the report", path);
-    }
+    const char *const outputs[] = {path, report};
+    FORWARD(data_share_check_outputs(outputs, 2, dedup->inputs, count, error));
     if (!data_share_is_first(&dedup->share))
         return PRIMER_OK;
     if (report != NULL)
@@ -392,6 +387,7 @@ primer_status data_dedup(const char *const *inputs, size_t count, const char *pa
                                          .share = &dedup.share,
                                          .context = &dedup};
     TRY(data_share_begin(&dedup.share, &made.rank, error));
+    summary->rank = made.rank; /* who tells, of a failure too */
     TRY(prepare(&dedup, error));
     TRY(open_outputs(&dedup, count, path, error));
     TRY(begin_journal(&dedup, count, path, error));
@@ -406,6 +402,7 @@ primer_status data_dedup(const char *const *inputs, size_t count, const char *pa
     memcpy(made.first_bad, rounds.first_bad, sizeof made.first_bad);
     *summary = made;
 cleanup:
+    data_share_stopped(&dedup.share, status, "the input", rounds.done, rounds.input_bytes, error);
     data_share_end(&dedup.share, status);
     dedup_free(&dedup);
     return status;

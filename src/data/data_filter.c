@@ -52,6 +52,9 @@ struct filtering {
     struct slot *slots; /* [SLOTS] */
     size_t filled;
     struct file_writer writers[2]; /* rejected, kept */
+    struct file_writer told;       /* the report */
+    enum data_filter_phase phase;  /* and how far, as was reported last */
+    uint64_t done, all;
     /* While learning: */
     const struct data_rate_file *ratings;
     struct data_filter_set set;
@@ -60,10 +63,13 @@ struct filtering {
     primer_status *results;         /* a rating's */
 };
 
-static primer_status report(const struct filtering *filtering, enum data_filter_phase phase,
+static primer_status report(struct filtering *filtering, enum data_filter_phase phase,
                             uint64_t done, uint64_t all, primer_error *error)
 {
     const struct data_filter_options *const options = filtering->options;
+    filtering->phase = phase;
+    filtering->done = done;
+    filtering->all = all;
     if (options->progress == NULL || options->progress(options->context, phase, done, all))
         return PRIMER_OK;
     return error_set(error, PRIMER_ECANCELED, "stopped");
@@ -596,6 +602,8 @@ static primer_status open_outputs(struct filtering *filtering, primer_error *err
     const struct data_filter_options *const options = filtering->options;
     if (!data_share_is_first(&filtering->share))
         return PRIMER_OK;
+    if (options->report != NULL)
+        FORWARD(file_writer_open(&filtering->told, options->report, error));
     FORWARD(file_writer_open(&filtering->writers[1], options->output, error));
     return options->rejected == NULL
                ? PRIMER_OK
@@ -611,6 +619,8 @@ static primer_status commit(struct filtering *filtering, primer_error *error)
                          filtering->source.count > 1 ? " and the others" : "");
     if (!data_share_is_first(&filtering->share))
         return PRIMER_OK;
+    if (options->report != NULL)
+        FORWARD(data_filter_report_write(filtering->summary, &filtering->told, error));
     if (options->save != NULL)
         FORWARD(data_filter_file_save(&filtering->filter, options->save, error));
     if (options->rejected != NULL)
@@ -627,10 +637,10 @@ static primer_status score_all(struct filtering *filtering, primer_error *error)
     FORWARD(open_outputs(filtering, error));
     while (more)
         FORWARD(score_round(filtering, &more, error));
-    const primer_status status = commit(filtering, error);
-    FORWARD(data_share_agree(&filtering->share, status, error));
     summary->files = filtering->source.count;
     summary->input_bytes = filtering->source.done;
+    const primer_status status = commit(filtering, error);
+    FORWARD(data_share_agree(&filtering->share, status, error));
     summary->seconds[DATA_FILTER_SCORING] = clock_seconds_since(begun);
     return PRIMER_OK;
 }
@@ -641,18 +651,11 @@ static primer_status check_outputs(const struct filtering *filtering, primer_err
 {
     const struct data_filter_options *const options = filtering->options;
     const char *const read[] = {options->ratings, options->load, options->model};
-    const char *const written[] = {options->output, options->rejected, options->save};
-    for (size_t i = 0; i < 3; i++) {
-        if (written[i] == NULL)
-            continue;
-        for (size_t j = 0; j < i; j++)
-            if (written[j] != NULL && strcmp(written[i], written[j]) == 0)
-                return error_set(error, PRIMER_EINVAL, "%s: is to be written twice", written[i]);
-        FORWARD(file_check_output(written[i], read, 3, error));
-        FORWARD(file_check_output(written[i], (const char *const *)filtering->source.paths,
-                                  filtering->source.count, error));
-    }
-    return PRIMER_OK;
+    const char *const written[] = {options->output, options->rejected, options->save,
+                                   options->report};
+    FORWARD(data_share_check_outputs(written, 4, read, 3, error));
+    return data_share_check_outputs(written, 4, (const char *const *)filtering->source.paths,
+                                    filtering->source.count, error);
 }
 
 /* A filter from a file says how texts are cut and read; the model must be the same. */
@@ -713,6 +716,7 @@ static void filtering_free(struct filtering *filtering)
     memory_free(filtering->slots);
     file_writer_abandon(&filtering->writers[0]);
     file_writer_abandon(&filtering->writers[1]);
+    file_writer_abandon(&filtering->told);
     data_filter_set_free(&filtering->set);
     memory_free(filtering->results);
     data_filter_file_free(&filtering->filter);
@@ -735,7 +739,9 @@ primer_status data_filter(const char *const *inputs, size_t count,
                           const struct data_filter_options *options,
                           struct data_filter_summary *summary, primer_error *error)
 {
+    static const char *const phases[] = {"the ratings", "the learning", "the scoring"};
     primer_status status = PRIMER_OK;
+    size_t rank = 0;
     struct filtering filtering = {.options = options,
                                   .summary = summary,
                                   .source.reader.descriptor = -1,
@@ -757,9 +763,13 @@ primer_status data_filter(const char *const *inputs, size_t count,
     describe(&filtering);
     TRY(score_all(&filtering, error));
 cleanup:
+    data_share_stopped(&filtering.share, status, phases[filtering.phase], filtering.done,
+                       filtering.all, error);
+    rank = summary->rank; /* who tells, of a failure too */
     data_share_end(&filtering.share, status);
     filtering_free(&filtering);
     if (status != PRIMER_OK)
         data_filter_summary_free(summary);
+    summary->rank = rank;
     return status;
 }

@@ -28,6 +28,7 @@ struct data_filter_options {
     const char *model;           /* required: what embeds */
     const char *output;          /* required: what is kept, lines of JSON */
     const char *rejected, *save; /* or NULL */
+    const char *report;          /* or NULL: what it did, for a reader, in Markdown */
     double threshold;            /* ratings from here on are worth keeping; below 0: 3 */
     bool linear;                 /* the regression keeps, else the forest */
     bool
@@ -99,6 +100,10 @@ primer_status data_filter(const char *const *inputs, size_t count,
 /* The summary for a reader, in Markdown. */
 primer_status data_filter_report(const struct data_filter_summary *summary, struct buffer *out,
                                  primer_error *error);
+struct file_writer;
+/* Writes it, and commits. */
+primer_status data_filter_report_write(const struct data_filter_summary *summary,
+                                       struct file_writer *writer, primer_error *error);
 /* The table of how good the methods are, also for a terminal. */
 primer_status data_filter_report_table(const struct data_filter_summary *summary,
                                        struct buffer *out, primer_error *error);

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/memory.h"
 #include "base/utf8.h"
 #include "report/report.h"
@@ -172,4 +173,17 @@ primer_status data_filter_report(const struct data_filter_summary *summary, stru
             FORWARD(append_example(&summary->examples[side][i], out, error));
     }
     return PRIMER_OK;
+}
+
+primer_status data_filter_report_write(const struct data_filter_summary *summary,
+                                       struct file_writer *writer, primer_error *error)
+{
+    primer_status status = PRIMER_OK;
+    struct buffer text = {0};
+    TRY(data_filter_report(summary, &text, error));
+    TRY(file_writer_write(writer, text.bytes, text.length, error));
+    TRY(file_writer_commit(writer, error));
+cleanup:
+    buffer_free(&text);
+    return status;
 }

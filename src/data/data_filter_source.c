@@ -40,7 +40,7 @@ static bool is_python(const char *path)
     return dot != NULL && strcasecmp(dot, ".py") == 0;
 }
 
-static primer_status add_path(struct data_filter_source *source, const char *path, uint64_t bytes,
+static primer_status add_path(struct data_filter_source *source, const char *path,
                               primer_error *error)
 {
     if (source->count == source->capacity) {
@@ -55,7 +55,6 @@ static primer_status add_path(struct data_filter_source *source, const char *pat
     if (source->paths[source->count] == NULL)
         return memory_failure(error, "a file's name", strlen(path));
     source->count++;
-    source->bytes += bytes;
     return PRIMER_OK;
 }
 
@@ -72,7 +71,7 @@ static primer_status walk_entry(struct data_filter_source *source, const char *p
         return walk(source, path, depth + 1, error);
     if (!is_python(path) || stat(path, &facts) != 0 || !S_ISREG(facts.st_mode))
         return PRIMER_OK;
-    return add_path(source, path, (uint64_t)facts.st_size, error);
+    return add_path(source, path, error);
 }
 
 static primer_status walk(struct data_filter_source *source, const char *folder, size_t depth,
@@ -118,7 +117,7 @@ static primer_status add_input(struct data_filter_source *source, const char *in
             FORWARD(data_reader_open(&source->reader, input, source->separator, error));
             data_reader_close(&source->reader);
         }
-        return add_path(source, input, (uint64_t)facts.st_size, error);
+        return add_path(source, input, error);
     }
     if (!S_ISDIR(facts.st_mode))
         return error_set(error, PRIMER_EINVAL, "%s: is no regular file and no folder", input);
@@ -142,6 +141,8 @@ primer_status data_filter_source_open(struct data_filter_source *source, const c
                                     .reader.descriptor = -1};
     for (size_t i = 0; i < count; i++)
         TRY(add_input(source, inputs[i], error));
+    TRY(data_read_sizes((const char *const *)source->paths, source->count, &source->sizes,
+                        &source->bytes, error));
 cleanup:
     if (status != PRIMER_OK)
         data_filter_source_close(source);
@@ -153,6 +154,7 @@ void data_filter_source_close(struct data_filter_source *source)
     for (size_t i = 0; i < source->count; i++)
         memory_free(source->paths[i]);
     memory_free(source->paths);
+    memory_free(source->sizes);
     if (source->open)
         data_reader_close(&source->reader);
     data_filter_sample_free(&source->document);
@@ -187,6 +189,11 @@ static primer_status read_python(struct data_filter_source *source, primer_error
     if (status != PRIMER_OK)
         return PRIMER_OK;
     source->done += document->text.length;
+    if (document->text.length < source->sizes[source->at]) {
+        document->status = data_read_shrunk(document->path, document->text.length,
+                                            source->sizes[source->at], &document->error);
+        return PRIMER_OK;
+    }
     FORWARD(buffer_reserve(&document->text, 1, error));
     if (document->text.length >= 3 && memcmp(document->text.bytes, mark, 3) == 0) {
         document->text.length -= 3;
@@ -228,6 +235,7 @@ static primer_status read_record(struct data_filter_source *source, bool *more, 
     if (!source->open) {
         FORWARD(data_reader_open(&source->reader, document->path, source->separator, error));
         source->open = true;
+        source->reader.least = source->sizes[source->at];
     }
     struct buffer *const into = source->reader.json ? &document->record : &document->text;
     FORWARD(data_reader_next(&source->reader, into, &document->line, &too_long, more, error));

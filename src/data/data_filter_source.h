@@ -35,6 +35,7 @@ uint64_t data_filter_sample_id(const struct data_filter_sample *sample);
 struct data_filter_source {
     char **paths; /* [count] files */
     size_t count, capacity, at;
+    uint64_t *sizes;      /* [count] of the files, before any was read */
     uint64_t bytes, done; /* of all files; of those that are read, and of this one so far */
     uint64_t before;      /* of the files before this one */
     const char *field, *separator;

@@ -1,10 +1,8 @@
 /* data_overlap_rounds.c - rounds of records over threads. Declared in data_overlap_rounds.h. */
 #include "data/data_overlap_rounds.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/memory.h"
 #include "data/data.h"
@@ -20,6 +18,7 @@ struct running {
     struct data_overlap_record *records; /* [slots] */
     size_t file, filled, slots, bytes;
     uint64_t before; /* bytes of the files that are done */
+    uint64_t *sizes; /* [rounds->count] of the files */
 };
 
 /* ---- one record ------------------------------------------------------------------------------ */
@@ -153,10 +152,10 @@ static primer_status finish_round(struct running *running, primer_error *error)
 
 static primer_status report(const struct running *running, primer_error *error)
 {
-    const struct data_overlap_rounds *const rounds = running->rounds;
+    struct data_overlap_rounds *const rounds = running->rounds;
+    rounds->done = running->before + running->reader.done;
     if (rounds->progress == NULL ||
-        rounds->progress(rounds->progress_context, running->before + running->reader.done,
-                         rounds->input_bytes))
+        rounds->progress(rounds->progress_context, rounds->done, rounds->input_bytes))
         return PRIMER_OK;
     return error_set(error, PRIMER_ECANCELED, "%s: stopped", running->reader.path);
 }
@@ -178,6 +177,7 @@ static primer_status read_file(struct running *running, primer_error *error)
     FORWARD(data_reader_open(&running->reader, rounds->inputs[running->file],
                              rounds->separator == NULL ? DATA_SEPARATOR : rounds->separator,
                              error));
+    running->reader.least = running->sizes[running->file];
     while (more) {
         TRY(fill_round(running, &more, error));
         TRY(end_round(running, error));
@@ -188,21 +188,6 @@ cleanup:
     return status;
 }
 
-static primer_status measure(struct data_overlap_rounds *rounds, primer_error *error)
-{
-    rounds->input_bytes = 0;
-    for (size_t i = 0; i < rounds->count; i++) {
-        struct stat facts;
-        if (stat(rounds->inputs[i], &facts) != 0)
-            return error_set(error, PRIMER_EIO, "%s: cannot look at it: %s", rounds->inputs[i],
-                             strerror(errno));
-        if (!S_ISREG(facts.st_mode))
-            return error_set(error, PRIMER_EINVAL, "%s: is no regular file", rounds->inputs[i]);
-        rounds->input_bytes += (uint64_t)facts.st_size;
-    }
-    return PRIMER_OK;
-}
-
 primer_status data_overlap_rounds_run(struct data_overlap_rounds *rounds, primer_error *error)
 {
     primer_status status = PRIMER_OK;
@@ -210,9 +195,10 @@ primer_status data_overlap_rounds_run(struct data_overlap_rounds *rounds, primer
                               .reader.descriptor = -1,
                               .slots = rounds->slots > 0 ? rounds->slots : 512,
                               .bytes = rounds->bytes > 0 ? rounds->bytes : (size_t)4 << 20};
-    rounds->records = rounds->bad = 0;
+    rounds->done = rounds->records = rounds->bad = 0;
     rounds->first_bad[0] = '\0';
-    TRY(measure(rounds, error));
+    TRY(data_read_sizes(rounds->inputs, rounds->count, &running.sizes, &rounds->input_bytes,
+                        error));
     running.records = memory_allocate(running.slots, sizeof *running.records);
     if (running.records == NULL) {
         status = memory_failure(error, "records", running.slots * sizeof *running.records);
@@ -224,6 +210,7 @@ cleanup:
     for (size_t i = 0; running.records != NULL && i < running.slots; i++)
         record_free(&running.records[i]);
     memory_free(running.records);
+    memory_free(running.sizes);
     return status;
 }
 

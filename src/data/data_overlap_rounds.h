@@ -58,7 +58,7 @@ struct data_overlap_rounds {
     primer_status (*load)(void *context, size_t slot, struct cursor *in, primer_error *error);
     void *context;
     /* what was met */
-    uint64_t input_bytes, records, bad;
+    uint64_t input_bytes, done, records, bad; /* done: bytes, as was reported last */
     char first_bad[512];
 };
 

@@ -3,7 +3,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/memory.h"
@@ -18,6 +20,39 @@ static bool has_ending(const char *path, const char *const *endings)
         if (strcasecmp(dot, *endings) == 0)
             return true;
     return false;
+}
+
+primer_status data_read_sizes(const char *const *paths, size_t count, uint64_t **sizes,
+                              uint64_t *all, primer_error *error)
+{
+    primer_status status = PRIMER_OK;
+    uint64_t *const made = memory_allocate(count, sizeof *made);
+    *all = 0;
+    if (made == NULL)
+        return memory_failure(error, "files' sizes", count * sizeof *made);
+    for (size_t i = 0; i < count; i++) {
+        struct stat facts;
+        if (stat(paths[i], &facts) != 0)
+            FAIL(PRIMER_EIO, "%s: cannot look at it: %s", paths[i], strerror(errno));
+        if (!S_ISREG(facts.st_mode))
+            FAIL(PRIMER_EINVAL, "%s: is no regular file", paths[i]);
+        made[i] = (uint64_t)facts.st_size;
+        *all += made[i];
+    }
+    *sizes = made;
+cleanup:
+    if (status != PRIMER_OK)
+        memory_free(made);
+    return status;
+}
+
+primer_status data_read_shrunk(const char *path, uint64_t found, uint64_t expected,
+                               primer_error *error)
+{
+    return error_set(error, PRIMER_EIO,
+                     "%s: changed while it was read: it ends after %" PRIu64 " bytes, and had "
+                     "%" PRIu64 " at the beginning",
+                     path, found, expected);
 }
 
 primer_status data_reader_open(struct data_reader *reader, const char *path, const char *separator,
@@ -35,9 +70,12 @@ primer_status data_reader_open(struct data_reader *reader, const char *path, con
                          "%s: the name's ending says nothing known, expected .txt, .text, .md, "
                          ".jsonl or .ndjson",
                          path);
+    struct stat facts;
     reader->descriptor = open(path, O_RDONLY | O_CLOEXEC);
     if (reader->descriptor < 0)
         return error_set(error, PRIMER_EIO, "%s: cannot open it: %s", path, strerror(errno));
+    if (fstat(reader->descriptor, &facts) == 0 && S_ISREG(facts.st_mode)) /* a pipe has no size */
+        reader->least = (uint64_t)facts.st_size;
     reader->bytes = memory_allocate(AHEAD, 1);
     if (reader->bytes == NULL) {
         data_reader_close(reader);
@@ -77,6 +115,8 @@ static primer_status fill(struct data_reader *reader, primer_error *error)
         reader->end += (size_t)got;
     }
     reader->done += reader->end;
+    if (reader->ended && reader->done < reader->least)
+        return data_read_shrunk(reader->path, reader->done, reader->least, error);
     if (first && reader->end >= sizeof mark && memcmp(reader->bytes, mark, sizeof mark) == 0)
         reader->begin = sizeof mark;
     return PRIMER_OK;

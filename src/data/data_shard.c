@@ -9,11 +9,9 @@
  */
 #include "data/data.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/file.h"
 #include "base/hash.h"
@@ -48,6 +46,8 @@ struct making {
     struct slot *slots;          /* [SLOTS] */
     size_t filled;
     uint64_t before; /* bytes of the files that are done */
+    uint64_t *sizes; /* of the files */
+    uint64_t done;   /* bytes, as was reported last */
 };
 
 /* ---- records to tokens ----------------------------------------------------------------------- */
@@ -157,12 +157,12 @@ static primer_status fill_round(struct making *making, bool *more, primer_error 
     return PRIMER_OK;
 }
 
-static primer_status report(const struct making *making, primer_error *error)
+static primer_status report(struct making *making, primer_error *error)
 {
     const struct data_shard_options *const options = making->options;
+    making->done = making->before + making->reader.done;
     if (options->progress == NULL ||
-        options->progress(options->context, making->before + making->reader.done,
-                          making->summary->input_bytes))
+        options->progress(options->context, making->done, making->summary->input_bytes))
         return PRIMER_OK;
     return error_set(error, PRIMER_ECANCELED, "%s: stopped", making->reader.path);
 }
@@ -176,13 +176,15 @@ static primer_status end_round(struct making *making, primer_error *error)
     return data_share_agree(&making->share, status, error);
 }
 
-static primer_status read_file(struct making *making, const char *path, primer_error *error)
+static primer_status read_file(struct making *making, const char *path, uint64_t size,
+                               primer_error *error)
 {
     primer_status status = PRIMER_OK;
     const char *const separator = making->options->separator;
     bool more = true;
     FORWARD(data_reader_open(&making->reader, path, separator == NULL ? DATA_SEPARATOR : separator,
                              error));
+    making->reader.least = size;
     while (more) {
         TRY(fill_round(making, &more, error));
         TRY(end_round(making, error));
@@ -212,22 +214,6 @@ static primer_status key_of(const char *const *inputs, size_t count,
     for (size_t i = 0; i < count; i++)
         FORWARD(data_share_key_file(&hash, inputs[i], error));
     *key = hash == 0 ? 1 : hash;
-    return PRIMER_OK;
-}
-
-static primer_status measure(const char *const *inputs, size_t count, uint64_t *bytes,
-                             primer_error *error)
-{
-    *bytes = 0;
-    for (size_t i = 0; i < count; i++) {
-        struct stat facts;
-        if (stat(inputs[i], &facts) != 0)
-            return error_set(error, PRIMER_EIO, "%s: cannot look at it: %s", inputs[i],
-                             strerror(errno));
-        if (!S_ISREG(facts.st_mode))
-            return error_set(error, PRIMER_EINVAL, "%s: is no regular file", inputs[i]);
-        *bytes += (uint64_t)facts.st_size;
-    }
     return PRIMER_OK;
 }
 
@@ -286,7 +272,7 @@ static primer_status make(struct making *making, const char *const *inputs, size
         primer_shard_writer_key(making->writer, key);
     }
     for (size_t i = 0; i < count; i++)
-        FORWARD(read_file(making, inputs[i], error));
+        FORWARD(read_file(making, inputs[i], making->sizes[i], error));
     if (making->writer == NULL)
         return PRIMER_OK;
     primer_shard_writer_info(making->writer, &counted);
@@ -302,6 +288,7 @@ static void making_free(struct making *making)
     for (size_t i = 0; making->slots != NULL && i < SLOTS; i++)
         slot_free(&making->slots[i]);
     memory_free(making->slots);
+    memory_free(making->sizes);
     primer_shard_writer_free(making->writer);
     pool_free(making->pool);
     data_maker_free(&making->maker);
@@ -318,17 +305,19 @@ primer_status data_shard_make(const char *const *inputs, size_t count, const cha
     uint64_t key = 0;
     if (!options->alone)
         TRY(data_share_begin(&making.share, &made.rank, error));
-    TRY(file_check_output(path, inputs, count, error));
-    TRY(file_check_output(path, &options->tokenizer, 1, error));
+    summary->rank = made.rank; /* who tells, of a failure too */
+    TRY(data_share_check_outputs(&path, 1, inputs, count, error));
+    TRY(data_share_check_outputs(&path, 1, &options->tokenizer, 1, error));
     TRY(data_maker_create(&making.maker, options->tokenizer, options->template_name, options->field,
                           error));
-    TRY(measure(inputs, count, &made.input_bytes, error));
+    TRY(data_read_sizes(inputs, count, &making.sizes, &made.input_bytes, error));
     TRY(key_of(inputs, count, options, &making.maker, "shard 1", &key, error));
     if (!options->reuse || !is_made(path, key, &made))
         status = make(&making, inputs, count, path, key, error);
     TRY(data_share_agree(&making.share, status, error));
     *summary = made;
 cleanup:
+    data_share_stopped(&making.share, status, "the input", making.done, made.input_bytes, error);
     data_share_end(&making.share, status);
     making_free(&making);
     return status;

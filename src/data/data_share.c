@@ -14,11 +14,32 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/file.h"
 #include "base/hash.h"
 #include "base/memory.h"
 #include "primer.h"
 
-#define NUMBER 8 /* bytes of one */
+#define NUMBER       8 /* bytes of one */
+#define OUTPUTS_MOST 8
+
+primer_status data_share_check_outputs(const char *const *outputs, size_t output_count,
+                                       const char *const *inputs, size_t input_count,
+                                       primer_error *error)
+{
+    primer_status status = PRIMER_OK;
+    struct buffer work = {0};
+    const char *all[OUTPUTS_MOST + 1];
+    if (output_count > OUTPUTS_MOST)
+        return error_set(error, PRIMER_EINTERNAL, "found %zu outputs, at most %d", output_count,
+                         OUTPUTS_MOST);
+    TRY(buffer_format(&work, error, "%s.work", outputs[0]));
+    memcpy(all, outputs, output_count * sizeof *all);
+    all[output_count] = work.bytes;
+    TRY(file_check_outputs(all, output_count + 1, inputs, input_count, error));
+cleanup:
+    buffer_free(&work);
+    return status;
+}
 
 primer_status data_share_begin(struct data_share *share, size_t *rank, primer_error *error)
 {
@@ -62,6 +83,21 @@ void data_share_end(struct data_share *share, primer_status status)
     buffer_free(&share->all);
     buffer_free(&share->record);
     *share = (struct data_share)DATA_SHARE_ALONE;
+}
+
+void data_share_stopped(const struct data_share *share, primer_status status, const char *of,
+                        uint64_t done, uint64_t all, primer_error *error)
+{
+    const struct data_journal *const journal = &share->journal;
+    const double percent = all == 0 ? 0 : 100 * (double)done / (double)all;
+    if (status != PRIMER_ECANCELED)
+        return;
+    if (journal->rounds > 0 || journal->reading)
+        error_set(error, status,
+                  "stopped after %.0f %% of %s; the same command goes on with %.400s", percent, of,
+                  journal->path.bytes);
+    else
+        error_set(error, status, "stopped after %.0f %% of %s; nothing was written", percent, of);
 }
 
 bool data_share_is_first(const struct data_share *share)

@@ -40,6 +40,11 @@ struct data_share {
         .ranks = {.rank = 0, .count = 1 }                                                          \
     }
 
+/* What a verb is to write against what it reads, and against each other (file_check_outputs); the first
+ * output has the work so far beside it, OUT.work. */
+primer_status data_share_check_outputs(const char *const *outputs, size_t output_count,
+                                       const char *const *inputs, size_t input_count,
+                                       primer_error *error);
 /* Joins the others, where there are some. *rank: which one this is. */
 primer_status data_share_begin(struct data_share *share, size_t *rank, primer_error *error);
 /* Every round from here on is kept beside the output `path`, until the end; such that an earlier run
@@ -51,6 +56,10 @@ primer_status data_share_journal(struct data_share *share, const char *path, uin
 /* A status other than PRIMER_OK: the others are to end, too. The journal goes where the work is done,
  * or failed in its first round. */
 void data_share_end(struct data_share *share, primer_status status);
+/* Before the end: where `status` is PRIMER_ECANCELED, the message becomes one line of how far the work
+ * was, `done` of `all` of what `of` names ("the input"), and whether the same call goes on with it. */
+void data_share_stopped(const struct data_share *share, primer_status status, const char *of,
+                        uint64_t done, uint64_t all, primer_error *error);
 bool data_share_is_first(const struct data_share *share);
 bool data_share_owns(const struct data_share *share, size_t task);
 

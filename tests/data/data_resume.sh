@@ -82,7 +82,10 @@ for signal in KILL INT; do
     fi
     [ -s "by.$signal.work" ] || fail "SIG$signal left no work"
     [ $signal = KILL ] || [ -z "$(ls ./by.INT*.partial-* 2>/dev/null)" ] || fail "Ctrl-C left: $(ls by*)"
+    [ $signal = KILL ] || grep -qE "^primer: stopped after [0-9]+ % of the input; the same command goes on with by.INT.work$" err ||
+        fail "what a stopped run says: $(cat err)"
     goes_on many "by.$signal"
+    [ -z "$(ls ./by.*.partial-* 2>/dev/null)" ] || fail "what the killed run had written is left: $(ls by*)"
 done
 
 # Behind a bit that was changed nothing is believed; other inputs begin anew; another file is not written over.

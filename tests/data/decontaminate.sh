@@ -41,6 +41,25 @@ expect_code 2 "$PRIMER" data decontaminate a.jsonl --against items.jsonl -o b.js
 expect_message "--words-only"
 expect_code 2 "$PRIMER" data decontaminate a.jsonl --against items.jsonl -o b.jsonl --model tiny.gguf --distance far
 expect_message 'found "far"'
+expect_code 2 "$PRIMER" data decontaminate a.jsonl --against items.jsonl -o b.jsonl --distance 0.3
+expect_message "--distance is of embeddings, which need --model"
+expect_code 2 "$PRIMER" data decontaminate a.jsonl --against items.jsonl -o b.jsonl --words-only --similarity 0.7
+expect_message "which --words-only leaves out"
+expect_code 2 "$PRIMER" data decontaminate a.jsonl --against items.jsonl -o b.jsonl --words 65
+expect_message '--words: found "65", expected a whole number from 1 to 64'
+for report in b.jsonl ./b.jsonl b.jsonl.work; do
+    expect_code 1 "$PRIMER" data decontaminate a.jsonl --against items.jsonl -o b.jsonl --report "$report" --words-only
+    expect_message "is to be written twice"
+done
+cp tiny.gguf kept.gguf
+for report in a.jsonl ./items.jsonl tiny.gguf; do
+    expect_code 1 "$PRIMER" data decontaminate a.jsonl --against items.jsonl -o b.jsonl --report "$report" --model tiny.gguf
+    expect_message "is the input itself"
+done
+cmp tiny.gguf kept.gguf || fail "the report was written over the model"
+expect_code 1 "$PRIMER" data decontaminate a.jsonl --against items.jsonl -o b.jsonl --report - --words-only
+expect_message "-: an output is a file"
+[ -z "$(ls ./-* b.jsonl* 2>/dev/null)" ] || fail "something was written: $(ls)"
 expect_code 1 "$PRIMER" data decontaminate a.jsonl --against items.jsonl -o ./items.jsonl --words-only
 expect_message "is the input itself"
 expect_code 1 "$PRIMER" data decontaminate a.jsonl --against none.jsonl -o b.jsonl --words-only
@@ -59,19 +78,22 @@ grep -q "left out: 1 that can.t be read; the first: bad.jsonl:2: " out || fail "
 
 # Ctrl-C in the middle leaves nothing but the work so far.
 python3 - "$PRIMER" <<'PY' || fail "Ctrl-C"
-import glob, signal, subprocess, sys
+import glob, re, signal, subprocess, sys
 text = open("a.jsonl").read()
 with open("big.jsonl", "w") as file:
     for _ in range(100):
         file.write(text)
 process = subprocess.Popen([sys.argv[1], "data", "decontaminate", "big.jsonl", "--against", "items.jsonl", "--words-only", "-o",
-                            "stopped.jsonl", "--report", "stopped.report"], stdout=subprocess.DEVNULL)
+                            "stopped.jsonl", "--report", "stopped.report"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
 while process.poll() is None and not glob.glob("stopped.jsonl.partial-*"):
     pass
 process.send_signal(signal.SIGINT)
-code = process.wait()
+said = process.communicate()[1]
+code = process.returncode
 assert code in (130, -signal.SIGINT), code
 assert glob.glob("stopped*") in ([], ["stopped.jsonl.work"]), glob.glob("stopped*")
+then = "the same command goes on with stopped.jsonl.work" if glob.glob("stopped*") else "nothing was written"
+assert re.fullmatch(r"primer: stopped after \d+ % of the work; " + then + "\n", said), said
 PY
 
 "$PRIMER" data decontaminate a.jsonl --against items.jsonl -o b.jsonl --report r.jsonl >out 2>err

@@ -78,22 +78,46 @@ expect_code 2 "$PRIMER" data dedup a.jsonl -o c.jsonl --similarity 0.1
 expect_message 'found "0.1", expected 0.3 to 1'
 expect_code 1 "$PRIMER" data dedup none.jsonl -o c.jsonl
 expect_message "none.jsonl: cannot look at it"
+expect_code 2 "$PRIMER" data dedup a.jsonl -o c.jsonl --exact --similarity 0.5
+expect_message "--similarity and --words are of near duplicates, which --exact leaves out"
+expect_code 2 "$PRIMER" data dedup a.jsonl -o c.jsonl --exact --words 4
+expect_message "which --exact leaves out"
+expect_code 2 "$PRIMER" data dedup a.jsonl -o c.jsonl --words 65
+expect_message '--words: found "65", expected a whole number from 1 to 64'
 expect_code 1 "$PRIMER" data dedup a.jsonl -o ./a.jsonl
 expect_message "is the input itself"
 
+# Outputs that are one file, by whatever name, or none.
+rm -f c.jsonl
+for report in c.jsonl ./c.jsonl "$folder/c.jsonl" c.jsonl.work; do
+    expect_code 1 "$PRIMER" data dedup a.jsonl -o c.jsonl --report "$report"
+    expect_message "is to be written twice"
+done
+cp a.jsonl kept.jsonl
+expect_code 1 "$PRIMER" data dedup a.jsonl -o c.jsonl --report ./a.jsonl
+expect_message "is the input itself"
+cmp a.jsonl kept.jsonl || fail "the report was written over the input"
+expect_code 1 "$PRIMER" data dedup a.jsonl -o -
+expect_message "-: an output is a file"
+[ -z "$(ls ./-* c.jsonl* 2>/dev/null)" ] || fail "something was written: $(ls)"
+
 # Ctrl-C in the middle leaves nothing but the work so far.
 python3 - "$PRIMER" <<'PY' || fail "Ctrl-C"
-import glob, os, signal, subprocess, sys
+import glob, os, re, signal, subprocess, sys
 text = open("a.jsonl").read()
 with open("big.jsonl", "w") as file:
     for _ in range(100):
         file.write(text)
-process = subprocess.Popen([sys.argv[1], "data", "dedup", "big.jsonl", "-o", "stopped.jsonl"], stdout=subprocess.DEVNULL)
+process = subprocess.Popen([sys.argv[1], "data", "dedup", "big.jsonl", "-o", "stopped.jsonl"], stdout=subprocess.DEVNULL,
+                           stderr=subprocess.PIPE, text=True)
 while process.poll() is None and not glob.glob("stopped.jsonl.partial-*"):
     pass
 process.send_signal(signal.SIGINT)
-code = process.wait()
+said = process.communicate()[1]
+code = process.returncode
 assert code in (130, -signal.SIGINT), code
 assert glob.glob("stopped*") in ([], ["stopped.jsonl.work"]), glob.glob("stopped*")
+then = "the same command goes on with stopped.jsonl.work" if glob.glob("stopped*") else "nothing was written"
+assert re.fullmatch(r"primer: stopped after \d+ % of the input; " + then + "\n", said), said
 PY
 exit 0

@@ -143,6 +143,25 @@ expect_code 1 "$PRIMER" data filter code --load f.json --model "$model" -o "$mod
 expect_message "is the input itself"
 expect_code 1 "$PRIMER" data filter code --load f.json --model "$model" -o x.jsonl --rejected x.jsonl
 expect_message "written twice"
+# What is read isn't written over, nor one output by another; and nothing else changes.
+cp ratings.jsonl ratings.kept
+cp f.json f.kept
+expect_code 1 filter -o x.jsonl --report ratings.jsonl
+expect_message "ratings.jsonl: is the input itself"
+for option in --report --rejected; do
+    for input in f.json "./$(basename "$model")" docs.jsonl; do
+        expect_code 1 "$PRIMER" data filter docs.jsonl --load f.json --model "$model" -o x.jsonl $option "$input"
+        expect_message "is the input itself"
+    done
+    expect_code 1 "$PRIMER" data filter docs.jsonl --load f.json --model "$model" -o x.jsonl $option ./x.jsonl
+    expect_message "written twice"
+done
+expect_code 1 filter -o x.jsonl --report x.md --save ./x.md
+expect_message "written twice"
+expect_code 1 filter -o x.jsonl --report -
+expect_message "-: an output is a file"
+cmp ratings.jsonl ratings.kept && cmp f.json f.kept || fail "what was read was written over"
+[ -z "$(ls ./-* x.* 2>/dev/null)" ] || fail "something was written: $(ls)"
 expect_code 1 "$PRIMER" data filter none --load f.json --model "$model" -o x.jsonl
 expect_message "none: cannot look at it"
 expect_code 2 "$PRIMER" data filter code -o x.jsonl --model "$model"
@@ -168,5 +187,7 @@ kill -TERM "$process"
 wait "$process"
 code=$?
 [ "$code" = 143 ] || [ -f stopped.jsonl ] || fail "exit code $code after a signal: $(cat err)"
+[ -f stopped.jsonl ] || grep -qE '^primer: stopped after [0-9]+ % of the (ratings|learning|scoring); ' err ||
+    fail "what a stopped run says: $(cat err)"
 [ -z "$(ls ./*.partial-* 2>/dev/null)" ] || fail "a part of a file was left: $(ls)"
 exit 0

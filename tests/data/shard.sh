@@ -124,4 +124,6 @@ expect_message "kept.txt: is the input itself"
 expect_code 1 "$PRIMER" data shard --tokenizer "$model" -o "$model" a.txt
 expect_message "tiny.gguf: is the input itself"
 cmp a.txt kept.txt || fail "the text was written over"
+expect_code 1 "$PRIMER" data shard --tokenizer "$model" -o - a.txt
+expect_message "-: an output is a file"
 exit 0

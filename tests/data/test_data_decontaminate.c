@@ -408,7 +408,7 @@ static void bad_input_is_named(void **state)
     refuse("", (struct data_decontaminate_options){.similarity = 0.3}, PRIMER_EINVAL,
            "expected 0.5 to 1");
     refuse("", (struct data_decontaminate_options){.report = helper_path("none.jsonl")},
-           PRIMER_EINVAL, "both the output and the report");
+           PRIMER_EINVAL, "is to be written twice");
     refuse("", (struct data_decontaminate_options){.report = helper_path("items.jsonl")},
            PRIMER_EINVAL, "is the input itself");
     refuse("{\"text\": \"a\"}\n", (struct data_decontaminate_options){.progress = stop},

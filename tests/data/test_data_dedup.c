@@ -276,7 +276,7 @@ static void bad_records_are_named(void **state)
     options = (struct data_dedup_options){.words = 65};
     refuse("a.txt", "a", 1, &options, PRIMER_EINVAL, "expected 1 to 64");
     options = (struct data_dedup_options){.report = helper_path("none.jsonl")};
-    refuse("a.txt", "a", 1, &options, PRIMER_EINVAL, "both the output and the report");
+    refuse("a.txt", "a", 1, &options, PRIMER_EINVAL, "is to be written twice");
     options = (struct data_dedup_options){.report = helper_path("a.txt")};
     refuse("a.txt", "a", 1, &options, PRIMER_EINVAL, "a.txt: is the input itself");
 }
@@ -325,6 +325,67 @@ static void failures_leave_nothing(void **state)
     assert_in_range(fails, 10, 100);
 }
 
+/* ---- files that change while they are read ---- */
+
+struct change {
+    const char *path;
+    long size; /* that it is given when the first round is done */
+    bool done;
+};
+
+static bool change_size(void *context, uint64_t done, uint64_t all)
+{
+    struct change *const change = context;
+    (void)done, (void)all;
+    if (!change->done)
+        assert_int_equal(truncate(change->path, change->size), 0);
+    change->done = true;
+    return true;
+}
+
+/* `count` lines of 64 bytes. */
+static const char *write_lines(const char *name, size_t count)
+{
+    struct buffer lines = {0};
+    for (size_t i = 0; i < count; i++)
+        assert_int_equal(buffer_format(&lines, NULL, "{\"text\": \"%051zu\"}\n", i), PRIMER_OK);
+    const char *const path = helper_write(name, lines.bytes, lines.length);
+    buffer_free(&lines);
+    return path;
+}
+
+static primer_status dedup_while(const char *const *inputs, struct change *change,
+                                 struct data_dedup_summary *summary, primer_error *error)
+{
+    const struct data_dedup_options options = {
+        .exact = true, .skip_bad = true, .threads = 1, .progress = change_size, .context = change};
+    return data_dedup(inputs, 2, helper_path("out3.jsonl"), &options, summary, error);
+}
+
+static void files_that_shrink_are_noticed(void **state)
+{
+    (void)state;
+    enum { LINES = 3 << 14 }; /* 3 MiB: more than what is read ahead */
+    primer_error error = {0};
+    struct data_dedup_summary summary;
+    const char *inputs[] = {write_lines("first.jsonl", LINES), write_lines("second.jsonl", LINES)};
+    for (size_t i = 0; i < 2; i++) { /* while it is read, and before its turn */
+        struct change change = {.path = inputs[i], .size = 64 * (LINES / 2)};
+        assert_int_equal(dedup_while(inputs, &change, &summary, &error), PRIMER_EIO);
+        assert_non_null(strstr(error.message, i == 0 ? "first.jsonl: " : "second.jsonl: "));
+        assert_non_null(strstr(error.message, ": changed while it was read: it ends after 1572864 "
+                                              "bytes, and had 3145728"));
+        assert_false(file_exists(helper_path("out3.jsonl")));
+        assert_false(helper_has_parts());
+        write_lines(i == 0 ? "first.jsonl" : "second.jsonl", LINES);
+    }
+    /* What has grown is read to its end: NULs, which are no JSON. */
+    struct change change = {.path = inputs[1], .size = 64 * LINES + 64};
+    assert_int_equal(dedup_while(inputs, &change, &summary, &error), PRIMER_OK);
+    assert_int_equal(summary.kept, LINES);
+    assert_int_equal(summary.bad, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -340,6 +401,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(bad_records_are_named, helper_setup, helper_teardown),
         cmocka_unit_test_setup_teardown(long_lines_are_named, helper_setup, helper_teardown),
         cmocka_unit_test_setup_teardown(failures_leave_nothing, helper_setup, helper_teardown),
+        cmocka_unit_test_setup_teardown(files_that_shrink_are_noticed, helper_setup,
+                                        helper_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
