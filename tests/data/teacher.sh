@@ -126,7 +126,7 @@ done
 exec 9>&-
 
 # Ctrl-C, which a terminal sends to all processes of the group, refuses nothing, and neither does what kills the sandbox.
-serve busy
+serve busy long
 setsid "$PRIMER" data synth "$curriculum" -o int.jsonl --teacher "http://127.0.0.1:$port/v1" --teacher-model fake \
     --count 2 --only exercise --parallel 1 --json >out 2>err </dev/null &
 first=$!

@@ -4,7 +4,7 @@
     teacher_endpoint.py LOG KIND...     the n-th question gets the n-th kind, and then the last for ever
 
 Kinds: good (what was asked for), same (the same each time), wrong (an example that fails), bare (no example), loop
-(never ends), busy (good, a second of it), cut, garbage, nothing, page (HTML), silent, 400 401 404 429 500 503, euro (400
+(never ends), busy (good, a second of it), long (three), cut, garbage, nothing, page (HTML), silent, 400 401 404 429 500 503, euro (400
 with characters of three bytes), slow (good, after 0.3 s).
 LOG gets a line of JSON for each question. Ends with its standard input.
 """
@@ -45,8 +45,9 @@ def text_of(kind, question, number):
         text = re.sub(r"(>>> .*\n\s*)\d+", r"\g<1>-1", text)
     if kind == "bare":
         text = re.sub(r">>> .*\n\s*\d+", "", text)
-    if kind == "busy":
-        text = text.replace("import math\n", "import math\nimport time\ntime.sleep(1)\n")
+    if kind in ("busy", "long"):
+        seconds = 1 if kind == "busy" else 3
+        text = text.replace("import math\n", f"import math\nimport time\ntime.sleep({seconds})\n")
     if kind == "loop":
         text = re.sub(r"return n", "while True: pass\n    return n", text)
     return text
