@@ -47,7 +47,7 @@ def text_of(kind, question, number):
         text = re.sub(r">>> .*\n\s*\d+", "", text)
     if kind in ("busy", "long"):
         seconds = 1 if kind == "busy" else 3
-        text = text.replace("import math\n", f"import math\nimport time\ntime.sleep({seconds})\n")
+        text = text.replace("    return n", f"    __import__('time').sleep({seconds})\n    return n")
     if kind == "loop":
         text = re.sub(r"return n", "while True: pass\n    return n", text)
     return text
