@@ -1,8 +1,8 @@
 /* synth_output.c - what may be written, and by one process alone. Declared in synth_output.h.
  *
- * The lock is flock's, which stays until its own descriptor is closed; one of fcntl's would go as soon
- * as the process closes any descriptor of the file, as it does when it has read it. Where a file
- * system has no locks (some of clusters) there is none.
+ * The lock is one of the open file description, which stays until its own descriptor is closed; one of
+ * the process would go as soon as that closes any descriptor of the file, as it does when it has read it.
+ * Where a file system has no locks (some of clusters) there is none.
  */
 #include "data/synth_output.h"
 
@@ -11,7 +11,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -98,11 +97,13 @@ static bool is_there(int descriptor, const char *path)
 
 primer_status synth_output_open(const char *path, int *descriptor, primer_error *error)
 {
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
     for (int i = 0; i < ATTEMPTS; i++) {
         *descriptor = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0666);
         if (*descriptor < 0)
             return error_set(error, PRIMER_EIO, "%s: cannot write it: %s", path, strerror(errno));
-        const bool busy = flock(*descriptor, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+        const bool busy =
+            fcntl(*descriptor, F_OFD_SETLK, &lock) != 0 && (errno == EAGAIN || errno == EACCES);
         if (!busy && is_there(*descriptor, path))
             return PRIMER_OK;
         close(*descriptor);

@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -292,7 +291,8 @@ static void one_process_writes(void **state)
     synth_helper_write("out.jsonl.part", "", 0);
     const int other = open(synth_helper_path("out.jsonl.part"), O_WRONLY);
     assert_true(other >= 0);
-    assert_int_equal(flock(other, LOCK_EX), 0);
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    assert_int_equal(fcntl(other, F_OFD_SETLK, &lock), 0);
     expect_refused(&options, PRIMER_EINVAL, "out.jsonl.part: another process writes it");
     assert_int_equal(close(other), 0);
     expect_made(&options, "out.jsonl");
