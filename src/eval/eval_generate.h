@@ -23,8 +23,8 @@ struct eval_answer {
 struct eval_generate;
 extern const char eval_generate_refused[]; /* the ending where the context has no room */
 
-/* answers[items * samples], zeroed but for those that are given; filled by the threads, which begin at once. All borrowed until
- * eval_generate_close. */
+/* answers[items * samples], zeroed but for those that are given; filled by the threads, which begin
+ * at once. All borrowed until eval_generate_close. */
 primer_status eval_generate_open(const struct eval_options *options, const struct eval_items *items,
                                  struct eval_answer *answers, struct eval_generate **generate,
                                  primer_error *error);
