@@ -5,7 +5,8 @@
  * Lesson number i depends on the curriculum, the seed and i alone. A run that was stopped goes on
  * where its last whole round ended: OUT.state says how far OUT.part is; OUT appears when it is
  * complete. Unfinished work of other settings, or of another process, is refused. Processes that a
- * launcher started together (mpirun) share the lessons among them, and give the same file. docs/curricula.md says what a curriculum is.
+ * launcher started together (mpirun) share the lessons among them, and give the same file.
+ * docs/curricula.md says what a curriculum is.
  */
 #ifndef DATA_DATA_SYNTH_H
 #define DATA_DATA_SYNTH_H
