@@ -372,12 +372,11 @@ const struct command command_eval = {
         "them. What\n"
         "the model writes runs in a sandbox (bubblewrap, python3). Without --temp answers are "
         "greedy and the\n"
-        "same each time. With --report a run that was stopped goes on by the same command: until "
-        "the "
-        "report is\n"
-        "whole its answers are in REPORT.part. A MODEL's name ends with .gguf; without one it is "
-        "the model in the "
-        "program.\n",
+        "same each time. A MODEL's name ends with .gguf; without one it is the model in the "
+        "program.\n\n"
+        "With --report a run that was stopped goes on by the same command: until the report is "
+        "whole its\n"
+        "answers are in REPORT.part.\n",
     .bit = COMMAND_EVAL,
     .least = 1,
     .most = SETTINGS_ARGUMENTS,

@@ -5,14 +5,13 @@
  * before main(): half of a start, also of one that asks nothing of the net. The names are libcurl's own, so that
  * whoever calls them has its header, and the checks of types in it.
  *
- *   program ── curl_easy_setopt ──> here ── late_open, once ──> libcurl.so.4
+ *   program ── curl_easy_setopt ──> here ── late_load, once ──> libcurl.so.4
  *
  * Where a linker exports the program's symbols, libcurl's calls of its own functions come here too, and go back.
  */
 #include "net/curl_late.h"
 
 #include <curl/curl.h>
-#include <pthread.h>
 #include <stdarg.h>
 #include <stddef.h>
 
@@ -36,19 +35,11 @@ static struct libcurl {
 #define ROW(name) LATE_FUNCTION(libcurl, name),
 static const struct late_function functions[] = {FUNCTIONS(ROW)};
 
-static primer_error problem; /* of loading; constant afterwards, as the table is */
-
-static void load(void)
-{
-    late_open(LIBCURL, functions, sizeof functions / sizeof functions[0], &libcurl, &problem);
-}
+static struct late_library late = LATE_LIBRARY(LIBCURL, functions, libcurl);
 
 primer_status curl_late_load(primer_error *error)
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, load);
-    return problem.status == PRIMER_OK ? PRIMER_OK
-                                       : error_set(error, problem.status, "%s", problem.message);
+    return late_load(&late, error);
 }
 
 time_t curl_getdate(const char *text, const time_t *unused)

@@ -5,7 +5,6 @@
 #include "server/microhttpd_late.h"
 
 #include <microhttpd.h>
-#include <pthread.h>
 #include <stdarg.h>
 
 #include "base/late.h"
@@ -20,24 +19,16 @@
 #define MEMBER(name) __typeof__(name) *name;
 static struct libmicrohttpd {
     FUNCTIONS(MEMBER)
-} library;
+} libmicrohttpd;
 
 #define ROW(name) LATE_FUNCTION(libmicrohttpd, name),
 static const struct late_function functions[] = {FUNCTIONS(ROW)};
 
-static primer_error problem; /* of loading; constant afterwards, as the table is */
-
-static void load(void)
-{
-    late_open(LIBMICROHTTPD, functions, sizeof functions / sizeof functions[0], &library, &problem);
-}
+static struct late_library late = LATE_LIBRARY(LIBMICROHTTPD, functions, libmicrohttpd);
 
 primer_status microhttpd_late_load(primer_error *error)
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, load);
-    return problem.status == PRIMER_OK ? PRIMER_OK
-                                       : error_set(error, problem.status, "%s", problem.message);
+    return late_load(&late, error);
 }
 
 struct MHD_Daemon *MHD_start_daemon(unsigned flags, uint16_t port, MHD_AcceptPolicyCallback accept,
@@ -46,7 +37,7 @@ struct MHD_Daemon *MHD_start_daemon(unsigned flags, uint16_t port, MHD_AcceptPol
 {
     va_list options;
     va_start(options, handle_context);
-    struct MHD_Daemon *const daemon = library.MHD_start_daemon_va(
+    struct MHD_Daemon *const daemon = libmicrohttpd.MHD_start_daemon_va(
         flags, port, accept, accept_context, handle, handle_context, options);
     va_end(options);
     return daemon;
@@ -54,41 +45,41 @@ struct MHD_Daemon *MHD_start_daemon(unsigned flags, uint16_t port, MHD_AcceptPol
 
 void MHD_stop_daemon(struct MHD_Daemon *daemon)
 {
-    library.MHD_stop_daemon(daemon);
+    libmicrohttpd.MHD_stop_daemon(daemon);
 }
 
 MHD_socket MHD_quiesce_daemon(struct MHD_Daemon *daemon)
 {
-    return library.MHD_quiesce_daemon(daemon);
+    return libmicrohttpd.MHD_quiesce_daemon(daemon);
 }
 
 void MHD_suspend_connection(struct MHD_Connection *connection)
 {
-    library.MHD_suspend_connection(connection);
+    libmicrohttpd.MHD_suspend_connection(connection);
 }
 
 void MHD_resume_connection(struct MHD_Connection *connection)
 {
-    library.MHD_resume_connection(connection);
+    libmicrohttpd.MHD_resume_connection(connection);
 }
 
 /* None of the kinds that are asked for has an argument. */
 const union MHD_ConnectionInfo *MHD_get_connection_info(struct MHD_Connection *connection,
                                                         enum MHD_ConnectionInfoType kind, ...)
 {
-    return library.MHD_get_connection_info(connection, kind);
+    return libmicrohttpd.MHD_get_connection_info(connection, kind);
 }
 
 int MHD_get_connection_values(struct MHD_Connection *connection, enum MHD_ValueKind kind,
                               MHD_KeyValueIterator iterator, void *context)
 {
-    return library.MHD_get_connection_values(connection, kind, iterator, context);
+    return libmicrohttpd.MHD_get_connection_values(connection, kind, iterator, context);
 }
 
 struct MHD_Response *MHD_create_response_from_buffer(size_t size, void *buffer,
                                                      enum MHD_ResponseMemoryMode mode)
 {
-    return library.MHD_create_response_from_buffer(size, buffer, mode);
+    return libmicrohttpd.MHD_create_response_from_buffer(size, buffer, mode);
 }
 
 struct MHD_Response *MHD_create_response_from_callback(uint64_t size, size_t block,
@@ -96,22 +87,23 @@ struct MHD_Response *MHD_create_response_from_callback(uint64_t size, size_t blo
                                                        void *context,
                                                        MHD_ContentReaderFreeCallback free_context)
 {
-    return library.MHD_create_response_from_callback(size, block, read, context, free_context);
+    return libmicrohttpd.MHD_create_response_from_callback(size, block, read, context,
+                                                           free_context);
 }
 
 enum MHD_Result MHD_add_response_header(struct MHD_Response *response, const char *name,
                                         const char *value)
 {
-    return library.MHD_add_response_header(response, name, value);
+    return libmicrohttpd.MHD_add_response_header(response, name, value);
 }
 
 enum MHD_Result MHD_queue_response(struct MHD_Connection *connection, unsigned status,
                                    struct MHD_Response *response)
 {
-    return library.MHD_queue_response(connection, status, response);
+    return libmicrohttpd.MHD_queue_response(connection, status, response);
 }
 
 void MHD_destroy_response(struct MHD_Response *response)
 {
-    library.MHD_destroy_response(response);
+    libmicrohttpd.MHD_destroy_response(response);
 }

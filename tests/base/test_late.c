@@ -21,8 +21,10 @@ static void functions_of_a_library_can_be_called(void **state)
     static const struct late_function functions[] = {LATE_FUNCTION(table, cos),
                                                      LATE_FUNCTION(table, hypot)};
     struct table table = {0};
+    struct late_library library = LATE_LIBRARY("libm.so.6", functions, table);
     primer_error error = {0};
-    assert_int_equal(late_open("libm.so.6", functions, 2, &table, &error), PRIMER_OK);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(late_load(&library, &error), PRIMER_OK);
     assert_true(table.cos(0) == 1);
     assert_true(table.hypot(3, 4) == 5);
 }
@@ -32,9 +34,12 @@ static void a_library_that_is_not_there_is_named(void **state)
     (void)state;
     static const struct late_function functions[] = {LATE_FUNCTION(table, cos)};
     struct table table = {0};
-    primer_error error = {0};
-    assert_int_equal(late_open("libnobody.so.1", functions, 1, &table, &error), PRIMER_EIO);
-    assert_non_null(strstr(error.message, "libnobody.so.1"));
+    struct late_library library = LATE_LIBRARY("libnobody.so.1", functions, table);
+    for (int i = 0; i < 2; i++) {
+        primer_error error = {0};
+        assert_int_equal(late_load(&library, &error), PRIMER_EIO);
+        assert_non_null(strstr(error.message, "libnobody.so.1"));
+    }
     assert_true(table.cos == NULL);
 }
 
@@ -43,8 +48,9 @@ static void a_function_that_it_lacks_is_named(void **state)
     (void)state;
     static const struct late_function functions[] = {{"cos_of_nobody", 0}};
     struct table table = {0};
+    struct late_library library = LATE_LIBRARY("libm.so.6", functions, table);
     primer_error error = {0};
-    assert_int_equal(late_open("libm.so.6", functions, 1, &table, &error), PRIMER_EIO);
+    assert_int_equal(late_load(&library, &error), PRIMER_EIO);
     assert_string_equal(error.message, "libm.so.6 has no cos_of_nobody");
 }
 
